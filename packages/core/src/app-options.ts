@@ -1,0 +1,33 @@
+import type { ContainerModule } from 'inversify'
+import type { ChannelOptions } from './channel-options.js'
+import type { Logger } from './logger.js'
+import type { Middleware } from './middleware.js'
+import type { ServiceClass } from './plan.js'
+import type { Plugin } from './plugin.js'
+import type { Runtime } from './runtime.js'
+import type { Transport } from './transport.js'
+
+interface CommonOptions<T extends string> {
+  readonly name: string
+  /** Prefixes every queue, exchange, topic and table, so that several systems share one broker. */
+  readonly namespace?: string
+  readonly services: readonly ServiceClass[]
+  /** What is said about single channels: partitions, queue type, which transport. */
+  readonly channels?: Readonly<Record<string, ChannelOptions & { readonly transport?: NoInfer<T> }>>
+  /** The user's own bindings for everything that is no `@Service`. */
+  readonly modules?: readonly ContainerModule[]
+  /** Around every publish and every listener, in this order from the outside in. */
+  readonly middleware?: readonly Middleware[]
+  readonly plugins?: readonly Plugin[]
+  /** false: SIGTERM and SIGINT are left to the program. Default: they stop the app, then the process ends. */
+  readonly signals?: false
+  /** How long `stop` lets running listeners finish. Default: 25 s. */
+  readonly shutdown?: `${number}${'ms' | 's' | 'm'}`
+  readonly log?: Logger | false
+  /** Time, chance and identity; a test's virtual clock. Default: the system's. */
+  readonly runtime?: Runtime
+}
+
+/** One broker, or several by name; the first is where a channel lives that says nothing else. */
+export type AppOptions<T extends string = string> = CommonOptions<T> &
+  ({ readonly transport: Transport; readonly transports?: never } | { readonly transports: Readonly<Record<T, Transport>>; readonly transport?: never })

@@ -1,0 +1,24 @@
+import type { AppOptions } from './app-options.js'
+import type { Contract, ReplyOf, Told } from './contract.js'
+import type { DeadLetters } from './dead-letters.js'
+import type { Health } from './health.js'
+import type { AskOptions, PublishOptions } from './publisher.js'
+import type { AppTopology } from './topology.js'
+
+export interface App {
+  /** Resolves when every connection stands and every listener is attached. Rejects with every fault at once. */
+  start(): Promise<void>
+  /** Running listeners finish, within the shutdown time; what is left returns to the broker. */
+  stop(): Promise<void>
+  get<T>(type: abstract new (...args: never[]) => T): T
+  // biome-ignore lint/suspicious/noExplicitAny: any is what a constraint over every message is
+  publish(message: Contract<string, any, any, Told> | readonly Contract<string, any, any, Told>[], options?: PublishOptions): Promise<void>
+  // biome-ignore lint/suspicious/noExplicitAny: any is what a constraint over every message is
+  ask<M extends Contract<string, any, any, 'query'>>(query: M, options?: AskOptions): Promise<ReplyOf<M>>
+  health(): Health
+  readonly deadLetters: DeadLetters
+  /** What the app publishes and takes, as data. */
+  readonly topology: AppTopology
+}
+
+export declare function createApp<const T extends string = string>(options: AppOptions<T>): App

@@ -1,0 +1,86 @@
+import { attribute, header, specVersion, trace } from './wire.js'
+
+/** What is said about a message beside its payload. CloudEvents 1.0 attributes and W3C trace context. */
+export interface Envelope {
+  readonly id: string
+  readonly type: string
+  readonly source: string
+  /** RFC 3339. */
+  readonly time: string
+  /** The key: what keeps its order. */
+  readonly subject: string | undefined
+  readonly dataVersion: number
+  readonly correlationId: string | undefined
+  readonly causationId: string | undefined
+  readonly traceparent: string | undefined
+  readonly tracestate: string | undefined
+  readonly baggage: string | undefined
+}
+
+/** An envelope as it came: nothing is certain, nothing is validated. */
+export type RawEnvelope = { readonly [K in keyof Envelope]?: unknown }
+
+export type HeaderValue = string | number | boolean
+export type Headers = Readonly<Record<string, HeaderValue>>
+
+/** Writes the envelope into a header block of the transport's own making, under its prefix. */
+export function writeEnvelope(envelope: Envelope, prefix: string, into: Record<string, unknown>): void {
+  into[prefix + attribute.id] = envelope.id
+  into[prefix + attribute.specVersion] = specVersion
+  into[prefix + attribute.type] = envelope.type
+  into[prefix + attribute.source] = envelope.source
+  into[prefix + attribute.time] = envelope.time
+  if (envelope.subject !== undefined) into[prefix + attribute.subject] = envelope.subject
+  if (envelope.dataVersion !== 1) into[prefix + attribute.dataVersion] = String(envelope.dataVersion)
+  if (envelope.correlationId !== undefined) into[prefix + attribute.correlationId] = envelope.correlationId
+  if (envelope.causationId !== undefined) into[prefix + attribute.causationId] = envelope.causationId
+  if (envelope.traceparent !== undefined) into[trace.parent] = envelope.traceparent
+  if (envelope.tracestate !== undefined) into[trace.state] = envelope.tracestate
+  if (envelope.baggage !== undefined) into[trace.baggage] = envelope.baggage
+}
+
+/** Reads what stands under the prefix. `headers` has no prototype; values are whatever the sender put there. */
+export function readEnvelope(headers: Readonly<Record<string, unknown>>, prefix: string): RawEnvelope {
+  return {
+    id: headers[prefix + attribute.id],
+    type: headers[prefix + attribute.type],
+    source: headers[prefix + attribute.source],
+    time: headers[prefix + attribute.time],
+    subject: headers[prefix + attribute.subject],
+    dataVersion: headers[prefix + attribute.dataVersion],
+    correlationId: headers[prefix + attribute.correlationId],
+    causationId: headers[prefix + attribute.causationId],
+    traceparent: headers[trace.parent],
+    tracestate: headers[trace.state],
+    baggage: headers[trace.baggage],
+  }
+}
+
+/** The user's own headers among those of a delivery: scalars that neither the envelope, nor the broker, nor Waybill put there. */
+export function ownHeaders(headers: Readonly<Record<string, unknown>>, prefix: string): Headers {
+  const own: Record<string, HeaderValue> = Object.create(null) as Record<string, HeaderValue>
+  for (const [name, value] of Object.entries(headers)) {
+    if (isScalar(value) && !isReserved(name, prefix)) own[name] = value
+  }
+
+  return own
+}
+
+/** Names that a publisher may not set: they belong to the envelope, to Waybill, or to the broker (`x-`). */
+export function isReserved(name: string, prefix: string): boolean {
+  return name.startsWith(prefix) || name.startsWith('waybill-') || name.startsWith('x-') || name === trace.parent || name === trace.state || name === trace.baggage
+}
+
+/** `waybill-dead-…` headers tell of a death: a message that leaves the dead letter has none of them. */
+export function withoutDeath(headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const alive: Record<string, unknown> = Object.create(null) as Record<string, unknown>
+  for (const [name, value] of Object.entries(headers)) {
+    if (!name.startsWith('waybill-dead-') && name !== header.attempt) alive[name] = value
+  }
+
+  return alive
+}
+
+function isScalar(value: unknown): value is HeaderValue {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+}

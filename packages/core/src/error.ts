@@ -1,0 +1,74 @@
+import type { Fault } from './fault.js'
+import type { PublishOutcome } from './transport.js'
+
+/** Every error of Waybill. `code` is stable; compare that, never the message. */
+export class WaybillError extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+    this.code = code
+  }
+}
+
+/** What the code or the configuration says cannot work. Fix the code. Lists every fault that was found. */
+export class ConfigError extends WaybillError {
+  readonly faults: readonly Fault[]
+
+  constructor(faults: readonly Fault[]) {
+    super(faults[0]?.code ?? 'CONFIG', describe(faults))
+    this.faults = faults
+  }
+}
+
+/** The payload does not fit the schema of its message. Fix the payload. */
+export class InvalidMessage extends WaybillError {
+  readonly issues: readonly { readonly path: string; readonly message: string }[]
+
+  constructor(messageName: string, issues: readonly { readonly path: string; readonly message: string }[]) {
+    super('INVALID_MESSAGE', `"${messageName}" does not fit its schema: ${issues.map((i) => `${i.path || 'payload'}: ${i.message}`).join('; ')}.`)
+    this.issues = issues
+  }
+}
+
+/** Some messages did not reach the broker, or nobody knows whether they did. The others were sent. */
+export class PublishError extends WaybillError {
+  readonly failures: readonly PublishFailure[]
+
+  constructor(failures: readonly PublishFailure[], total: number) {
+    const [first] = failures
+    const code = first ? first.outcome.kind.toUpperCase() : 'PUBLISH'
+    super(code, `${failures.length} of ${total} messages ${failures.length === 1 ? 'was' : 'were'} not confirmed. First: "${first?.messageName}" ${first?.id}: ${first ? reasonOf(first.outcome) : ''}`)
+    this.failures = failures
+  }
+}
+
+export interface PublishFailure {
+  readonly index: number
+  readonly id: string
+  readonly messageName: string
+  readonly outcome: Exclude<PublishOutcome, { kind: 'confirmed' }>
+}
+
+/** The broker refuses for good: a wrong password, a missing right, a queue of another shape. Fix the configuration or the broker. */
+export class BrokerRefused extends WaybillError {}
+
+/** Nobody answered a query in time. */
+export class AskTimeout extends WaybillError {}
+
+/** The listener that answers the query failed. `code` is the error's own, where it had one. */
+export class RemoteError extends WaybillError {}
+
+function reasonOf(outcome: PublishFailure['outcome']): string {
+  if (outcome.kind === 'unroutable') return `unroutable: ${outcome.reason}`
+  if (outcome.kind === 'rejected') return `rejected: ${outcome.reason}`
+
+  return `outcome unknown: ${outcome.reason}`
+}
+
+function describe(faults: readonly Fault[]): string {
+  if (faults.length === 1) return faults[0]?.message ?? ''
+
+  return `${faults.length} things are wrong:\n${faults.map((f, i) => `  ${i + 1}. ${f.message} [${f.code}]`).join('\n')}`
+}

@@ -1,0 +1,41 @@
+/** One thing that is wrong with what the user wrote. Faults are collected and reported at `start`, all at once. */
+export interface Fault {
+  /** Stable, upper case: `DUPLICATE_LISTENER`. */
+  readonly code: string
+  /** The thing, what was expected, what was found, what to do. */
+  readonly message: string
+}
+
+/** `did you mean …?` for a word that is close to one of those expected, else an empty string. */
+export function suggest(found: string, expected: Iterable<string>): string {
+  const near = [...expected]
+    .map((word) => ({ word, distance: editDistance(found.toLowerCase(), word.toLowerCase()) }))
+    .filter(({ word, distance }) => distance <= Math.max(1, Math.floor(word.length / 3)))
+    .sort((a, b) => a.distance - b.distance)[0]
+
+  return near ? ` Did you mean "${near.word}"?` : ''
+}
+
+/** A fault for each key that nobody knows, with a suggestion. */
+export function unknownOptions(owner: string, found: object, known: readonly string[]): Fault[] {
+  return Object.keys(found)
+    .filter((key) => !known.includes(key))
+    .map((key) => ({
+      code: 'UNKNOWN_OPTION',
+      message: `${owner} has no option "${key}".${suggest(key, known)} Known options: ${known.join(', ')}.`,
+    }))
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, swap))
+    }
+    row = next
+  }
+
+  return row[b.length] ?? 0
+}

@@ -1,0 +1,14 @@
+import type { ConnectionState, ConsumerHealth } from './transport.js'
+
+/** What an operator asks first. Plain data, safe to show. */
+export interface Health {
+  /** The process works; never false because of a broker. */
+  readonly live: boolean
+  /** Every connection stands and every listener is attached. */
+  readonly ready: boolean
+  readonly state: 'new' | 'starting' | 'running' | 'stopping' | 'stopped'
+  readonly connections: readonly (ConnectionState & { readonly transport: string })[]
+  readonly consumers: readonly (ConsumerHealth & { readonly channel: string; readonly group: string; readonly running: number })[]
+  /** Why it is not ready, a sentence each. */
+  readonly reasons: readonly string[]
+}

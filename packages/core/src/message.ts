@@ -1,0 +1,128 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Contract, Fields, Input, KeyField, Kind, OnWire, Output, Schema } from './contract.js'
+import type { Fault } from './fault.js'
+import { resolveDefinition } from './definition.js'
+import { validate } from './schema.js'
+
+export interface MessageOptions<S extends Schema> {
+  /** Where messages of this family travel. Default: the name up to its first dot. */
+  readonly channel?: string
+  /** Keeps order: same key, one after another. */
+  readonly key?: KeyField<Output<S>> | ((payload: Output<S>) => string)
+  readonly payload: S
+  /** The version of the payload's shape, written on the wire. Default: 1. */
+  readonly version?: number
+  /** How a payload of an earlier version becomes one of the next, a step at a time. */
+  // biome-ignore lint/suspicious/noExplicitAny: the payload of a version that no longer has a type
+  readonly upcast?: Readonly<Record<number, (payload: any) => unknown>>
+  /** How systems that are not Waybill call it: their type header, `com.acme.OrderPlaced`. Taken in addition to the own name. */
+  readonly foreign?: { readonly name: string }
+}
+
+export interface MessageBase<N extends string, S extends Schema, R, K extends Kind> {
+  /** An instance is always valid: the constructor runs the schema. */
+  new (payload: Input<S>): Fields<Output<S>> & Contract<N, Input<S>, R, K>
+  readonly messageName: N
+}
+
+/** Something happened. Any number of groups hear it; none is fine unless it must be `heard`. */
+export function Event<const N extends string, S extends Schema>(
+  name: N,
+  options: MessageOptions<S> & OnWire<S> & { readonly heard?: true },
+): MessageBase<N, S, undefined, 'event'> {
+  return define('event', name, options)
+}
+
+/** Somebody shall do it. One group takes it; nobody there is an error. */
+export function Command<const N extends string, S extends Schema>(name: N, options: MessageOptions<S> & OnWire<S>): MessageBase<N, S, undefined, 'command'> {
+  return define('command', name, options)
+}
+
+/** Somebody shall answer, now. Never held, never retried past its deadline. */
+export function Query<const N extends string, S extends Schema, R extends Schema>(
+  name: N,
+  options: MessageOptions<S> & OnWire<S> & { readonly reply: R },
+): MessageBase<N, S, Output<R>, 'query'> {
+  return define('query', name, options)
+}
+
+/** A schema that trusts its sender. */
+export function unchecked<T extends object>(): StandardSchemaV1<T, T> {
+  return { '~standard': { version: 1, vendor: 'waybill', validate: (value) => ({ value: value as T }) } }
+}
+
+/** What a message class knows about itself. What is wrong with it is kept, and reported at `start`. */
+export interface Definition {
+  readonly kind: Kind
+  readonly name: string
+  readonly channel: string
+  readonly schema: Schema
+  readonly reply: Schema | undefined
+  /** Of a validated payload. Undefined: this message has no order to keep. */
+  readonly keyOf: ((payload: object) => string) | undefined
+  readonly version: number
+  readonly upcast: Readonly<Record<number, (payload: unknown) => unknown>>
+  readonly heard: boolean
+  readonly foreignName: string | undefined
+  readonly faults: readonly Fault[]
+}
+
+/** The one class below every message: it validates, and remembers what goes on the wire. */
+export class Message {
+  readonly #input: unknown
+  readonly #output: object
+
+  constructor(definition: Definition, input: unknown) {
+    this.#input = input
+    this.#output = validate(definition.schema, definition.name, input)
+    const self = this as Record<string, unknown>
+    for (const [field, value] of Object.entries(this.#output)) {
+      // A hostile open record must not replace a method or the prototype; what it holds stays readable as `payload`.
+      if (field === 'payload') Object.defineProperty(this, field, { value, enumerable: true })
+      else if (!(field in self)) self[field] = value
+    }
+  }
+
+  /** The validated payload as one object; the whole message where the schema is a union or an open record. */
+  get payload(): unknown {
+    return this.#output
+  }
+
+  /** What the wire carries: the payload as it was given, before the schema changed it. */
+  static inputOf(message: Message): unknown {
+    return message.#input
+  }
+
+  static outputOf(message: Message): object {
+    return message.#output
+  }
+}
+
+/** A class that `Event`, `Command` or `Query` made, or one that extends it. */
+export type MessageClass = (new (input: unknown) => Message) & { readonly messageName: string }
+
+const definitions = new WeakMap<object, Definition>()
+
+/** The definition behind a message class or any class that extends it; undefined for every other value. */
+export function definitionOf(type: unknown): Definition | undefined {
+  for (let at = type; typeof at === 'function'; at = Object.getPrototypeOf(at)) {
+    const found = definitions.get(at)
+    if (found) return found
+  }
+
+  return undefined
+}
+
+function define<N extends string, S extends Schema, R, K extends Kind>(kind: K, name: N, options: MessageOptions<S>): MessageBase<N, S, R, K> {
+  const definition = resolveDefinition(kind, name, options)
+  const type = class extends Message {
+    static readonly messageName = name
+
+    constructor(input: unknown) {
+      super(definition, input)
+    }
+  }
+  definitions.set(type, definition)
+
+  return type as unknown as MessageBase<N, S, R, K>
+}

@@ -1,0 +1,26 @@
+import type { Message } from './message.js'
+import type { Delivery } from './delivery.js'
+import type { PublishOptions } from './publisher.js'
+
+/** Runs around every listener, every publish, or both. Not calling `next` means that the inner part does not happen. */
+export interface Middleware {
+  /** What it throws counts as thrown by the listener; what it returns is what the listener returned. */
+  listen?(call: ListenCall, next: () => Promise<unknown>): Promise<unknown>
+  /** May add headers by passing other options to `next`. */
+  publish?(call: PublishCall, next: (options?: PublishOptions) => Promise<void>): Promise<void>
+}
+
+export interface ListenCall {
+  /** One message, the messages of a batch, or what a raw listener gets. */
+  readonly message: unknown
+  readonly delivery: Delivery
+  /** For people: `Stock.reserve`. */
+  readonly listener: string
+  readonly channel: string
+  readonly group: string
+}
+
+export interface PublishCall {
+  readonly messages: readonly Message[]
+  readonly options: PublishOptions
+}

@@ -1,0 +1,59 @@
+import type { Carries, Contract, KindOf, NameOf, Named, PayloadOf, ReplyOf } from './contract.js'
+import type { Duration } from './duration.js'
+import { markPublisherMethod, markPublisherParameter } from './metadata.js'
+
+export interface PublishOptions {
+  readonly id?: string
+  readonly delay?: Duration
+  readonly expires?: Duration
+  readonly priority?: number
+  readonly headers?: Readonly<Record<string, string | number | boolean>>
+  readonly signal?: AbortSignal
+  /** Leaves now, whatever becomes of the transaction or listener around it. */
+  readonly held?: false
+}
+
+export interface AskOptions {
+  readonly timeout?: Duration
+  readonly signal?: AbortSignal
+}
+
+/** Resolves when the broker has the message, or, in a transaction or listener, when it is held for its success. A plain function: `async () => {}` is a fake. */
+export interface Publish<M extends Contract> extends Carries<M> {
+  (payload: PayloadOf<M> | readonly PayloadOf<M>[], options?: PublishOptions): Promise<void>
+}
+
+/** Resolves with the reply. Rejects inside a transaction, which it would hold open. */
+export interface Ask<M extends Contract> extends Carries<M> {
+  (payload: PayloadOf<M>, options?: AskOptions): Promise<ReplyOf<M>>
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: any is what a constraint over every class is
+type Constructor = abstract new (...args: any[]) => any
+export type Method<F> = { value?: F | undefined }
+type Exactly<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
+type Fits<P, M extends Contract> = KindOf<M> extends 'query' ? (P extends Ask<infer X> ? Exactly<X, M> : false) : P extends Publish<infer X> ? Exactly<X, M> : false
+type Checked<C extends Constructor, I extends number, M extends Contract> =
+  Fits<ConstructorParameters<C>[I], M> extends true ? unknown : { readonly 'this parameter must publish': NameOf<M> }
+
+export interface PublisherDecorator<M extends Contract> {
+  // The overload whose error people must read comes last.
+  /** On a method: what it returns is published. */
+  (target: object, key: string | symbol, method: Method<(...args: never[]) => Promise<M | readonly M[] | undefined | void>>): void
+  /** On a constructor parameter: injects the publisher. */
+  <C extends Constructor, const I extends number>(target: C & Checked<C, I, M>, key: undefined, index: I): void
+}
+
+/**
+ * On a constructor parameter it injects the function that publishes the message (an {@link Ask} for a query).
+ * On a method, what the method returns is published once it succeeded.
+ */
+export function Publisher<M extends readonly Named[]>(...messages: M): PublisherDecorator<InstanceType<M[number]>> {
+  const decorator = (target: object, key: string | symbol | undefined, place: number | PropertyDescriptor): void => {
+    if (typeof place === 'number') return markPublisherParameter(target, key, place, messages)
+
+    markPublisherMethod(target, key, place, messages)
+  }
+
+  return decorator as PublisherDecorator<InstanceType<M[number]>>
+}

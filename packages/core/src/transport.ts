@@ -1,0 +1,272 @@
+import type { Envelope, HeaderValue, RawEnvelope } from './envelope.js'
+import type { Fault } from './fault.js'
+import type { Logger } from './logger.js'
+import type { Runtime } from './runtime.js'
+import type { ChannelOptions } from './channel-options.js'
+
+/**
+ * One broker's driver, as core sees it. An adapter is naive on purpose: it connects, declares, publishes, delivers and
+ * settles. Concurrency, lanes, retries, dead-lettering, limits, deadlines and lifecycle live once, in core.
+ *
+ * No method but `connect`, `declare` and `subscribe` may throw or reject; what happens later is told by outcomes and states.
+ * Nothing that a broker, a connection or core's callbacks do may reach the process as an unhandled error.
+ */
+export interface Transport {
+  /** The product: `rabbitmq`, `kafka`, `memory`. Stands in errors, logs and metrics. */
+  readonly name: string
+
+  /** What is wrong with the options it was made with. A transport's factory never throws; `start` reports these with all other faults. */
+  readonly faults: readonly Fault[]
+
+  /**
+   * Resolves when the broker can be used, with what this broker, at this version, can do.
+   * While the broker is away it keeps trying (100 ms … 30 s, full jitter, for ever), telling each try by `onState`.
+   * Rejects with {@link BrokerRefused} where trying again cannot help (a wrong password, a missing vhost), and when `close` is called meanwhile.
+   * Afterwards a lost connection is restored by the adapter, with everything declared and every consumer attached again.
+   */
+  connect(host: TransportHost): Promise<Capabilities>
+
+  /** Makes what is missing; safe when several processes do it at once. Rejects with expected and found where the broker has something of another shape. */
+  declare(topology: Topology): Promise<void>
+
+  /**
+   * Sends a batch. `settled` is called exactly once for each index, in any order, maybe before `publish` returns, and also when the connection dies or closes.
+   * `confirmed`: the broker has it safely. `unroutable`: nobody would get it, and it was `mandatory`. `rejected`: it is certain that the broker does not have it.
+   * `unknown`: it may have it. Messages with one key keep the order in which they were given. The adapter never sends a message twice.
+   * Core gives a batch only while `writable`, and times deadlines itself.
+   */
+  publish(batch: readonly Outgoing[], settled: Settled): void
+
+  /** False while not connected, blocked, or while what was given is more than the adapter wants to hold. */
+  readonly writable: boolean
+
+  /** Core's one callback for the moment at which `writable` becomes true again. */
+  onWritable(go: () => void): void
+
+  /** Core's one callback for the state of each connection, also before `connect` resolves. */
+  onState(listener: (state: ConnectionState) => void): void
+
+  /**
+   * Begins to deliver; resolves when the broker has accepted the consumer. At most `window` deliveries are unsettled at a time.
+   * After a lost connection the adapter attaches again by itself, even while core still holds deliveries of the old one.
+   */
+  subscribe(subscription: Subscription, deliver: Deliver): Promise<Consumer>
+
+  readonly dead: DeadLetterAccess
+
+  /**
+   * Ends everything within the deadline: what is under way settles (as `unknown` if need be), the rest returns to the broker.
+   * Idempotent; also ends a `connect` that is under way, which then rejects.
+   */
+  close(deadlineMs: number): Promise<void>
+}
+
+/** What core hands to a transport. */
+export interface TransportHost {
+  /** The app's name, for connection names and reply addresses. */
+  readonly app: string
+  /** Of this run of the app, unique. */
+  readonly instance: string
+  /** Prefixes every physical name: `<namespace>.orders`. */
+  readonly namespace: string | undefined
+  readonly runtime: Runtime
+  readonly log: Logger
+}
+
+/** What this broker, at this version, can do. Core refuses at `start` what an app asks for and the broker cannot. */
+export interface Capabilities {
+  /** For people: `RabbitMQ 3.10.8`. */
+  readonly broker: string
+  /** A queue hands each message to one consumer and forgets it; on a log every type of a channel passes by and stays. */
+  readonly kind: 'queue' | 'log'
+  /** Under which prefix the envelope stands in the headers. */
+  readonly envelopePrefix: string
+  /** The adapter can tell that nobody would get a message. */
+  readonly unroutable: boolean
+  /** Messages of one key arrive in order. */
+  readonly keyOrder: boolean
+  /** The broker keeps a message back for `delayMs`. */
+  readonly delay: boolean
+  readonly expiry: boolean
+  readonly priority: boolean
+  /** The broker counts how often it delivered a message. */
+  readonly deliveryCount: boolean
+  /** A group can start anew at an earlier message. */
+  readonly replay: boolean
+  /** Queries can be answered. */
+  readonly replies: boolean
+  /** The largest body that the broker takes, where it has a limit of its own. */
+  readonly maxBodyBytes: number | undefined
+}
+
+// ── publishing ──────────────────────────────────────────────────────────────────────────────────
+
+export type Destination =
+  /** Every group that takes `envelope.type` on that channel. */
+  | { readonly kind: 'channel'; readonly channel: string }
+  /** That group alone: a retry, a redrive. */
+  | { readonly kind: 'group'; readonly channel: string; readonly group: string }
+  /** That group's dead letters. */
+  | { readonly kind: 'dead'; readonly channel: string; readonly group: string }
+  /** One that asked. The address came with its query as `replyTo`. */
+  | { readonly kind: 'reply'; readonly address: string }
+
+export interface Outgoing {
+  readonly to: Destination
+  readonly envelope: Envelope
+  /** The user's and Waybill's own, scalars. A dead letter carries those that it came with, nested ones too where the broker can. */
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly body: Uint8Array
+  readonly contentType: string | undefined
+  readonly contentEncoding: string | undefined
+  /** True: nobody there is `unroutable`. */
+  readonly mandatory: boolean
+  readonly delayMs: number | undefined
+  readonly expiresMs: number | undefined
+  readonly priority: number | undefined
+  /** A query's: the `address` of the consumer of replies. */
+  readonly replyTo: string | undefined
+}
+
+export type PublishOutcome =
+  | { readonly kind: 'confirmed' }
+  | { readonly kind: 'unroutable'; readonly reason: string }
+  | { readonly kind: 'rejected'; readonly reason: string }
+  | { readonly kind: 'unknown'; readonly reason: string }
+
+export type Settled = (index: number, outcome: PublishOutcome) => void
+
+/** The one outcome that needs no words, made once. */
+export const confirmed: PublishOutcome = Object.freeze({ kind: 'confirmed' })
+
+// ── delivering ──────────────────────────────────────────────────────────────────────────────────
+
+export interface GroupSubscription {
+  readonly kind: 'group'
+  readonly channel: string
+  readonly group: string
+  /** At most so many unsettled deliveries. */
+  readonly window: number
+}
+
+/** Replies to what this app asked; its consumer has the `address` to give as `replyTo`. */
+export interface ReplySubscription {
+  readonly kind: 'replies'
+}
+
+export type Subscription = GroupSubscription | ReplySubscription
+
+/** Synchronous, never throws. Each delivery is settled later, once; core may settle in any order. */
+export type Deliver = (deliveries: readonly RawDelivery[]) => void
+
+/** One message as it came, bytes untouched. It keeps its own channel: settled after a reconnect it does nothing, and that is counted. */
+export interface RawDelivery {
+  readonly envelope: RawEnvelope
+  /** Everything that came, as it came, without a prototype. Values may be nested, huge or hostile: core checks them. */
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly body: Uint8Array
+  readonly contentType: string | undefined
+  readonly contentEncoding: string | undefined
+  readonly replyTo: string | undefined
+  /** It may have been delivered before. */
+  readonly redelivered: boolean
+  /** How often the broker delivered it before this time, where it counts. */
+  readonly deliveryCount: number | undefined
+  readonly origin: Origin
+  /** `ack`: done, forget it. `return`: deliver it again, to anybody of the group. Idempotent; the adapter gathers acks of a turn. */
+  settle(settlement: Settlement): void
+}
+
+export type Settlement = 'ack' | 'return'
+
+/** Where exactly a delivery was found. */
+export interface Origin {
+  /** The queue or topic it was taken from. */
+  readonly address: string
+  readonly exchange?: string
+  readonly routingKey?: string
+  readonly partition?: number
+  readonly offset?: string
+  /** When the broker stored it, ms since the epoch. */
+  readonly storedAt?: number
+}
+
+export interface Consumer {
+  /** Of a consumer of replies: what to give as `replyTo`. */
+  readonly address: string | undefined
+  /** Asks for no more; deliveries already given stay valid. */
+  pause(): void
+  resume(): void
+  /** Stops delivering at once and returns the unsettled ones to the broker. Acks that were gathered leave first. */
+  stop(): Promise<void>
+  health(): ConsumerHealth
+}
+
+export interface ConsumerHealth {
+  /** The broker will give it messages. */
+  readonly attached: boolean
+  readonly paused: boolean
+  readonly unsettled: number
+  /** Acks that were dropped because their channel was gone; the broker delivers those again. */
+  readonly lateSettles: number
+  /** Why it is not attached. */
+  readonly reason: string | undefined
+  /** Messages that wait at the broker, where that is known for free. */
+  readonly waiting: number | undefined
+}
+
+export interface ConnectionState {
+  /** `publishing`, `consuming` …: what the connection is for. */
+  readonly purpose: string
+  readonly kind: 'connecting' | 'connected' | 'blocked' | 'lost' | 'closed'
+  /** Why, and when the next try is. No secrets. */
+  readonly reason: string | undefined
+}
+
+// ── dead letters ────────────────────────────────────────────────────────────────────────────────
+
+export interface GroupAddress {
+  readonly channel: string
+  readonly group: string
+}
+
+export interface DeadLetterAccess {
+  /** The oldest `limit` dead letters of a group, left where they are. Order and counters stay where the broker lets them. */
+  list(of: GroupAddress, limit: number): Promise<readonly RawDelivery[]>
+
+  /**
+   * Shows the oldest `limit` dead letters to `decide`, one after another, until it answers `stop`. Those it `remove`s are gone when
+   * `take` resolves, the others stay. Resolves with the number removed. What `decide` had to do first (publish a redrive) it has done when it resolves.
+   */
+  take(of: GroupAddress, limit: number, decide: (letter: RawDelivery) => Promise<'remove' | 'keep' | 'stop'>): Promise<number>
+}
+
+// ── topology ────────────────────────────────────────────────────────────────────────────────────
+
+/** What an app needs of one transport. Physical names are the adapter's, by the rules of its `topology.ts`. */
+export interface Topology {
+  readonly channels: readonly ChannelTopology[]
+  /** The app asks, so it needs an address for replies. */
+  readonly asks: boolean
+}
+
+export interface ChannelTopology {
+  readonly name: string
+  /** Published on it or listened to by this app. */
+  readonly messages: readonly { readonly name: string; readonly keyed: boolean }[]
+  readonly groups: readonly GroupTopology[]
+  readonly options: ChannelOptions
+}
+
+export interface GroupTopology {
+  readonly name: string
+  /** The types it takes; `all` where a raw listener takes whatever passes. */
+  readonly types: readonly string[] | 'all'
+  /** Some of its types have a key, so their order is kept. */
+  readonly keyed: boolean
+  /** Over how many single-file queues its keys are spread. */
+  readonly partitions: number
+}
+
+/** A header value that core wrote. */
+export type { HeaderValue }

@@ -1,0 +1,47 @@
+/** Every name on the wire. What stands here is read by other systems and other versions: it is never renamed. */
+
+/** CloudEvents 1.0 attributes; the transport's binding gives the prefix (`cloudEvents_` on AMQP 0-9-1, `ce_` on Kafka). */
+export const attribute = {
+  id: 'id',
+  specVersion: 'specversion',
+  type: 'type',
+  source: 'source',
+  time: 'time',
+  subject: 'subject',
+  dataVersion: 'dataversion',
+  correlationId: 'correlationid',
+  causationId: 'causationid',
+} as const
+
+export const specVersion = '1.0'
+
+/** W3C names, unprefixed on every transport. */
+export const trace = { parent: 'traceparent', state: 'tracestate', baggage: 'baggage' } as const
+
+/** Ours. Scalars only, and never `x-`, which brokers take for themselves. */
+export const header = {
+  attempt: 'waybill-attempt',
+  /** On a dead letter: why it is dead (`schema`, `unknown-type`, `failed` …) and the sentence that says so. */
+  deadReason: 'waybill-dead-reason',
+  deadMessage: 'waybill-dead-message',
+  deadError: 'waybill-dead-error',
+  deadStack: 'waybill-dead-stack',
+  deadListener: 'waybill-dead-listener',
+  deadGroup: 'waybill-dead-group',
+  deadChannel: 'waybill-dead-channel',
+  deadAttempts: 'waybill-dead-attempts',
+  deadTime: 'waybill-dead-time',
+  /** Where the dead letter was taken from, as JSON of its `Origin`. */
+  deadOrigin: 'waybill-dead-origin',
+  /** On a redriven message under a new id: the id that it had. */
+  originId: 'waybill-origin-id',
+  /** On a reply that is an error. */
+  replyError: 'waybill-reply-error',
+  replyCode: 'waybill-reply-code',
+  /** On a query: the moment (ms since the epoch) at which nobody waits any more. */
+  deadline: 'waybill-deadline',
+  /** Typed context that travels with a call: `waybill-context-<name>`. */
+  context: 'waybill-context-',
+} as const
+
+export const contentTypeJson = 'application/json'
