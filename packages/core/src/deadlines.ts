@@ -31,17 +31,14 @@ export class Deadlines<T> {
     return this.#due.delete(item)
   }
 
-  /** Expires everything now. */
-  expireAll(): void {
+  /** Forgets everything, and says what it was. */
+  drain(): T[] {
     const items = [...this.#due.keys()]
-    this.clear()
-    for (const item of items) this.#onExpired(item)
-  }
-
-  clear(): void {
     this.#cancel?.()
     this.#cancel = undefined
     this.#due.clear()
+
+    return items
   }
 
   #sweep(): void {

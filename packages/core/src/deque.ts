@@ -19,6 +19,10 @@ export class Deque<T> {
     this.#items[--this.#head] = item
   }
 
+  peek(): T | undefined {
+    return this.#items[this.#head]
+  }
+
   shift(): T | undefined {
     if (this.#head === this.#items.length) return undefined
 

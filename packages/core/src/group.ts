@@ -91,6 +91,7 @@ export class Group implements RunEnd {
     this.#consumer?.pause()
     await this.#idle(deadlineMs)
     const abandoned = this.#runners.reduce((sum, runner) => sum + runner.abandon(), 0)
+    this.#options.burial.stop()
     await this.#consumer?.stop()
 
     return abandoned

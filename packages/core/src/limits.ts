@@ -1,9 +1,12 @@
 /** What an untrusted message may be at most. */
 export interface Limits {
+  /** Default: 1 MiB. */
   readonly bodyBytes: number
+  /** How many. Default: 64. */
   readonly headers: number
+  /** Names and values together. Default: 16 KiB. */
   readonly headerBytes: number
-  /** Of headers and of JSON. */
+  /** Of headers and of JSON. Default: 32. */
   readonly nesting: number
 }
 

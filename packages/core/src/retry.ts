@@ -18,7 +18,7 @@ export function judge(error: unknown, attempt: number, retry: ResolvedRetry, run
 
   const wait = retry.waitsMs[Math.min(attempt, retry.waitsMs.length) - 1] ?? 0
 
-  return { kind: 'retry', afterMs: retry.jitter ? Math.round(wait * (1 - runtime.random() / 2)) : wait }
+  return { kind: 'retry', afterMs: retry.jitter && wait < 5_000 ? Math.round(wait * (1 - runtime.random() / 2)) : wait }
 }
 
 /** The wait before try `attempt` of something that is tried for ever: doubling, with full jitter. */

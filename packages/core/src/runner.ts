@@ -9,6 +9,7 @@ import { JobDelivery, JobManualDelivery, type Job, type ManualWord } from './job
 import { definitionOf, Message, type MessageClass } from './message.js'
 import type { ListenCall, Middleware } from './middleware.js'
 import type { PlannedListener } from './plan.js'
+import { isDeclared, undeclared } from './returned.js'
 import { Held, scopes, type Scope } from './scope.js'
 import type { Runtime } from './runtime.js'
 
@@ -78,12 +79,17 @@ export class Runner {
     this.#ready.clear()
   }
 
-  /** Tells every run that its time is over; none of them counts any more. */
+  /** Tells every run that its time is over; none of them counts any more. Returns how many there were. */
   abandon(): number {
-    const abandoned = this.#times.size
-    this.#times.expireAll()
+    const runs = this.#times.drain()
+    const error = new WaybillError('STOPPED', `The app stopped before ${this.listener.label} had finished.`)
+    for (const run of runs) {
+      run.isOver = true
+      run.held.isOver = true
+      run.delivery.abort(error)
+    }
 
-    return abandoned
+    return runs.length
   }
 
   #pump(): void {
@@ -220,7 +226,7 @@ function typesOf({ takes }: PlannedListener): ReadonlyMap<string, MessageClass> 
 }
 
 function invoker({ instance, listener, middleware }: RunnerOptions): (call: ListenCall) => unknown {
-  const method = (instance as Record<string, (message: unknown, delivery: unknown) => unknown>)[listener.method]
+  const method = (instance as Record<string | symbol, (message: unknown, delivery: unknown) => unknown>)[listener.method]
   const innermost = (call: ListenCall): unknown => method?.call(instance, call.message, call.delivery)
 
   return middleware.reduceRight<(call: ListenCall) => unknown>((inner, { listen }) => {
@@ -253,11 +259,8 @@ function scopeOf({ id, raw }: Job, held: Held, { label, group, serviceName }: Pl
 
 function undeclaredReturn(value: unknown, { label, returns }: PlannedListener): WaybillError | undefined {
   const [first] = Array.isArray(value) ? (value as unknown[]) : [value]
-  if (!(first instanceof Message) || returns.some((type) => first instanceof type)) return undefined
 
-  const name = definitionOf(first.constructor)?.name ?? first.constructor.name
-
-  return new WaybillError('UNDECLARED_RETURN', `${label} returned a "${name}", which it does not declare, so nobody would get it. Put @Publisher(${first.constructor.name}) on the method.`)
+  return first instanceof Message && !isDeclared(first, returns) ? undeclared(first, returns, label) : undefined
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -128,9 +128,11 @@ export class RunningApp implements App {
     this.#release = this.#options.signals === false ? keepProcess() : onSignals(this.#log, () => this.stop())
     try {
       await Promise.all(this.#links.all.map((link) => link.connect(this.#host)))
+      this.#assertStarting()
       const unable = checkCapabilities(this.#plan, this.#links)
       if (unable.length > 0) throw new ConfigError(unable)
       await this.#declare()
+      this.#assertStarting()
       this.#container = this.#build()
       for (const plugin of this.#options.plugins ?? []) await plugin.start?.({ app: this.#options.name, plan: this.#plan })
       this.#state = 'running'
@@ -140,6 +142,10 @@ export class RunningApp implements App {
       throw error
     }
     this.#log.info(`${this.#options.name} is running: ${this.#plan.listeners.length} listeners in ${this.#groups.length} groups on ${this.#links.all.map(({ capabilities }) => capabilities.broker).join(', ')}`)
+  }
+
+  #assertStarting(): void {
+    if (this.#state !== 'starting') throw this.#notRunning('app.start')
   }
 
   async #declare(): Promise<void> {

@@ -17,10 +17,7 @@ export class Sender {
   constructor(transport: Transport, runtime: Runtime, deadlineMs: number) {
     this.#transport = transport
     this.#runtime = runtime
-    this.#deadlines = new Deadlines(runtime, deadlineMs, (entry) => {
-      const seconds = deadlineMs / 1_000
-      entry.settle(entry.left ? { kind: 'unknown', reason: `The broker did not confirm within ${seconds} s.` } : { kind: 'rejected', reason: `There was no connection to ${transport.name} for ${seconds} s; it was never sent.` })
-    })
+    this.#deadlines = new Deadlines(runtime, deadlineMs, (entry) => this.#expired(entry, deadlineMs / 1_000))
     transport.onWritable(() => this.#flush())
   }
 
@@ -47,7 +44,13 @@ export class Sender {
   /** Settles what is left: nothing more will be heard of it. */
   close(): void {
     this.#waiting.clear()
-    this.#deadlines.expireAll()
+    for (const entry of this.#deadlines.drain()) entry.settle(entry.left ? { kind: 'unknown', reason: 'The app stopped before the broker confirmed.' } : { kind: 'rejected', reason: 'The app stopped before it was sent.' })
+  }
+
+  #expired(entry: Entry, seconds: number): void {
+    entry.settle(entry.left ? { kind: 'unknown', reason: `The broker did not confirm within ${seconds} s.` } : { kind: 'rejected', reason: `"${this.#transport.name}" took nothing for ${seconds} s; it was never sent.` })
+    // All have the same time, so the expired stand in front: a broker that stays away must not fill the memory.
+    while (this.#waiting.peek()?.settled) this.#waiting.shift()
   }
 
   #flush(): void {
