@@ -1,5 +1,5 @@
-import type { ContainerModule } from 'inversify'
 import type { ChannelOptions } from './channel-options.js'
+import type { Module } from './container.js'
 import type { Duration } from './duration.js'
 import type { Limits } from './limits.js'
 import type { Logger } from './logger.js'
@@ -17,7 +17,7 @@ interface CommonOptions<T extends string> {
   /** What is said about single channels: partitions, queue type, which transport. */
   readonly channels?: Readonly<Record<string, ChannelOptions & { readonly transport?: NoInfer<T> }>>
   /** The user's own bindings for everything that is no `@Service`. */
-  readonly modules?: readonly ContainerModule[]
+  readonly modules?: readonly Module[]
   /** Around every publish and every listener, in this order from the outside in. */
   readonly middleware?: readonly Middleware[]
   readonly plugins?: readonly Plugin[]
