@@ -35,4 +35,5 @@ export type {
   GroupTopology, Origin, Outgoing, PublishOutcome, RawDelivery, ReplySubscription, Settled, Settlement, Subscription, Topology, Transport, TransportHost,
 } from './transport.js'
 export { confirmed } from './transport.js'
+export { uuid7Source, uuid8From } from './uuid.js'
 export { attribute, contentTypeJson, header, specVersion, trace } from './wire.js'
