@@ -18,6 +18,7 @@ const known: Readonly<Record<keyof AppOptions, true>> = {
   shutdown: true,
   log: true,
   runtime: true,
+  limits: true,
 }
 
 /** What is wrong with the options of `createApp`, its services and channels aside. */
