@@ -2,6 +2,7 @@ export type { AppOptions } from './app-options.js'
 export type { App } from './app.js'
 export { createApp } from './app.js'
 export type { ChannelOptions, LogOptions, QueueOptions } from './channel-options.js'
+export { Context } from './context.js'
 export type { Module } from './container.js'
 export type { Carries, Contract, Input, Kind, Named, Output, PayloadOf, ReplyOf, Schema } from './contract.js'
 export type { Ask, AskOptions, Publish, PublisherDecorator, PublishOptions } from './publisher.js'
@@ -34,4 +35,5 @@ export type {
   GroupTopology, Origin, Outgoing, PublishOutcome, RawDelivery, ReplySubscription, Settled, Settlement, Subscription, Topology, Transport, TransportHost,
 } from './transport.js'
 export { confirmed } from './transport.js'
+export { uuid7Source, uuid8From } from './uuid.js'
 export { attribute, contentTypeJson, header, specVersion, trace } from './wire.js'
