@@ -18,7 +18,6 @@ const known: Readonly<Record<keyof AppOptions, true>> = {
   shutdown: true,
   log: true,
   runtime: true,
-  limits: true,
 }
 
 /** What is wrong with the options of `createApp`, its services and channels aside. */
