@@ -4,8 +4,7 @@ import { Asking } from './asking.js'
 import { Burial } from './burial.js'
 import { checkCapabilities } from './check-capabilities.js'
 import { jsonCodec } from './codec.js'
-import { buildContainer, type AppContainer } from './container.js'
-import type { Definition } from './definition.js'
+import { buildContainer, type ServiceContainer } from './container.js'
 import { GroupDeadLetters, type DeadLetters } from './dead-letters.js'
 import { parseDuration } from './duration.js'
 import { ConfigError, WaybillError } from './error.js'
@@ -17,7 +16,7 @@ import { defaultLimits, type Limits } from './limits.js'
 import { Link } from './link.js'
 import { Links } from './links.js'
 import { consoleLogger, safeLogger, silentLogger, type Logger } from './logger.js'
-import type { Message, MessageClass } from './message.js'
+import { definitionOf, type Message, type MessageClass } from './message.js'
 import type { OutgoingRules } from './outgoing.js'
 import type { Plan, PlannedListener, ServiceClass } from './plan.js'
 import type { AskOptions, PublishOptions } from './publisher.js'
@@ -46,7 +45,7 @@ export class RunningApp implements App {
   readonly #publishing: Publishing
   readonly #asking: Asking
   readonly deadLetters: DeadLetters
-  #container: AppContainer | undefined
+  #container: ServiceContainer | undefined
   #groups: readonly Group[] = []
   #state: State = 'new'
   #starting: Promise<void> | undefined
@@ -170,18 +169,17 @@ export class RunningApp implements App {
     return this.#plan.published.some(({ definition }) => definition.kind === 'query' && this.#links.of(definition.channel) === link)
   }
 
-  #build(): Promise<AppContainer> {
+  #build(): Promise<ServiceContainer> {
     return buildContainer({
       services: this.#options.services,
       modules: this.#options.modules ?? [],
-      publisherFor: (definition, label) => this.#publisherFor(definition, label),
+      publisherFor: (type, label) => this.#publisherFor(type, label),
       onCreate: (instance) => tie(instance, { state: () => this.#tieState(), publish: (messages, _declared, label) => this.#publishing.publish(messages, {}, label) }),
     })
   }
 
-  #publisherFor({ name, kind }: Definition, label: string): (payload: unknown, options?: PublishOptions & AskOptions) => Promise<unknown> {
-    const type = this.#plan.messages.get(name) as MessageClass
-    if (kind === 'query') {
+  #publisherFor(type: MessageClass, label: string): (payload: unknown, options?: PublishOptions & AskOptions) => Promise<unknown> {
+    if (definitionOf(type)?.kind === 'query') {
       return async (payload, options = {}) => {
         this.#assertOpen(label)
         return this.#asking.ask(new type(payload), options)
