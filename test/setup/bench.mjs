@@ -1,0 +1,13 @@
+// npm run bench: installs, builds, and hands everything that follows `--` to the benchmark.
+import { build } from './build.mjs'
+import { install } from './install.mjs'
+import { endTogether, run } from './steps.mjs'
+
+endTogether()
+// What the benchmark prints with --json is read by programs: the steps before it speak on the other stream.
+console.log = console.error
+await install()
+await build()
+await run(process.execPath, ['test/bench/run.mjs', ...process.argv.slice(2)], { show: true }).catch((error) => {
+  process.exitCode = error.code
+})
