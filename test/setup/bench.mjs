@@ -7,7 +7,7 @@ endTogether()
 // What the benchmark prints with --json is read by programs: the steps before it speak on the other stream.
 console.log = console.error
 await install()
-await build()
+await build(['test/bench'])
 await run(process.execPath, ['test/bench/run.mjs', ...process.argv.slice(2)], { show: true }).catch((error) => {
   process.exitCode = error.code
 })

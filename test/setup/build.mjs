@@ -26,10 +26,11 @@ function allProjects() {
 
 function removeOrphans(project) {
   const dist = join(root, project, 'dist')
+  const src = existsSync(join(root, project, 'src')) ? 'src' : '.'
   if (!existsSync(dist)) return
   for (const file of readdirSync(dist, { recursive: true })) {
     const source = /^(.*?)(\.d\.ts|\.js)(\.map)?$/.exec(file)?.[1]
-    if (source && !existsSync(join(root, project, 'src', `${source}.ts`))) rmSync(join(dist, file))
+    if (source && !existsSync(join(root, project, src, `${source}.ts`))) rmSync(join(dist, file))
   }
 }
 
