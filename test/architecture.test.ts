@@ -98,7 +98,7 @@ describe('the shape of the house', () => {
 describe('habits', () => {
   it('time, chance and identity come from the Runtime', () => {
     const simulable = sources.filter((file) => /^packages\/(core|transport-memory|store-memory|outbox|saga)\//.test(file))
-    const impure = /\bDate\.now\(|new Date\(\)|\bset(Timeout|Interval|Immediate)\(|\bMath\.random\(|\brandom(UUID|Bytes)\(|performance\.now\(/
+    const impure = /\bDate\.now\(|new Date\(\)|\bset(Timeout|Interval|Immediate)\(|\bMath\.random\(|\brandomUUID\(|performance\.now\(/
     const places = placesOf(
       simulable.filter((file) => file !== 'packages/core/src/system-runtime.ts'),
       impure,

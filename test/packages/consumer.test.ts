@@ -53,7 +53,8 @@ it('a program outside this repository finds one copy of every Waybill package', 
 })
 
 async function packInto(target: string): Promise<void> {
-  await execute('npm', ['pack', '--workspaces', '--pack-destination', target, '--ignore-scripts', '--loglevel=error'], { cwd: root })
+  const folders = (await readdir(join(root, 'packages'))).map((name) => `./packages/${name}`)
+  await execute('npm', ['pack', ...folders, '--pack-destination', target, '--ignore-scripts', '--loglevel=error'], { cwd: root })
 }
 
 // The versions that the tree is tested with, so that the cache of its own installation serves this one too.

@@ -8,7 +8,7 @@ import { kafka } from './kafka.mjs'
 import { alone, isAlive } from './lock.mjs'
 import { detachedIn, has, listens } from './machine.mjs'
 import { rabbitmq } from './rabbitmq.mjs'
-import { isMain, keep, run, step } from './steps.mjs'
+import { keep, main, run, step } from './steps.mjs'
 
 export const brokers = [rabbitmq, kafka]
 
@@ -94,8 +94,8 @@ function forget(folder) {
   for (const name of ['pid', 'container']) rmSync(join(folder, name), { force: true })
 }
 
-if (isMain(import.meta.url)) {
+await main(import.meta.url, async () => {
   const [action = 'start', ...names] = process.argv.slice(2)
   const chosen = brokers.filter(({ name }) => names.length === 0 || names.includes(name))
   for (const broker of chosen) await (action === 'stop' ? stop(broker) : ready(broker))
-}
+})

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { install } from './install.mjs'
 import { alone } from './lock.mjs'
-import { isMain, root, step, tool } from './steps.mjs'
+import { main, root, step, tool } from './steps.mjs'
 
 /** Builds the named projects and what they refer to; all packages and examples when none is named. */
 export const build = (projects = allProjects()) =>
@@ -34,7 +34,7 @@ function removeOrphans(project) {
   }
 }
 
-if (isMain(import.meta.url)) {
+await main(import.meta.url, async () => {
   await install()
   await build()
-}
+})

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from './build.mjs'
 import { install } from './install.mjs'
-import { endTogether, isMain, run, step, tool } from './steps.mjs'
+import { main, root, run, step, tool } from './steps.mjs'
 
 /** Runs every check, also after one that failed, and rejects with all that they found. Packages are built before. */
 export async function check() {
@@ -25,12 +25,11 @@ const packages = () =>
   step('packages', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'waybill-pack-'))
     try {
-      await run('npm', ['pack', '--workspaces', '--pack-destination', folder, '--loglevel=error'], { env: { ...process.env, npm_config_ignore_scripts: 'true' } })
-      const tarballs = readdirSync(folder)
-        .filter((name) => name.startsWith('waybill-'))
-        .map((name) => join(folder, name))
-      for (const tarball of tarballs) await tool('publint', ['--strict', tarball])
-      for (const tarball of tarballs) await tool('attw', ['--profile', 'esm-only', '--format', 'ascii', '--no-emoji', tarball])
+      const folders = readdirSync(join(root, 'packages')).map((name) => `./packages/${name}`)
+      await run('npm', ['pack', ...folders, '--ignore-scripts', '--pack-destination', folder, '--loglevel=error'])
+      const tarballs = readdirSync(folder).map((name) => join(folder, name))
+      await Promise.all(tarballs.map((tarball) => tool('publint', ['--strict', tarball])))
+      await Promise.all(tarballs.map((tarball) => tool('attw', ['--profile', 'esm-only', '--format', 'ascii', '--no-emoji', tarball])))
 
       return `${tarballs.length} tarballs`
     } finally {
@@ -52,15 +51,9 @@ async function fix() {
   })
 }
 
-if (isMain(import.meta.url)) {
-  endTogether()
-  try {
-    await install()
-    if (process.argv.includes('--fix')) await fix()
-    await build()
-    await check()
-  } catch (error) {
-    console.error(error.message)
-    process.exitCode = 1
-  }
-}
+await main(import.meta.url, async () => {
+  await install()
+  if (process.argv.includes('--fix')) await fix()
+  await build()
+  await check()
+})

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { alone } from './lock.mjs'
-import { isMain, root, run, step } from './steps.mjs'
+import { main, root, run, step } from './steps.mjs'
 
 export const install = () =>
   step('install', () =>
@@ -31,4 +31,4 @@ function packagesIn(file) {
   }
 }
 
-if (isMain(import.meta.url)) await install()
+await main(import.meta.url, install)

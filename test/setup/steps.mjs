@@ -52,13 +52,22 @@ export function run(program, args, { show = false, ...options } = {}) {
 /** Runs a program that npm installed. */
 export const tool = (name, args, options) => run(join(root, 'node_modules', '.bin', name), args, options)
 
-/** Ends this process and what it started when somebody interrupts it. What runs detached stays. */
-export function endTogether() {
+/** Does the work when the script was started by its name, not imported. What goes wrong is said in its own words and ends with 1. */
+export async function main(url, work) {
+  if (process.argv[1] !== fileURLToPath(url)) return
+  endTogether()
+  try {
+    await work()
+  } catch (error) {
+    console.error(error.message)
+    process.exitCode = error.code > 0 ? error.code : 1
+  }
+}
+
+// Somebody who interrupts this process ends what it started too. What runs detached stays.
+function endTogether() {
   for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 })) process.on(signal, () => process.exit(128 + number))
   process.on('exit', () => {
     for (const child of children) child.kill()
   })
 }
-
-/** True when a script was started by its name, not imported. */
-export const isMain = (url) => process.argv[1] === fileURLToPath(url)

@@ -6,7 +6,7 @@ import { brokers, ready } from './brokers.mjs'
 import { build } from './build.mjs'
 import { check } from './check.mjs'
 import { install } from './install.mjs'
-import { endTogether, isMain, keep, root, step, tool } from './steps.mjs'
+import { keep, main, root, step, tool } from './steps.mjs'
 
 const options = process.argv.slice(2)
 const quick = options.includes('--quick')
@@ -94,7 +94,4 @@ function sayNotRun({ name, title }) {
   for (const file of files) console.log(`  test/${file}`)
 }
 
-if (isMain(import.meta.url)) {
-  endTogether()
-  await test()
-}
+await main(import.meta.url, test)
