@@ -1,27 +1,31 @@
 import assert from 'node:assert/strict'
-import type { Destination, Envelope, GroupAddress, Logger, Outgoing, Runtime } from '@waybill/core'
+import { createApp, type App, type AppOptions, type Destination, type Envelope, type GroupAddress, type Logger, type Outgoing, type Runtime } from '@waybill/core'
+import { eventually, within } from './condition.js'
 import { placed } from './layout.js'
 import { Peer } from './peer.js'
-import type { ContractSubject } from './subject.js'
+import type { ContractSubject, DeclaredTopology } from './subject.js'
 import { systemRuntime } from './system-runtime.js'
 
 /** Everything that one case needs, with names that no other case has. */
 export class Bench {
   readonly subject: ContractSubject
   readonly runtime: Runtime = systemRuntime
-  readonly app: string
+  readonly appName: string
+  readonly namespace: string
   readonly channel: string
   readonly patienceMs: number
   readonly log: readonly string[]
   readonly #logger: Logger
   readonly #peers: Peer[] = []
+  readonly #apps: App[] = []
   #first: Promise<Peer> | undefined
 
   constructor(subject: ContractSubject) {
     const name = this.runtime.id().replaceAll('-', '').slice(4, 24)
     const lines: string[] = []
     this.subject = subject
-    this.app = `app-${name}`
+    this.appName = `app-${name}`
+    this.namespace = `n-${name}`
     this.channel = `c.${name}`
     this.patienceMs = subject.patienceMs ?? 10_000
     this.log = lines
@@ -41,11 +45,25 @@ export class Bench {
   }
 
   unconnected(options: PeerOptions = {}): Peer {
-    const host = { app: options.app ?? this.app, instance: this.runtime.id(), namespace: options.namespace, runtime: this.runtime, log: this.#logger }
+    const host = { app: options.app ?? this.appName, instance: this.runtime.id(), namespace: options.namespace, runtime: this.runtime, log: this.#logger }
     const peer = new Peer(this.subject.create(), host, this.patienceMs)
     this.#peers.push(peer)
 
     return peer
+  }
+
+  /** A running app of these services, on a transport of its own, within this case's namespace. */
+  async start(services: AppOptions['services'], options: AppParts = {}): Promise<App> {
+    const app = createApp({ name: this.appName, namespace: this.namespace, services, transport: this.subject.create(), signals: false, log: this.#logger, ...options })
+    this.#apps.push(app)
+    await within('the app starts', 2 * this.patienceMs, app.start())
+
+    return app
+  }
+
+  /** Resolves once it holds. */
+  eventually(claim: string, condition: () => boolean, found?: () => unknown): Promise<void> {
+    return eventually(claim, condition, { withinMs: this.patienceMs, ...(found ? { found } : {}) })
   }
 
   group(name = 'billing'): GroupAddress {
@@ -92,15 +110,20 @@ export class Bench {
   async close(): Promise<void> {
     this.subject.slow?.(0)
     await this.subject.back()
-    await Promise.all(this.#peers.map((peer) => peer.close()))
-    await this.subject.remove?.(this.#peers.flatMap((peer) => peer.declared))
+    const declared = [...this.#peers.flatMap((peer) => peer.declared), ...this.#apps.map((app) => this.#declaredBy(app))]
+    await Promise.all([...this.#apps.map((app) => app.stop()), ...this.#peers.map((peer) => peer.close())])
+    await this.subject.remove?.(declared)
+  }
+
+  #declaredBy(app: App): DeclaredTopology {
+    return { namespace: this.namespace, app: this.appName, topology: { channels: app.topology.channels, asks: true } }
   }
 
   #envelope(type: string, key: string | undefined): Envelope {
     return {
       id: this.runtime.id(),
       type,
-      source: `/${this.app}/orders`,
+      source: `/${this.appName}/orders`,
       time: new Date(this.runtime.now()).toISOString(),
       subject: key,
       dataVersion: 1,
@@ -117,6 +140,8 @@ export interface PeerOptions {
   readonly app?: string
   readonly namespace?: string
 }
+
+export type AppParts = Partial<Pick<AppOptions, 'name' | 'channels' | 'shutdown' | 'middleware'>>
 
 export interface Parts extends Partial<Omit<Outgoing, 'to' | 'envelope'>> {
   readonly type?: string

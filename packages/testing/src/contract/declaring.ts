@@ -100,7 +100,7 @@ export const declaring: readonly Scenario[] = [
   {
     title: 'two apps on one broker share their channels and not their groups',
     async run(bench) {
-      const [shop, shipping] = [await bench.peer(), await bench.another({ app: `${bench.app}-shipping` })]
+      const [shop, shipping] = [await bench.peer(), await bench.another({ app: `${bench.appName}-shipping` })]
       await shop.declare(bench.channel, { groups: ['billing'] })
       await shipping.declare(bench.channel, { groups: ['parcels'] })
       const [billing, parcels] = await Promise.all([shop.listen(bench.group('billing')), shipping.listen(bench.group('parcels'))])

@@ -61,7 +61,7 @@ export const hostile: readonly Scenario[] = [
       const batch = [
         bench.message({ envelope: { id: 'i'.repeat(200) } }),
         bench.message({ envelope: { id: 'i'.repeat(40_000) } }),
-        bench.message({ envelope: { id: `ид-${bench.app}` } }),
+        bench.message({ envelope: { id: `ид-${bench.appName}` } }),
         bench.message({ envelope: { source: '', time: 'no time at all', traceparent: 'malformed' } }),
         ...['', ' ', 'ключ 🚚', 'k'.repeat(500), 'a.b.*.#'].map((key) => bench.message({ type: moved, key })),
       ]

@@ -105,7 +105,7 @@ interface Conversation {
 }
 
 async function conversation(bench: Bench): Promise<Conversation> {
-  const [asker, responder] = [await bench.peer(), await bench.another({ app: `${bench.app}-stock` })]
+  const [asker, responder] = [await bench.peer(), await bench.another({ app: `${bench.appName}-stock` })]
   await asker.declare(bench.channel, { asks: true, groups: [] })
   await responder.declare(bench.channel)
   const [answers, queries] = await Promise.all([asker.listenToReplies(), responder.listen(bench.group())])
