@@ -1,5 +1,6 @@
 import type { ContainerModule } from 'inversify'
 import type { ChannelOptions } from './channel-options.js'
+import type { Limits } from './limits.js'
 import type { Logger } from './logger.js'
 import type { Middleware } from './middleware.js'
 import type { ServiceClass } from './plan.js'
@@ -21,6 +22,8 @@ interface CommonOptions<T extends string> {
   readonly plugins?: readonly Plugin[]
   /** false: SIGTERM and SIGINT are left to the program. Default: they stop the app, then the process ends. */
   readonly signals?: false
+  /** What a message may be at most: listeners keep what is larger as a dead letter, publishers refuse it. */
+  readonly limits?: Partial<Limits>
   /** How long `stop` lets running listeners finish. Default: 25 s. */
   readonly shutdown?: `${number}${'ms' | 's' | 'm'}`
   readonly log?: Logger | false

@@ -39,7 +39,8 @@ function messagesOf(returned: unknown, declared: readonly unknown[], label: stri
   return messages as readonly Message[]
 }
 
-function isDeclared(value: unknown, declared: readonly unknown[]): boolean {
+/** Whether a value is a message of one of those classes. */
+export function isDeclared(value: unknown, declared: readonly unknown[]): boolean {
   if (!(value instanceof Message)) return false
   const definition = definitionOf(value.constructor)
 
