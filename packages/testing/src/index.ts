@@ -1,0 +1,7 @@
+export type { EventuallyOptions } from './eventually.js'
+export { eventually } from './eventually.js'
+export type { FaultProxyOptions } from './fault-proxy.js'
+export { FaultProxy, faultProxy } from './fault-proxy.js'
+export type { Direction } from './line.js'
+export type { Random } from './random.js'
+export { seededRandom } from './random.js'
