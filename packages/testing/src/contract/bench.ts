@@ -62,7 +62,7 @@ export class Bench {
   }
 
   /** Resolves once it holds. */
-  eventually(claim: string, condition: () => boolean, found?: () => unknown): Promise<void> {
+  eventually(claim: string, condition: () => boolean | Promise<boolean>, found?: () => unknown): Promise<void> {
     return eventually(claim, condition, { withinMs: this.patienceMs, ...(found ? { found } : {}) })
   }
 

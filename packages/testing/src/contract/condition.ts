@@ -1,13 +1,13 @@
-import { AssertionError } from 'node:assert/strict'
+import assert, { AssertionError } from 'node:assert/strict'
 import { setTimeout as wait } from 'node:timers/promises'
+import { eventually as tryUntil } from '../eventually.js'
 
 /** Resolves as soon as the condition holds. Fails after the deadline, naming what did not come true and what was found instead. */
-export async function eventually(claim: string, condition: () => boolean, options: { readonly withinMs: number; readonly found?: () => unknown }): Promise<void> {
-  const end = performance.now() + options.withinMs
-  while (!condition()) {
-    if (performance.now() > end) throw new AssertionError({ message: `Expected within ${options.withinMs} ms: ${claim}.${foundBy(options.found)}` })
-    await wait(2)
+export async function eventually(claim: string, condition: () => boolean | Promise<boolean>, options: { readonly withinMs: number; readonly found?: () => unknown }): Promise<void> {
+  const check = async (): Promise<void> => {
+    assert.ok(await condition(), `${claim}.${options.found ? ` Found: ${JSON.stringify(options.found())}.` : ''}`)
   }
+  await tryUntil(check, { within: options.withinMs })
 }
 
 /** The result of the work, or a failure that names what did not end. */
@@ -22,8 +22,4 @@ export async function within<T>(what: string, withinMs: number, work: Promise<T>
     stop.abort()
     late.catch(() => undefined)
   }
-}
-
-function foundBy(found: (() => unknown) | undefined): string {
-  return found ? ` Found: ${JSON.stringify(found())}.` : ''
 }

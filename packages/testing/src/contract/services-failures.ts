@@ -229,12 +229,15 @@ async function deadLetter(bench: Bench, app: App): Promise<DeadMessage> {
 
 /** Dead letters are published by the app in its own time: looks again until they are there. */
 async function deadLettersOf(bench: Bench, app: App, count: number): Promise<readonly DeadMessage[]> {
-  const end = bench.runtime.elapsed() + bench.patienceMs
-  for (;;) {
-    const letters = await app.deadLetters.list(of)
-    if (letters.length >= count) return letters
-    assert.ok(bench.runtime.elapsed() < end, `Expected within ${bench.patienceMs} ms: ${count} dead letters. Found: ${letters.length}.`)
+  let letters: readonly DeadMessage[] = []
+  const look = async (): Promise<boolean> => {
+    letters = await app.deadLetters.list(of)
+
+    return letters.length >= count
   }
+  await bench.eventually(`${count} dead letters`, look, () => letters.length)
+
+  return letters
 }
 
 function hex(letter: DeadMessage): string {
