@@ -75,7 +75,9 @@ export const declaring: readonly Scenario[] = [
       await peer.declare(bench.channel)
       await peer.send(...bench.messages(5))
 
-      const receiver = await (await bench.another()).listen(bench.group())
+      const later = await bench.another()
+      await later.declare(bench.channel)
+      const receiver = await later.listen(bench.group())
 
       await receiver.arrived(5)
       assert.deepEqual([...receiver.texts].sort(), ['0', '1', '2', '3', '4'])

@@ -21,7 +21,7 @@ export const delivering: readonly Scenario[] = [
     title: 'the members of a group share its messages, each message goes to one of them',
     async run(bench) {
       const [one, two] = [await bench.peer(), await bench.another()]
-      await one.declare(bench.channel, { partitions: 2 })
+      for (const each of [one, two]) await each.declare(bench.channel, { partitions: 2 })
       const [left, right] = [await one.listen(bench.group(), { window: 10 }), await two.listen(bench.group(), { window: 10 })]
 
       await one.send(...bench.messages(200))

@@ -25,7 +25,7 @@ export const order: readonly Scenario[] = [
     needs: ['keyOrder'],
     async run(bench) {
       const [one, two] = [await bench.peer(), await bench.another()]
-      await one.declare(bench.channel, { keyed: true, partitions: 3 })
+      for (const each of [one, two]) await each.declare(bench.channel, { keyed: true, partitions: 3 })
       const receivers = [await one.listen(bench.group(), { window: 16 }), await two.listen(bench.group(), { window: 16 })]
 
       await Promise.all(keyedBatches(bench).map((batch) => one.give(batch)))
@@ -39,7 +39,7 @@ export const order: readonly Scenario[] = [
     needs: ['keyOrder'],
     async run(bench) {
       const [one, two] = [await bench.peer(), await bench.another()]
-      await one.declare(bench.channel, { keyed: true })
+      for (const each of [one, two]) await each.declare(bench.channel, { keyed: true })
       const first = await one.listen(bench.group(), { window: 10, hold: true })
       await one.send(...bench.messages(40, (index) => ({ type: moved, key: 'same', headers: { sequence: index } })))
       await first.arrived(10)

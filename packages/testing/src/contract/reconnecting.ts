@@ -92,7 +92,9 @@ export const reconnecting: readonly Scenario[] = [
 
       receiver.ack(...old)
       await receiver.stop()
-      const next = await (await bench.another()).listen(bench.group())
+      const other = await bench.another()
+      await other.declare(bench.channel, { keyed: true })
+      const next = await other.listen(bench.group())
 
       await next.arrived(3)
       assert.deepEqual([...next.texts].sort(), ['0', '1', '2'])

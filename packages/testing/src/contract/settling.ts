@@ -173,6 +173,7 @@ async function holding(bench: Bench, count: number, other?: Peer): Promise<{ rea
 
 /** The group is given those messages and no others before a marker. A log may repeat what was settled behind an open one. */
 async function nothingBut(bench: Bench, peer: Peer, texts: readonly string[]): Promise<readonly RawDelivery[]> {
+  await peer.declare(bench.channel)
   const receiver = await peer.listen(bench.group())
   await peer.send(bench.message({ text: 'marker' }))
   await peer.eventually('the marker arrives', () => receiver.texts.includes('marker'), () => receiver.texts)
