@@ -37,9 +37,12 @@ async function runScenario(scenario: Scenario, needs: readonly Ability[], subjec
     if (missing.length > 0) await scenario.without?.(bench)
     else await scenario.run(bench)
     bench.check()
-  } finally {
-    await bench.close()
+  } catch (error) {
+    // What the case found matters more than a close that fails because of it.
+    await bench.close().catch(() => undefined)
+    throw error
   }
+  await bench.close()
 }
 
 async function missingOf(bench: Bench, needs: readonly Ability[]): Promise<readonly Ability[]> {
