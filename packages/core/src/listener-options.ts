@@ -23,11 +23,11 @@ export function resolveListenerOptions(label: string, given: unknown): { readonl
     options: Object.freeze({
       concurrency: resolveConcurrency(options['concurrency'], fault),
       timeoutMs: durationOption(options, 'timeout', fault, { otherwise: defaultTimeoutMs }),
-      retry: resolveRetry(label, options['retry'], fault),
-      rate: resolveRate(label, options['rate'], fault),
+      retry: resolveRetry(options['retry'], fault),
+      rate: resolveRate(options['rate'], fault),
       transaction: resolveTransaction(options['transaction'], fault),
       deadKey: resolveDeadKey(options['deadKey'], fault),
-      batch: resolveBatch(label, options['batch'], fault),
+      batch: resolveBatch(options['batch'], fault),
     }),
     faults,
   }
@@ -49,14 +49,14 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= maxCount
 }
 
-function resolveRate(label: string, given: unknown, fault: Complain): ResolvedListenerOptions['rate'] {
+function resolveRate(given: unknown, fault: Complain): ResolvedListenerOptions['rate'] {
   if (given === undefined) return undefined
   if (!isRecord(given)) {
     fault('RATE', `\`rate\` is { limit, per }; found ${describeFound(given)}. Write rate: { limit: 10, per: '1s' }.`)
 
     return undefined
   }
-  unknownOptions(`${label}: \`rate\``, given, ['limit', 'per', 'by']).forEach(({ code, message }) => fault(code, message))
+  for (const { code, message } of unknownOptions('`rate`', given, ['limit', 'per', 'by'])) fault(code, message)
   if (given['by'] !== undefined && (typeof given['by'] !== 'string' || given['by'] === '')) fault('RATE', `\`rate.by\` is the name of a field of the payload; found ${describeFound(given['by'])}.`)
 
   return {
@@ -79,14 +79,14 @@ function resolveDeadKey(given: unknown, fault: Complain): 'park' | 'go on' {
   return 'go on'
 }
 
-function resolveBatch(label: string, given: unknown, fault: Complain): ResolvedListenerOptions['batch'] {
+function resolveBatch(given: unknown, fault: Complain): ResolvedListenerOptions['batch'] {
   if (given === undefined) return undefined
   if (!isRecord(given)) {
     fault('BATCH', `\`batch\` is { size, wait }; found ${describeFound(given)}. Write batch: { size: 100, wait: '50ms' }.`)
 
     return undefined
   }
-  unknownOptions(`${label}: \`batch\``, given, ['size', 'wait']).forEach(({ code, message }) => fault(code, message))
+  for (const { code, message } of unknownOptions('`batch`', given, ['size', 'wait'])) fault(code, message)
 
   return {
     size: numberOption(given, 'size', fault, { of: 'batch', min: 1, max: maxCount, otherwise: 1, required: true }),

@@ -19,11 +19,18 @@ const longestMs = 2_147_483_647
 export function durationOption(options: Options, option: string, fault: Complain, rule: Rule): number {
   const given = options[option]
   if (given === undefined && !rule.required) return rule.otherwise
-  const ms = parseDuration(given)
-  if (ms !== undefined && ms > 0 && ms <= longestMs) return ms
+  const ms = durationOf(given)
+  if (ms !== undefined) return ms
   fault('DURATION', faultOfDuration(rule.of ? `${rule.of}.${option}` : option, given))
 
   return rule.otherwise
+}
+
+/** Milliseconds that a timer can keep; undefined for everything else. */
+export function durationOf(given: unknown): number | undefined {
+  const ms = parseDuration(given)
+
+  return ms !== undefined && ms > 0 && ms <= longestMs ? ms : undefined
 }
 
 /** The sentence about something that is to be a duration and is none. */

@@ -1,7 +1,6 @@
-import { parseDuration } from './duration.js'
 import { type Complain, unknownOptions } from './fault.js'
 import { describeFound, isRecord } from './found.js'
-import { faultOfDuration, numberOption } from './option.js'
+import { durationOf, faultOfDuration, numberOption } from './option.js'
 import type { ResolvedRetry } from './plan.js'
 
 /** Two quick tries between 50 ms and 1 s, then three that the broker delays. */
@@ -9,11 +8,11 @@ const defaultWaitsMs = [100, 1_000, 5_000, 30_000, 120_000]
 const maxAttempts = 1_000
 
 /** How often and when a listener is tried again; everything that is wrong goes to `fault`. */
-export function resolveRetry(label: string, given: unknown, fault: Complain): ResolvedRetry {
+export function resolveRetry(given: unknown, fault: Complain): ResolvedRetry {
   if (given === false) return { attempts: 1, waitsMs: [], jitter: false, unless: [] }
   if (given !== undefined && !isRecord(given)) fault('RETRY', `\`retry\` is false or an object such as { attempts: 5, backoff: '200ms..30s' }; found ${describeFound(given)}.`)
   const options = isRecord(given) ? given : {}
-  unknownOptions(`${label}: \`retry\``, options, ['attempts', 'backoff', 'unless']).forEach(({ code, message }) => fault(code, message))
+  for (const { code, message } of unknownOptions('`retry`', options, ['attempts', 'backoff', 'unless'])) fault(code, message)
   const backoff = resolveBackoff(options['backoff'], fault)
 
   return {
@@ -35,8 +34,8 @@ function resolveBackoff(given: unknown, fault: Complain): Backoff {
 }
 
 function waitOf(given: unknown, option: string, fault: Complain): number {
-  const ms = parseDuration(given)
-  if (ms !== undefined && ms > 0) return ms
+  const ms = durationOf(given)
+  if (ms !== undefined) return ms
   fault('DURATION', faultOfDuration(option, given))
 
   return 1_000

@@ -31,8 +31,6 @@ import type { Fault } from './fault.js'
 
 type State = Health['state']
 
-const publishDeadlineMs = 10_000
-
 /** An app from its making to its end. */
 export class RunningApp implements App {
   readonly #options: AppOptions
@@ -62,8 +60,9 @@ export class RunningApp implements App {
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#host = { app: options.name, instance: this.#runtime.id(), namespace: options.namespace, runtime: this.#runtime, log: this.#log }
     const transports = transportsOf(options)
+    const deadlineMs = parseDuration(options.publishDeadline) ?? 10_000
     this.#faults = [...faults, ...transports.flatMap(([, transport]) => transport.faults)]
-    this.#links = new Links(transports.map(([name, transport]) => new Link(name, transport, this.#host, publishDeadlineMs)), options.channels ?? {})
+    this.#links = new Links(transports.map(([name, transport]) => new Link(name, transport, this.#host, deadlineMs)), options.channels ?? {})
     const rules: OutgoingRules = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits }
     this.#publishing = new Publishing(this.#links, rules, this.#log, options.middleware ?? [])
     this.#asking = new Asking(this.#links, rules)

@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto'
 import type { Runtime } from './runtime.js'
-import { uuid7 } from './uuid.js'
+import { uuid7Source } from './uuid.js'
 
 /** The machine's own clock, timers and chance. */
 export const systemRuntime: Runtime = {
@@ -15,9 +15,10 @@ export const systemRuntime: Runtime = {
   // nextTick runs when the promises of this turn are done, so what all of them published leaves as one batch.
   soon: (work) => process.nextTick(work),
   random: () => Math.random(),
-  id: () => uuid7(Date.now(), randomBytes),
+  id: () => nextId(Date.now()),
 }
 
+const nextId = uuid7Source(randomBytes)
 const pool = new Uint8Array(8_192)
 let used = pool.length
 
