@@ -9,7 +9,7 @@ const patienceMs = 5_000
 export async function openKafka(): Promise<Broker> {
   const url = process.env['WAYBILL_KAFKA_BROKERS'] ?? '127.0.0.1:9092'
   const endpoint = endpointOf(url)
-  await probe('Kafka', endpoint, 'Start it with "node test/setup/kafka.mjs", or say where it is in WAYBILL_KAFKA_BROKERS.')
+  await probe('Kafka', endpoint, 'Start it with "node test/setup/brokers.mjs start kafka", or say where it is in WAYBILL_KAFKA_BROKERS.')
   const kafka = new Kafka({ clientId: 'bench', brokers: url.split(','), logLevel: logLevel.NOTHING })
   const admin = kafka.admin()
   await admin.connect()

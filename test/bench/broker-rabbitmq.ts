@@ -9,7 +9,7 @@ const patienceMs = 3_000
 export async function openRabbitmq(): Promise<Broker> {
   const url = process.env['WAYBILL_RABBITMQ_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672'
   const endpoint = endpointOf(url)
-  await probe('RabbitMQ', endpoint, 'Start it with "node test/setup/rabbitmq.mjs", or say where it is in WAYBILL_RABBITMQ_URL.')
+  await probe('RabbitMQ', endpoint, 'Start it with "node test/setup/brokers.mjs start rabbitmq", or say where it is in WAYBILL_RABBITMQ_URL.')
   const connection = await connect(url)
 
   return {

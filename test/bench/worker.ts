@@ -1,7 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import type { Contender, Order, Room } from './contender.js'
-import { Ledger } from './ledger.js'
-import type { Verdict } from './ledger.js'
+import { Ledger, type Verdict } from './ledger.js'
 import { type Load, type SendErrors, sendAll, sendPaced } from './load.js'
 import { type Cost, peakRssMb, startMeter } from './meter.js'
 import { percentile } from './statistics.js'
@@ -32,6 +32,8 @@ export interface Measurement extends Cost {
 export type Answer = { readonly kind: 'ready' } | { readonly kind: 'done'; readonly measurement?: Measurement } | { readonly kind: 'failed'; readonly reason: string }
 
 const stallMs = 15_000
+// RabbitMQ 3.10 forgets acks that its quorum queue has not yet processed when their channel closes, and would deliver those orders again.
+const ackGraceMs = 250
 const noErrors: SendErrors = { count: 0, first: undefined }
 
 async function perform(contender: Contender, task: Task): Promise<Measurement | undefined> {
@@ -72,6 +74,7 @@ async function consume(contender: Contender, task: Job): Promise<Measurement> {
   })
   await progress.ended
   const rssMb = peakRssMb()
+  await sleep(ackGraceMs)
   await consumer.close()
 
   return { ...(cost ?? idle), p50Ms: null, p99Ms: null, handled: ledger.sightings, rssMb, verdict: ledger.verdict, errors: noErrors }
