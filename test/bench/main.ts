@@ -11,19 +11,19 @@ import { type Setting, Stage } from './stage.js'
 
 const interrupted = 130
 const open: Stage[] = []
+let isInterrupted = false
 
 async function main(): Promise<void> {
   const options = parseArguments(process.argv.slice(2))
   const entrants = chooseEntrants(options.broker, options.contenders)
   installRivals(entrants)
   const broker = await (options.broker === 'kafka' ? openKafka() : openRabbitmq())
-  process.once('SIGINT', () => void endEarly())
-  process.once('SIGTERM', () => void endEarly())
+  process.once('SIGINT', () => void endEarly(broker))
+  process.once('SIGTERM', () => void endEarly(broker))
   try {
     for (const scenario of options.scenarios) await play(scenario, entrants, broker, options)
   } finally {
-    await leave()
-    await broker.close()
+    if (!isInterrupted) await leave(broker)
   }
 }
 
@@ -54,20 +54,24 @@ function progressOf(label: string, rounds: number): Progress {
   }
 }
 
-async function leave(): Promise<void> {
+async function leave(broker: Broker): Promise<void> {
   const stages = open.splice(0)
-  for (const stage of stages) stage.kill()
+  await Promise.all(stages.map((stage) => stage.kill()))
   for (const stage of stages) await stage.clear()
+  await broker.close()
 }
 
-async function endEarly(): Promise<void> {
-  console.error('Stopping: the contenders are ended, the broker is cleaned up.')
+async function endEarly(broker: Broker): Promise<void> {
+  isInterrupted = true
+  console.error('Stopping: the contenders are ended, then the broker is cleaned up.')
   process.once('SIGINT', () => process.exit(interrupted))
-  await leave().catch((error: unknown) => console.error(error))
+  await leave(broker).catch((error: unknown) => console.error(error))
   process.exit(interrupted)
 }
 
 main().catch((error: unknown) => {
+  // The contenders were ended on purpose, and the clean-up still runs.
+  if (isInterrupted) return
   console.error(error instanceof BenchError ? error.message : error)
   process.exit(1)
 })

@@ -68,9 +68,9 @@ export class Stage {
     await Promise.all([this.#worker.stop(), this.#filler.stop()])
   }
 
-  kill(): void {
-    this.#worker.kill()
-    this.#filler.kill()
+  /** Ends both processes at once, whatever they do. */
+  async kill(): Promise<void> {
+    await Promise.all([this.#worker.kill(), this.#filler.kill()])
   }
 
   async #measure(room: Room): Promise<Measurement> {

@@ -8,6 +8,7 @@ const program = fileURLToPath(new URL('./worker.js', import.meta.url))
 export class WorkerProcess {
   readonly #child: ChildProcess
   readonly #label: string
+  readonly #ended: Promise<void>
   #pending: { resolve(measurement: Measurement | undefined): void; reject(error: Error): void } | undefined
 
   private constructor(file: string, label: string, execArgv: readonly string[]) {
@@ -15,6 +16,7 @@ export class WorkerProcess {
     this.#child = fork(program, [file], { execArgv: [...execArgv], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     this.#child.on('message', (answer: Answer) => this.#take(answer))
     this.#child.on('exit', (code, signal) => this.#fail(`its process ended with ${signal ?? `code ${code}`}`))
+    this.#ended = new Promise((resolve) => this.#child.once('close', () => resolve()))
     this.#child.on('error', (error) => this.#fail(error.message))
   }
 
@@ -35,14 +37,13 @@ export class WorkerProcess {
 
   /** Lets the process end by itself; resolves when it has. */
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
     if (this.#child.connected) this.#child.disconnect()
-    await ended
+    await this.#ended
   }
 
-  kill(): void {
+  async kill(): Promise<void> {
     this.#child.kill('SIGKILL')
+    await this.#ended
   }
 
   #answer(): Promise<Measurement | undefined> {
