@@ -1,5 +1,5 @@
 import 'reflect-metadata'
-import { Event, Listener, type Publish, Publisher, Service, createApp, unchecked } from '@waybill/core'
+import { type AppOptions, Event, Listener, type Publish, Publisher, Service, createApp, unchecked } from '@waybill/core'
 import { kafka } from '@waybill/transport-kafka'
 import type { BenchPublisher, Closable, Footprint, Handle, Order, Room } from '../contender.js'
 
@@ -52,7 +52,7 @@ export async function openConsumer(room: Room, handle: Handle): Promise<Closable
   return { close: () => app.stop() }
 }
 
-function appOf(room: Room, service: new (...args: never[]) => object) {
+function appOf(room: Room, service: AppOptions['services'][number]) {
   return createApp({
     name: 'bench',
     namespace: room.id,
