@@ -1,5 +1,5 @@
 import { type Admin, Kafka, logLevel } from 'kafkajs'
-import { type Broker, probe } from './broker.js'
+import { type Broker, type Endpoint, probe } from './broker.js'
 import type { Footprint, Room } from './contender.js'
 import type { Ledger } from './ledger.js'
 import { idOf } from './order.js'
@@ -26,7 +26,7 @@ export async function openKafka(): Promise<Broker> {
   }
 }
 
-function endpointOf(url: string): Broker['endpoint'] {
+function endpointOf(url: string): Endpoint {
   const [host = '127.0.0.1', port] = (url.split(',')[0] ?? '').split(':')
 
   return { host, port: Number(port) || 9092 }

@@ -2,11 +2,12 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import type { Endpoint } from './broker.js'
 
 const listening = '0A'
+const local = ['127.0.0.1', 'localhost', '::1']
 
 /** The process that listens at a port of this machine, by Linux's /proc. Undefined elsewhere, or where it may not be seen. */
-export function findListener({ host, port }: Endpoint): number | undefined {
-  if (!['127.0.0.1', 'localhost', '::1'].includes(host)) return undefined
-  const sockets = new Set(['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) => listeningInodes(table, port)).map((inode) => `socket:[${inode}]`))
+export function findListener(endpoint: Endpoint | undefined): number | undefined {
+  if (!endpoint || !local.includes(endpoint.host)) return undefined
+  const sockets = new Set(['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) => listeningInodes(table, endpoint.port)).map((inode) => `socket:[${inode}]`))
   if (sockets.size === 0) return undefined
 
   return list('/proc').map(Number).filter(Number.isInteger).find((pid) => holdsOne(pid, sockets))

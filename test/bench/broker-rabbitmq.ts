@@ -1,5 +1,5 @@
 import { type Channel, type ChannelModel, connect } from 'amqplib'
-import { type Broker, probe } from './broker.js'
+import { type Broker, type Endpoint, probe } from './broker.js'
 import type { Footprint } from './contender.js'
 import type { Ledger } from './ledger.js'
 import { idOf } from './order.js'
@@ -23,7 +23,7 @@ export async function openRabbitmq(): Promise<Broker> {
   }
 }
 
-function endpointOf(url: string): Broker['endpoint'] {
+function endpointOf(url: string): Endpoint {
   const { hostname, port, protocol } = new URL(url)
 
   return { host: hostname, port: Number(port) || (protocol === 'amqps:' ? 5671 : 5672) }

@@ -7,8 +7,8 @@ import type { BrokerName } from './scenario.js'
 export interface Broker {
   readonly name: BrokerName
   readonly url: string
-  /** Where it listens; the first of several. */
-  readonly endpoint: Endpoint
+  /** Where it listens; the first of several. Undefined: nowhere. */
+  readonly endpoint: Endpoint | undefined
   /** Enters every order that waits into the ledger, until it is complete or nothing more comes. */
   drain(room: Room, footprint: Footprint, ledger: Ledger): Promise<void>
   /** How many orders would be delivered again although they were handled: acknowledgements that got lost. */

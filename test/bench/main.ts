@@ -1,5 +1,6 @@
 import { type BenchOptions, parseArguments } from './arguments.js'
 import { BenchError, type Broker } from './broker.js'
+import { openDispatch } from './broker-dispatch.js'
 import { openKafka } from './broker-kafka.js'
 import { findListener } from './broker-pid.js'
 import { openRabbitmq } from './broker-rabbitmq.js'
@@ -9,6 +10,7 @@ import { type Progress, playRounds } from './rounds.js'
 import { type Scenario, labelOf } from './scenario.js'
 import { type Setting, Stage } from './stage.js'
 
+const openBroker = { rabbitmq: openRabbitmq, kafka: openKafka, dispatch: openDispatch }
 const interrupted = 130
 const open: Stage[] = []
 let isInterrupted = false
@@ -17,7 +19,7 @@ async function main(): Promise<void> {
   const options = parseArguments(process.argv.slice(2))
   const entrants = chooseEntrants(options.broker, options.contenders)
   installRivals(entrants)
-  const broker = await (options.broker === 'kafka' ? openKafka() : openRabbitmq())
+  const broker = await openBroker[options.broker]()
   process.once('SIGINT', () => void endEarly(broker))
   process.once('SIGTERM', () => void endEarly(broker))
   try {

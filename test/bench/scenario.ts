@@ -1,9 +1,10 @@
 import type { Load } from './load.js'
 
-export type BrokerName = 'rabbitmq' | 'kafka'
+export type BrokerName = 'rabbitmq' | 'kafka' | 'dispatch'
 
 /** One thing that is measured. `messages` is sized for rounds of two to four seconds. */
 export interface Scenario {
+  /** `dispatch` has none: orders stay in the process, so what is seen is our own work alone. */
   readonly broker: BrokerName
   readonly name: string
   readonly messages: number
@@ -15,6 +16,8 @@ export type Work =
   | { readonly kind: 'publish'; readonly callers: number; readonly batch: number }
   /** Orders wait; they are parsed, handled and acknowledged. */
   | { readonly kind: 'consume' }
+  /** Sent and handled in the same process, as fast as the callers get answers. */
+  | { readonly kind: 'through'; readonly callers: number; readonly batch: number }
   /** Sent at a fixed rate and handled in the same process, whose clock stands in the payload. */
   | { readonly kind: 'latency'; readonly perSecond: number }
 
@@ -29,6 +32,7 @@ export const scenarios: readonly Scenario[] = [
   { broker: 'kafka', name: 'publish-100', messages: 150_000, work: { kind: 'publish', callers: 4, batch: 100 } },
   { broker: 'kafka', name: 'consume', messages: 200_000, work: { kind: 'consume' } },
   { broker: 'kafka', name: 'latency', messages: 3_000, work: { kind: 'latency', perSecond: 1_000 } },
+  { broker: 'dispatch', name: 'through', messages: 200_000, work: { kind: 'through', callers: 256, batch: 1 } },
 ]
 
 export function labelOf(scenario: Scenario): string {

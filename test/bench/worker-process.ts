@@ -16,7 +16,7 @@ export class WorkerProcess {
     this.#child = fork(program, [file], { execArgv: [...execArgv], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     this.#child.on('message', (answer: Answer) => this.#take(answer))
     this.#child.on('exit', (code, signal) => this.#fail(`its process ended with ${signal ?? `code ${code}`}`))
-    this.#ended = new Promise((resolve) => this.#child.once('close', () => resolve()))
+    this.#ended = new Promise((resolve) => this.#child.once('exit', () => resolve()))
     this.#child.on('error', (error) => this.#fail(error.message))
   }
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import type { Contender, Order, Room } from './contender.js'
+import type { BenchPublisher, Contender, Order, Room } from './contender.js'
 import { Ledger, type Verdict } from './ledger.js'
-import { type Load, type SendErrors, sendAll, sendPaced } from './load.js'
+import { type Load, type SendErrors, type SendReport, sendAll, sendPaced } from './load.js'
 import { type Cost, peakRssMb, startMeter } from './meter.js'
 import { percentile } from './statistics.js'
 
@@ -11,6 +11,7 @@ export type Task =
   | { readonly kind: 'declare'; readonly room: Room }
   | ({ readonly kind: 'publish' } & Job & Load)
   | ({ readonly kind: 'consume' } & Job)
+  | ({ readonly kind: 'through' } & Job & Load)
   | ({ readonly kind: 'latency'; readonly perSecond: number } & Job)
 
 interface Job {
@@ -44,8 +45,10 @@ async function perform(contender: Contender, task: Task): Promise<Measurement | 
       return await publish(contender, task)
     case 'consume':
       return await consume(contender, task)
+    case 'through':
+      return await through(contender, task, (publisher) => sendAll(publisher, task))
     case 'latency':
-      return await latency(contender, task)
+      return await through(contender, task, (publisher) => sendPaced(publisher, task.count, task.perSecond))
   }
 }
 
@@ -80,7 +83,7 @@ async function consume(contender: Contender, task: Job): Promise<Measurement> {
   return { ...(cost ?? idle), p50Ms: null, p99Ms: null, handled: ledger.sightings, rssMb, verdict: ledger.verdict, errors: noErrors }
 }
 
-async function latency(contender: Contender, task: Job & { readonly perSecond: number }): Promise<Measurement> {
+async function through(contender: Contender, task: Job, send: (publisher: BenchPublisher) => Promise<SendReport>): Promise<Measurement> {
   const ledger = new Ledger(task.count)
   const progress = watch(ledger)
   const waits = new Float64Array(task.count)
@@ -91,7 +94,7 @@ async function latency(contender: Contender, task: Job & { readonly perSecond: n
   })
   const publisher = await contender.openPublisher(task.room)
   const read = startMeter(task.brokerPid)
-  const report = await sendPaced(publisher, task.count, task.perSecond)
+  const report = await send(publisher)
   await progress.ended
   const cost = read()
   const rssMb = peakRssMb()
