@@ -17,7 +17,7 @@ class Shop {
 function warehouse(handle: Handle, prefetch: number) {
   @Service('warehouse')
   class Warehouse {
-    @Listener(OrderPlaced, { concurrency: prefetch })
+    @Listener(OrderPlaced, { concurrency: prefetch / 2 })
     take(order: OrderPlaced): void {
       handle(order)
     }
