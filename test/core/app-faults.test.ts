@@ -65,7 +65,12 @@ test('a channel on a transport that the app does not have is refused', () => {
   const several = { transport: undefined, transports: { queue: memory(), log: memory() } }
 
   expect(faultsOf({ ...several, channels: { orders: { transport: 'log' } } })).toEqual([])
-  expectFault(faultsOf({ ...several, channels: { orders: { transport: 'logs' } } }), 'UNKNOWN_TRANSPORT', 'Channel "orders": `transport` is one of "queue", "log"; found "logs"', 'Did you mean "log"?')
+  expectFault(
+    faultsOf({ ...several, channels: { orders: { transport: 'logs' } } }),
+    'UNKNOWN_TRANSPORT',
+    'Channel "orders": `transport` is one of "queue", "log"; found "logs"',
+    'Did you mean "log"?',
+  )
   expectFault(faultsOf({ channels: { orders: { transport: 'memory' } } }), 'UNKNOWN_TRANSPORT', 'left out where the app has one `transport`')
 })
 

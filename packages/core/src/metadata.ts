@@ -140,7 +140,9 @@ function methodMarks<T extends { readonly method: string | symbol }>(chain: read
 }
 
 function nearestOwner(chain: readonly (abstract new () => object)[], method: string | symbol): object | undefined {
-  return chain.map((type) => type.prototype as unknown).find((prototype): prototype is object => typeof prototype === 'object' && prototype !== null && Object.hasOwn(prototype, method))
+  return chain
+    .map((type) => type.prototype as unknown)
+    .find((prototype): prototype is object => typeof prototype === 'object' && prototype !== null && Object.hasOwn(prototype, method))
 }
 
 /** An override that is not decorated itself replaces the method that publishes. */
