@@ -78,6 +78,8 @@ async function suites(missing, count) {
   const files = found.testResults.filter(({ status, assertionResults }) => status === 'failed' && assertionResults.every((one) => one.status !== 'failed'))
   const failed = found.numFailedTests + files.length
   count.failed += failed === 0 && code !== 0 ? 1 : failed
+
+  return code === 0 ? 'done' : 'with failures'
 }
 
 function read(report) {

@@ -27,16 +27,16 @@ const statement = /^\s*(?:import|export)\s+(type\s)?(?:[^'"();]*?\sfrom\s+)?['"]
 const call = /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g
 
 /** What a file imports, in the order of its text. */
-export function importsOf(file: string): readonly Import[] {
+export const importsOf = remembered((file): readonly Import[] => {
   const text = codeOf(file)
   const found = [...text.matchAll(statement)].map((match) => ({ from: match[2] ?? '', isType: match[1] !== undefined }))
   const called = [...text.matchAll(call)].map((match) => ({ from: match[1] ?? '', isType: false }))
 
   return [...found, ...called].map((one) => ({ ...one, file, target: one.from.startsWith('.') ? targetOf(file, one.from) : undefined }))
-}
+})
 
 /** The text of a file with its comments emptied, line by line. */
-export const codeOf = (file: string): string => textOf(file).replace(/^\s*(?:\/\/|\/?\*).*$/gm, '')
+export const codeOf = remembered((file) => textOf(file).replace(/^\s*(?:\/\/|\/?\*).*$/gm, ''))
 
 const targetOf = (file: string, from: string): string => posix.join(posix.dirname(file), from).replace(/\.js$/, '.ts')
 
@@ -47,4 +47,15 @@ export function placesOf(among: readonly string[], pattern: RegExp): readonly st
       .split('\n')
       .flatMap((line, index) => (pattern.test(line) ? [`${file}:${index + 1}`] : [])),
   )
+}
+
+function remembered<T>(read: (file: string) => T): (file: string) => T {
+  const known = new Map<string, T>()
+
+  return (file) => {
+    const value = known.get(file) ?? read(file)
+    known.set(file, value)
+
+    return value
+  }
 }
