@@ -106,6 +106,18 @@ test.each([
   expectFault(faultsOf({ channels: { orders: options } }), 'CHANNEL_OPTIONS', 'Channel "orders"', says)
 })
 
+const garbage = [null, 0, 1n, '', Symbol('s'), [], [null], Object.create(null), () => 1, class {}, new Map(), { a: { b: 1 } }, Promise.resolve()]
+
+test.each(['name', 'namespace', 'services', 'transport', 'transports', 'channels', 'modules', 'middleware', 'plugins', 'shutdown', 'log', 'junk'])(
+  'reading the plan never throws, whatever %s is',
+  (option) => {
+    for (const value of garbage) {
+      expect(Array.isArray(faultsOf({ [option]: value }))).toBe(true)
+      expect(faultsOf({ services: [value], channels: { a: value, b: { transport: value, partitions: value, queue: value, existing: value } } }).length).toBeGreaterThan(0)
+    }
+  },
+)
+
 test('everything that is wrong in an app is found at once', () => {
   class Wrong extends Event('Wrong', { payload: z.object({ id: z.string() }) }) {}
   class Unmarked {

@@ -139,7 +139,7 @@ test('a parameter that is an interface, a text or a token says what to do', asyn
   const [shape, text, url] = container.faults.map(({ message }) => message)
   expect(shape).toContain('Object, which is all that is left of an interface')
   expect(text).toContain('a String, which nobody can bind')
-  expect(url).toContain('the token url, which no module binds')
+  expect(url).toContain('the token "url", which no module binds')
 })
 
 test('tokens, names and optional parameters of inversify are honoured', async () => {

@@ -1,4 +1,4 @@
-import { isRecord, nameOf } from './found.js'
+import { describeFound, isRecord, nameOf } from './found.js'
 import type { MarkedService } from './marked-service.js'
 
 /** What one parameter of a constructor asks for. */
@@ -32,7 +32,7 @@ export function extrasOf({ type }: MarkedService): readonly string[] {
 
 /** For people: the class, or the token as text. */
 export function describeToken(token: unknown): string {
-  return typeof token === 'function' ? nameOf(token) : String(token)
+  return typeof token === 'function' ? nameOf(token) : describeFound(token)
 }
 
 function injectionOf(index: number, parameter: unknown, stated: unknown): Injection {
