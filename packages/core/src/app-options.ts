@@ -1,5 +1,7 @@
-import type { ContainerModule } from 'inversify'
 import type { ChannelOptions } from './channel-options.js'
+import type { Module } from './container.js'
+import type { Duration } from './duration.js'
+import type { Limits } from './limits.js'
 import type { Logger } from './logger.js'
 import type { Middleware } from './middleware.js'
 import type { ServiceClass } from './plan.js'
@@ -15,12 +17,16 @@ interface CommonOptions<T extends string> {
   /** What is said about single channels: partitions, queue type, which transport. */
   readonly channels?: Readonly<Record<string, ChannelOptions & { readonly transport?: NoInfer<T> }>>
   /** The user's own bindings for everything that is no `@Service`. */
-  readonly modules?: readonly ContainerModule[]
+  readonly modules?: readonly Module[]
   /** Around every publish and every listener, in this order from the outside in. */
   readonly middleware?: readonly Middleware[]
   readonly plugins?: readonly Plugin[]
   /** false: SIGTERM and SIGINT are left to the program. Default: they stop the app, then the process ends. */
   readonly signals?: false
+  /** What a message may be at most: listeners keep what is larger as a dead letter, publishers refuse it. */
+  readonly limits?: Partial<Limits>
+  /** After which a publish that is not confirmed settles as `unknown`. Default: 10 s. */
+  readonly publishDeadline?: Duration
   /** How long `stop` lets running listeners finish. Default: 25 s. */
   readonly shutdown?: `${number}${'ms' | 's' | 'm'}`
   readonly log?: Logger | false

@@ -1,4 +1,5 @@
 import type { AppOptions } from './app-options.js'
+import { RunningApp } from './running-app.js'
 import type { Contract, ReplyOf, Told } from './contract.js'
 import type { DeadLetters } from './dead-letters.js'
 import type { Health } from './health.js'
@@ -8,8 +9,9 @@ import type { AppTopology } from './topology.js'
 export interface App {
   /** Resolves when every connection stands and every listener is attached. Rejects with every fault at once. */
   start(): Promise<void>
-  /** Running listeners finish, within the shutdown time; what is left returns to the broker. */
+  /** Running listeners finish, within the shutdown time; what is left returns to the broker. Also ends a start that is under way. */
   stop(): Promise<void>
+  /** The instance of a service; after `start`. */
   get<T>(type: abstract new (...args: never[]) => T): T
   // biome-ignore lint/suspicious/noExplicitAny: any is what a constraint over every message is
   publish(message: Contract<string, any, any, Told> | readonly Contract<string, any, any, Told>[], options?: PublishOptions): Promise<void>
@@ -17,8 +19,11 @@ export interface App {
   ask<M extends Contract<string, any, any, 'query'>>(query: M, options?: AskOptions): Promise<ReplyOf<M>>
   health(): Health
   readonly deadLetters: DeadLetters
-  /** What the app publishes and takes, as data. */
+  /** What the app publishes and takes, as data; known before `start`. */
   readonly topology: AppTopology
 }
 
-export declare function createApp<const T extends string = string>(options: AppOptions<T>): App
+/** Wires services to a broker. Nothing happens, and nothing is thrown, before `start`. */
+export function createApp<const T extends string = string>(options: AppOptions<T>): App {
+  return new RunningApp(options)
+}

@@ -46,5 +46,16 @@ export type OnWire<S extends Schema> = Input<S> extends Json<Input<S>> ? unknown
 export type KeyField<T> = T extends unknown ? { [K in keyof T]-?: T[K] extends string | number ? K & string : never }[keyof T] : never
 type IsUnion<T, U = T> = [T] extends [never] ? false : T extends unknown ? ([U] extends [T] ? false : true) : never
 
-/** A union or an open record cannot be a base class: such a message carries it as `payload`. */
-export type Fields<O> = true extends IsUnion<O> ? { readonly payload: O } : string extends keyof O ? { readonly payload: Readonly<O> } : Readonly<O>
+/**
+ * A union, an open record or a list cannot be a base class: such a message carries it as `payload`.
+ * `payload` is always the whole payload, so a field of that name is found inside it.
+ */
+export type Fields<O> = true extends IsUnion<O>
+  ? { readonly payload: O }
+  : string extends keyof O
+    ? { readonly payload: Readonly<O> }
+    : O extends readonly unknown[]
+      ? { readonly payload: O }
+      : 'payload' extends keyof O
+        ? Readonly<Omit<O, 'payload'>> & { readonly payload: Readonly<O> }
+        : Readonly<O>

@@ -26,8 +26,8 @@ export class ConfigError extends WaybillError {
 export class InvalidMessage extends WaybillError {
   readonly issues: readonly { readonly path: string; readonly message: string }[]
 
-  constructor(messageName: string, issues: readonly { readonly path: string; readonly message: string }[]) {
-    super('INVALID_MESSAGE', `"${messageName}" does not fit its schema: ${issues.map((i) => `${i.path || 'payload'}: ${i.message}`).join('; ')}.`)
+  constructor(messageName: string, issues: readonly { readonly path: string; readonly message: string }[], options?: ErrorOptions) {
+    super('INVALID_MESSAGE', `"${messageName}" does not fit its schema: ${issues.map((i) => `${i.path || 'payload'}: ${i.message}`).join('; ')}.`, options)
     this.issues = issues
   }
 }

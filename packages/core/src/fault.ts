@@ -6,6 +6,9 @@ export interface Fault {
   readonly message: string
 }
 
+/** Notes one more thing that is wrong. */
+export type Complain = (code: string, message: string) => void
+
 /** `did you mean …?` for a word that is close to one of those expected, else an empty string. */
 export function suggest(found: string, expected: Iterable<string>): string {
   const near = [...expected]

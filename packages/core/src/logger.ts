@@ -7,3 +7,55 @@ export interface Logger {
 }
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
+
+type Level = keyof Logger
+
+const levels: readonly Level[] = ['debug', 'info', 'warn', 'error']
+
+/** Short lines that a person reads in a terminal, one JSON object a line anywhere else. Nothing below `info` unless WAYBILL_LOG=debug. */
+export function consoleLogger(app: string, now: () => number, output: { write(line: string): unknown; isTTY?: boolean } = process.stderr): Logger {
+  const least = levels.indexOf(levels.find((level) => level === process.env['WAYBILL_LOG']) ?? 'info')
+  const format = output.isTTY ? readable : structured
+  const writer = (level: Level) => (text: string, fields?: LogFields) => {
+    if (levels.indexOf(level) >= least) output.write(format({ level, app, time: new Date(now()), text, fields: fields ?? {} }))
+  }
+
+  return { debug: writer('debug'), info: writer('info'), warn: writer('warn'), error: writer('error') }
+}
+
+/** The same logger, but what it throws is swallowed: a log line is never a reason to lose a message. */
+export function safeLogger(logger: Logger): Logger {
+  const guard = (level: Level) => (text: string, fields?: LogFields) => {
+    try {
+      logger[level](text, fields)
+    } catch {
+      // There is nowhere left to report it.
+    }
+  }
+
+  return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') }
+}
+
+export const silentLogger: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+interface Line {
+  readonly level: Level
+  readonly app: string
+  readonly time: Date
+  readonly text: string
+  readonly fields: LogFields
+}
+
+function readable({ level, time, text, fields }: Line): string {
+  const mark = { debug: '·', info: ' ', warn: '!', error: '✖' }[level]
+  const rest = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => ` ${name}=${String(value)}`)
+    .join('')
+
+  return `${time.toISOString().slice(11, 23)} ${mark} ${text}${rest}\n`
+}
+
+function structured({ level, app, time, text, fields }: Line): string {
+  return `${JSON.stringify({ time: time.toISOString(), level, app, message: text, ...fields })}\n`
+}

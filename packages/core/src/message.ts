@@ -1,7 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Contract, Fields, Input, KeyField, Kind, OnWire, Output, Schema } from './contract.js'
-import type { Fault } from './fault.js'
-import { resolveDefinition } from './definition.js'
+import { type Definition, resolveDefinition } from './definition.js'
 import { validate } from './schema.js'
 
 export interface MessageOptions<S extends Schema> {
@@ -51,21 +50,7 @@ export function unchecked<T extends object>(): StandardSchemaV1<T, T> {
   return { '~standard': { version: 1, vendor: 'waybill', validate: (value) => ({ value: value as T }) } }
 }
 
-/** What a message class knows about itself. What is wrong with it is kept, and reported at `start`. */
-export interface Definition {
-  readonly kind: Kind
-  readonly name: string
-  readonly channel: string
-  readonly schema: Schema
-  readonly reply: Schema | undefined
-  /** Of a validated payload. Undefined: this message has no order to keep. */
-  readonly keyOf: ((payload: object) => string) | undefined
-  readonly version: number
-  readonly upcast: Readonly<Record<number, (payload: unknown) => unknown>>
-  readonly heard: boolean
-  readonly foreignName: string | undefined
-  readonly faults: readonly Fault[]
-}
+export type { Definition } from './definition.js'
 
 /** The one class below every message: it validates, and remembers what goes on the wire. */
 export class Message {
@@ -75,15 +60,15 @@ export class Message {
   constructor(definition: Definition, input: unknown) {
     this.#input = input
     this.#output = validate(definition.schema, definition.name, input)
+    if (Array.isArray(this.#output)) return
     const self = this as Record<string, unknown>
     for (const [field, value] of Object.entries(this.#output)) {
-      // A hostile open record must not replace a method or the prototype; what it holds stays readable as `payload`.
-      if (field === 'payload') Object.defineProperty(this, field, { value, enumerable: true })
-      else if (!(field in self)) self[field] = value
+      // A hostile record must not replace a method or the prototype; what it holds stays readable as `payload`.
+      if (!(field in self)) self[field] = value
     }
   }
 
-  /** The validated payload as one object; the whole message where the schema is a union or an open record. */
+  /** The whole validated payload, always: also where it has a field of this name. */
   get payload(): unknown {
     return this.#output
   }

@@ -1,30 +1,172 @@
 import 'reflect-metadata'
-import type { Named } from './contract.js'
+import type { Fault } from './fault.js'
+import { nameOf } from './found.js'
+import { isContext, misplacedPublisher, noMethod, onStatic, standardDecorator } from './misplaced.js'
+import { publishing } from './returned.js'
 
 /** What the decorators wrote on a class. They only write; what it means, and what is wrong with it, is found at `start`. */
 export interface ServiceMetadata {
   /** Undefined: the class itself is not marked `@Service`. */
-  readonly service: { readonly name: string | undefined } | undefined
+  readonly service: { readonly name: unknown } | undefined
   readonly listeners: readonly ListenerMark[]
   readonly publisherMethods: readonly PublisherMethodMark[]
   readonly publisherParameters: readonly PublisherParameterMark[]
   /** The constructor's parameters as the compiler wrote them; undefined where it wrote none. */
   readonly parameterTypes: readonly unknown[] | undefined
+  /** Decorators that stand where they mean nothing. */
+  readonly faults: readonly Fault[]
 }
 
 export interface ListenerMark {
-  readonly method: string
-  readonly messages: readonly Named[] | { readonly rawChannel: string }
+  readonly method: string | symbol
+  /** As the user gave them: an import cycle makes `undefined` of a class. */
+  readonly messages: readonly unknown[] | { readonly rawChannel: unknown }
   /** As the user gave them: unchecked. */
-  readonly options: object
+  readonly options: unknown
 }
 
 export interface PublisherMethodMark {
-  readonly method: string
-  readonly messages: readonly Named[]
+  readonly method: string | symbol
+  readonly messages: readonly unknown[]
 }
 
 export interface PublisherParameterMark {
   readonly index: number
-  readonly messages: readonly Named[]
+  readonly messages: readonly unknown[]
+}
+
+type Marked = { [name in keyof typeof keys]: unknown }
+
+const keys = {
+  service: Symbol.for('waybill:service'),
+  listeners: Symbol.for('waybill:listeners'),
+  publisherMethods: Symbol.for('waybill:publisher-methods'),
+  publisherParameters: Symbol.for('waybill:publisher-parameters'),
+  faults: Symbol.for('waybill:faults'),
+} as const
+
+export function markService(target: unknown, name: unknown, place?: unknown): void {
+  if (isContext(place)) return addFault(target, standardDecorator('@Service', nameOf(target)))
+  if (typeof target === 'function') Reflect.defineMetadata(keys.service, { name }, target)
+}
+
+export function markListener(target: unknown, key: unknown, messages: readonly unknown[], options: unknown): void {
+  markMethod('@Listener', target, key, (method) => add('listeners', target as object, { method, messages, options }))
+}
+
+export function markRawListener(target: unknown, key: unknown, channel: unknown, options: unknown): void {
+  markMethod('@RawListener', target, key, (method) => add('listeners', target as object, { method, messages: { rawChannel: channel }, options }))
+}
+
+export function markPublisherMethod(target: unknown, key: unknown, descriptor: unknown, messages: readonly unknown[]): void {
+  if (key === undefined && typeof target === 'function') return addFault(target, misplacedPublisher(nameOf(target)))
+  markMethod('@Publisher', target, key, (method) => {
+    add('publisherMethods', target as object, { method, messages })
+    const place = descriptor as PropertyDescriptor | undefined
+    if (typeof place?.value === 'function') place.value = publishing(place.value, method, messages)
+  })
+}
+
+export function markPublisherParameter(target: unknown, key: unknown, index: number, messages: readonly unknown[]): void {
+  if (key !== undefined) return addFault(classOf(target), misplacedPublisher(`${nameOf(classOf(target))}.${String(key)}`))
+  if (typeof target === 'function') add('publisherParameters', target, { index, messages })
+}
+
+/** Everything the decorators wrote on a class and those it extends; never throws, whatever it is given. */
+export function metadataOf(type: unknown): ServiceMetadata {
+  const chain = classesOf(type)
+  const own = ownConstructor(chain)
+
+  return {
+    service: chain[0] && (Reflect.getOwnMetadata(keys.service, chain[0]) as ServiceMetadata['service']),
+    listeners: methodMarks<ListenerMark>(chain, 'listeners'),
+    publisherMethods: methodMarks<PublisherMethodMark>(chain, 'publisherMethods').filter((mark) => isStillWrapped(chain, mark.method)),
+    publisherParameters: own ? ownMarks<PublisherParameterMark>(own, 'publisherParameters') : [],
+    parameterTypes: own && parameterTypesOf(own),
+    faults: [...chain.flatMap((at) => faultsOf(at)), ...strayMarks(chain)],
+  }
+}
+
+function markMethod(decorator: string, target: unknown, key: unknown, mark: (method: string | symbol) => void): void {
+  if (isContext(key)) return addFault(target, standardDecorator(decorator, String(key.name)))
+  if (typeof key !== 'string' && typeof key !== 'symbol') return addFault(classOf(target), noMethod(decorator, nameOf(classOf(target))))
+  if (typeof target === 'function') return addFault(target, onStatic(decorator, `${nameOf(target)}.${String(key)}`))
+  if (typeof target === 'object' && target !== null) mark(key)
+}
+
+function add(kind: keyof Marked, target: object, mark: object): void {
+  Reflect.defineMetadata(keys[kind], [...ownMarks(target, kind), mark], target)
+}
+
+function addFault(target: unknown, fault: Fault): void {
+  if ((typeof target === 'object' || typeof target === 'function') && target !== null) add('faults', target, fault)
+}
+
+function ownMarks<T>(target: object, kind: keyof Marked): readonly T[] {
+  return (Reflect.getOwnMetadata(keys[kind], target) as readonly T[] | undefined) ?? []
+}
+
+function classOf(target: unknown): unknown {
+  return typeof target === 'object' && target !== null ? (target as { constructor?: unknown }).constructor : target
+}
+
+/** The class itself, then what it extends. */
+function classesOf(type: unknown): (abstract new () => object)[] {
+  const found = []
+  for (let at = type; typeof at === 'function' && at !== Function.prototype; at = Object.getPrototypeOf(at)) found.push(at as abstract new () => object)
+
+  return found
+}
+
+/** The nearest class that says what its constructor takes: a class without one uses that of the class it extends. */
+function ownConstructor(chain: readonly (abstract new () => object)[]): (abstract new () => object) | undefined {
+  return chain.find((type) => parameterTypesOf(type) !== undefined || type.length > 0)
+}
+
+function parameterTypesOf(type: object): readonly unknown[] | undefined {
+  return Reflect.getOwnMetadata('design:paramtypes', type) as readonly unknown[] | undefined
+}
+
+/** The nearest class's mark of a method stands for those of the classes it extends. */
+function methodMarks<T extends { readonly method: string | symbol }>(chain: readonly (abstract new () => object)[], kind: keyof Marked): readonly T[] {
+  const marks: T[] = []
+  for (const type of chain) {
+    if (typeof type.prototype !== 'object') continue
+    const inherited = new Set(marks.map((mark) => mark.method))
+    marks.push(...ownMarks<T>(type.prototype as object, kind).filter((mark) => !inherited.has(mark.method)))
+  }
+
+  return marks
+}
+
+function nearestOwner(chain: readonly (abstract new () => object)[], method: string | symbol): object | undefined {
+  return chain.map((type) => type.prototype as unknown).find((prototype): prototype is object => typeof prototype === 'object' && prototype !== null && Object.hasOwn(prototype, method))
+}
+
+/** An override that is not decorated itself replaces the method that publishes. */
+function isStillWrapped(chain: readonly (abstract new () => object)[], method: string | symbol): boolean {
+  const owner = nearestOwner(chain, method)
+
+  return owner === undefined || ownMarks<PublisherMethodMark>(owner, 'publisherMethods').some((mark) => mark.method === method)
+}
+
+function strayMarks(chain: readonly (abstract new () => object)[]): readonly Fault[] {
+  const decorated = [
+    ...methodMarks<ListenerMark>(chain, 'listeners').map(({ method, messages }) => ({ method, decorator: 'rawChannel' in messages ? '@RawListener' : '@Listener' })),
+    ...methodMarks<PublisherMethodMark>(chain, 'publisherMethods').map(({ method }) => ({ method, decorator: '@Publisher' })),
+  ]
+
+  return decorated
+    .filter(({ method }) => typeof Object.getOwnPropertyDescriptor(nearestOwner(chain, method) ?? {}, method)?.value !== 'function')
+    .map(({ method, decorator }) => noMethod(decorator, `${nameOf(chain[0])}.${String(method)}`))
+}
+
+/** A TC39 decorator sees a method, but not its class: its fault waits on the method itself. */
+function faultsOf(type: abstract new () => object): readonly Fault[] {
+  const methods = [type, type.prototype as unknown]
+    .filter((home): home is object => home !== null && (typeof home === 'object' || typeof home === 'function'))
+    .flatMap((home) => Reflect.ownKeys(home).map((key) => Object.getOwnPropertyDescriptor(home, key)?.value as unknown))
+    .filter((value): value is object => typeof value === 'function' && value !== type)
+
+  return [type, ...methods].flatMap((at) => ownMarks<Fault>(at, 'faults'))
 }

@@ -1,4 +1,4 @@
-import type { Carries, Contract, KindOf, NameOf, Named, PayloadOf, ReplyOf } from './contract.js'
+import type { Carries, Contract, KindOf, NameOf, Named, PayloadOf, ReplyOf, Told } from './contract.js'
 import type { Duration } from './duration.js'
 import { markPublisherMethod, markPublisherParameter } from './metadata.js'
 
@@ -36,10 +36,13 @@ type Fits<P, M extends Contract> = KindOf<M> extends 'query' ? (P extends Ask<in
 type Checked<C extends Constructor, I extends number, M extends Contract> =
   Fits<ConstructorParameters<C>[I], M> extends true ? unknown : { readonly 'this parameter must publish': NameOf<M> }
 
+/** A query is asked: what a method returns cannot ask it. */
+type Returned<M extends Contract> = KindOf<M> extends Told ? M | readonly M[] | undefined | void : never
+
 export interface PublisherDecorator<M extends Contract> {
   // The overload whose error people must read comes last.
   /** On a method: what it returns is published. */
-  (target: object, key: string | symbol, method: Method<(...args: never[]) => Promise<M | readonly M[] | undefined | void>>): void
+  (target: object, key: string | symbol, method: Method<(...args: never[]) => Promise<Returned<M>>>): void
   /** On a constructor parameter: injects the publisher. */
   <C extends Constructor, const I extends number>(target: C & Checked<C, I, M>, key: undefined, index: I): void
 }

@@ -173,6 +173,8 @@ export interface RawDelivery {
   /** How often the broker delivered it before this time, where it counts. */
   readonly deliveryCount: number | undefined
   readonly origin: Origin
+  /** Its channel or assignment is gone, so settling does nothing and the broker delivers it again: core drops what it has not begun. */
+  readonly isStale: boolean
   /** `ack`: done, forget it. `return`: deliver it again, to anybody of the group. Idempotent; the adapter gathers acks of a turn. */
   settle(settlement: Settlement): void
 }

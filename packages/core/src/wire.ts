@@ -35,6 +35,8 @@ export const header = {
   deadOrigin: 'waybill-dead-origin',
   /** On a redriven message under a new id: the id that it had. */
   originId: 'waybill-origin-id',
+  /** On a query: where its reply goes, on brokers that have no property for it. */
+  replyTo: 'waybill-reply-to',
   /** On a reply that is an error. */
   replyError: 'waybill-reply-error',
   replyCode: 'waybill-reply-code',

@@ -1,0 +1,142 @@
+import type { Codec } from './codec.js'
+import { parseDuration } from './duration.js'
+import { AskTimeout, RemoteError, WaybillError } from './error.js'
+import type { Link } from './link.js'
+import type { Links } from './links.js'
+import type { Message } from './message.js'
+import { definitionOfMessage, prepareOutgoing, type OutgoingRules } from './outgoing.js'
+import type { AskOptions } from './publisher.js'
+import type { Runtime } from './runtime.js'
+import { validate } from './schema.js'
+import { scopes } from './scope.js'
+import type { Schema } from './contract.js'
+import type { Consumer, Outgoing, PublishOutcome, RawDelivery } from './transport.js'
+import { header } from './wire.js'
+
+/** Queries on their way and the replies to them. Every one ends: by its reply, a typed error, or its time. */
+export class Asking {
+  readonly #links: Links
+  readonly #rules: OutgoingRules
+  readonly #codec: Codec
+  readonly #runtime: Runtime
+  readonly #replies = new Map<Link, Promise<Consumer>>()
+  readonly #pending = new Map<string, Pending>()
+
+  constructor(links: Links, rules: OutgoingRules) {
+    this.#links = links
+    this.#rules = rules
+    this.#codec = rules.codec
+    this.#runtime = rules.runtime
+  }
+
+  get pending(): number {
+    return this.#pending.size
+  }
+
+  /** Attaches to the place where replies come in; done at start by an app that is known to ask. */
+  async listen(link: Link): Promise<Consumer> {
+    const known = this.#replies.get(link)
+    if (known) return known
+
+    const consumer = this.#attach(link)
+    this.#replies.set(link, consumer)
+    consumer.catch(() => this.#replies.delete(link))
+
+    return consumer
+  }
+
+  async ask(query: Message, options: AskOptions): Promise<unknown> {
+    options.signal?.throwIfAborted()
+    const definition = definitionOfMessage(query)
+    const { reply } = definition
+    if (!reply) throw new WaybillError('NO_QUERY', `"${definition.name}" is ${definition.kind === 'event' ? 'an event' : 'a command'} and has no reply; publish it.`)
+
+    const timeoutMs = parseDuration(options.timeout ?? '10s')
+    if (timeoutMs === undefined) throw new WaybillError('DURATION', `"timeout" is to be a duration like "10s"; found ${JSON.stringify(options.timeout)}.`)
+
+    const deadline = this.#runtime.now() + timeoutMs
+    const link = this.#links.of(definition.channel)
+    const { address } = await this.listen(link)
+    await link.ensure(definition)
+    options.signal?.throwIfAborted()
+    const prepared = prepareOutgoing(query, definition, {}, link, scopes.getStore(), this.#rules)
+    const outgoing = { ...prepared, replyTo: address, headers: { ...prepared.headers, [header.deadline]: deadline } }
+
+    return this.#wait({ outgoing, link, reply, timeoutMs, signal: options.signal })
+  }
+
+  /** Ends all that wait and leaves the replies. */
+  async close(): Promise<void> {
+    for (const pending of [...this.#pending.values()]) pending.fail(new WaybillError('STOPPED', 'The app stopped before the reply came.'))
+    await Promise.allSettled([...this.#replies.values()].map(async (consumer) => (await consumer).stop()))
+  }
+
+  async #attach(link: Link): Promise<Consumer> {
+    if (!link.capabilities.replies) throw new WaybillError('UNSUPPORTED_OPTION', `The transport "${link.name}" (${link.capabilities.broker}) cannot carry replies. Ask over another transport.`)
+    await link.transport.declare({ channels: [], asks: true })
+
+    return link.transport.subscribe({ kind: 'replies' }, (deliveries) => deliveries.forEach((raw) => this.#received(raw)))
+  }
+
+  #wait({ outgoing, link, reply, timeoutMs, signal }: Question): Promise<unknown> {
+    const { id, type } = outgoing.envelope
+
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        this.#pending.delete(id)
+        cancel()
+        signal?.removeEventListener('abort', aborted)
+      }
+      const fail = (error: Error): void => {
+        end()
+        reject(error)
+      }
+      const answer = (value: object): void => {
+        end()
+        resolve(value)
+      }
+      const aborted = (): void => fail(signal?.reason instanceof Error ? signal.reason : new WaybillError('ABORTED', `The caller of "${type}" gave up.`))
+      const cancel = this.#runtime.after(timeoutMs, () => fail(new AskTimeout('ASK_TIMEOUT', `Nobody answered "${type}" within ${timeoutMs} ms. Is a listener for it running?`)))
+      signal?.addEventListener('abort', aborted, { once: true })
+      this.#pending.set(id, { name: type, reply, answer, fail })
+      link.sender.send(outgoing, (outcome) => {
+        if (outcome.kind === 'unroutable' || outcome.kind === 'rejected') fail(unasked(type, outcome))
+      })
+    })
+  }
+
+  #received(raw: RawDelivery): void {
+    raw.settle('ack')
+    const cause = raw.envelope.causationId
+    const pending = typeof cause === 'string' ? this.#pending.get(cause) : undefined
+    if (!pending) return
+
+    const problem = raw.headers[header.replyError]
+    if (problem !== undefined) return pending.fail(new RemoteError(String(raw.headers[header.replyCode] ?? 'REMOTE'), `"${pending.name}" could not be answered: ${String(problem)}`))
+
+    try {
+      pending.answer(validate(pending.reply, `${pending.name}.reply`, this.#codec.decode(raw.body, this.#rules.limits.nesting)))
+    } catch (error) {
+      pending.fail(error instanceof WaybillError ? error : new RemoteError('REPLY', `The reply to "${pending.name}" cannot be read: ${(error as Error).message}`))
+    }
+  }
+}
+
+interface Pending {
+  readonly name: string
+  readonly reply: Schema
+  answer(value: object): void
+  fail(error: Error): void
+}
+
+interface Question {
+  readonly outgoing: Outgoing
+  readonly link: Link
+  readonly reply: Schema
+  readonly timeoutMs: number
+  readonly signal: AbortSignal | undefined
+}
+
+function unasked(name: string, outcome: Extract<PublishOutcome, { reason: string }>): WaybillError {
+  return outcome.kind === 'unroutable' ? new WaybillError('UNROUTABLE', `Nobody answers "${name}": ${outcome.reason}`) : new WaybillError('REJECTED', `"${name}" was not asked: ${outcome.reason}`)
+}

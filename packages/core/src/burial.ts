@@ -1,0 +1,64 @@
+import { deadLetterOf, type Death } from './dead-letter.js'
+import { diagnostics, type DeadLetterEvent } from './diagnostics.js'
+import type { Limits } from './limits.js'
+import type { Link } from './link.js'
+import type { Logger } from './logger.js'
+import { backOff } from './retry.js'
+import type { Runtime } from './runtime.js'
+import type { RawDelivery } from './transport.js'
+
+export interface BurialOptions {
+  readonly app: string
+  readonly channel: string
+  readonly group: string
+  readonly link: Link
+  readonly limits: Limits
+  readonly runtime: Runtime
+  readonly log: Logger
+}
+
+/** Brings messages to the dead letters of a group, and does not give up: until the broker has one, its original stays unsettled. */
+export class Burial {
+  readonly #options: BurialOptions
+  readonly #waiting = new Set<() => void>()
+  #isOver = false
+
+  constructor(options: BurialOptions) {
+    this.#options = options
+  }
+
+  bury(raw: RawDelivery, id: string, death: Pick<Death, 'code' | 'message' | 'error' | 'listener' | 'attempts'>, buried: () => void): void {
+    const { app, channel, group, limits, log, runtime } = this.#options
+    const letter = deadLetterOf(raw, id, { ...death, channel, group, time: new Date(runtime.now()).toISOString() }, limits)
+    const send = (attempt: number): void => {
+      this.#options.link.sender.send(letter, (outcome) => {
+        if (outcome.kind !== 'confirmed') return this.#later(attempt, `The dead letter ${id} of group "${group}" was not taken: ${outcome.reason}`, () => send(attempt + 1))
+
+        log.warn(`${death.listener ?? `Group "${group}"`} gave up on a message; it is in the dead letters: ${death.message}`, { id, code: death.code, attempts: death.attempts })
+        if (diagnostics.deadLetter.hasSubscribers) diagnostics.deadLetter.publish({ app, channel, group, listener: death.listener, id, reason: death.code } satisfies DeadLetterEvent)
+        buried()
+      })
+    }
+    send(0)
+  }
+
+  /** Gives up: originals stay with the broker. */
+  stop(): void {
+    this.#isOver = true
+    for (const cancel of this.#waiting) cancel()
+    this.#waiting.clear()
+  }
+
+  #later(attempt: number, problem: string, work: () => void): void {
+    if (this.#isOver) return
+
+    const { log, runtime } = this.#options
+    const afterMs = backOff(attempt, runtime)
+    log.error(`${problem} Its original stays where it is; next try in ${afterMs} ms.`)
+    const cancel = runtime.after(afterMs, () => {
+      this.#waiting.delete(cancel)
+      work()
+    })
+    this.#waiting.add(cancel)
+  }
+}

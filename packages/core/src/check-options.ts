@@ -1,0 +1,129 @@
+import type { AppOptions } from './app-options.js'
+import { type Fault, unknownOptions } from './fault.js'
+import { describeFound, isRecord } from './found.js'
+import { defaultLimits } from './limits.js'
+import { faultOfName } from './name.js'
+import { durationOf, faultOfDuration, type Options } from './option.js'
+
+const known: Readonly<Record<keyof AppOptions, true>> = {
+  name: true,
+  namespace: true,
+  services: true,
+  transport: true,
+  transports: true,
+  channels: true,
+  modules: true,
+  middleware: true,
+  plugins: true,
+  signals: true,
+  limits: true,
+  publishDeadline: true,
+  shutdown: true,
+  log: true,
+  runtime: true,
+}
+
+/** What is wrong with the options of `createApp`, its services and channels aside. */
+export function checkOptions(given: unknown): readonly Fault[] {
+  if (!isRecord(given)) return [{ code: 'APP_OPTIONS', message: `createApp takes an object with name, services and transport; found ${describeFound(given)}.` }]
+
+  return [
+    ...unknownOptions('createApp', given, Object.keys(known)),
+    ...checkNames(given),
+    ...checkTransports(given),
+    ...checkLists(given),
+    ...checkObject(given, 'channels', 'an object of options by channel'),
+    ...checkObject(given, 'runtime', 'a Runtime, such as the virtual clock of a test'),
+    ...checkTime(given, 'publishDeadline'),
+    ...checkTime(given, 'shutdown'),
+    ...checkLimits(given['limits']),
+    ...checkSignals(given['signals']),
+    ...checkLog(given['log']),
+  ]
+}
+
+function checkNames({ name, namespace }: Options): readonly Fault[] {
+  const badName = faultOfName('app', name)
+  const badNamespace = namespace === undefined ? undefined : faultOfName('namespace', namespace)
+
+  return [
+    ...(badName ? [{ code: 'APP_NAME', message: `createApp, \`name\`: ${badName}` }] : []),
+    ...(badNamespace ? [{ code: 'NAMESPACE', message: `createApp, \`namespace\`: ${badNamespace}` }] : []),
+  ]
+}
+
+function checkTransports({ transport, transports }: Options): readonly Fault[] {
+  if (transport !== undefined && transports !== undefined) return [transportFault('it has both `transport` and `transports`. Keep `transport` for one broker, `transports` for several by name')]
+  if (transport === undefined && transports === undefined) return [transportFault('it has neither `transport` nor `transports`. Say which broker: transport: memory()')]
+  if (transport !== undefined) return isTransport(transport) ? [] : [transportFault(`\`transport\` is what memory(), rabbitmq(…) or kafka(…) returns; found ${describeFound(transport)}`)]
+  if (!isRecord(transports) || Object.keys(transports).length === 0) return [transportFault(`\`transports\` is an object with at least one transport by name; found ${isRecord(transports) ? 'an empty one' : describeFound(transports)}`)]
+
+  return Object.entries(transports).flatMap(([name, one]) => (isTransport(one) ? [] : [transportFault(`\`transports.${name}\` is what memory(), rabbitmq(…) or kafka(…) returns; found ${describeFound(one)}`)]))
+}
+
+function transportFault(sentence: string): Fault {
+  return { code: 'TRANSPORT', message: `createApp: ${sentence}.` }
+}
+
+function isTransport(value: unknown): boolean {
+  return isRecord(value) && typeof value['name'] === 'string' && ['connect', 'declare', 'publish', 'subscribe', 'close'].every((method) => typeof value[method] === 'function')
+}
+
+function checkLists(options: Options): readonly Fault[] {
+  const lists = [
+    { option: 'services', of: 'classes marked @Service', each: () => true, required: true },
+    { option: 'modules', of: 'inversify ContainerModules', each: (entry: unknown) => isRecord(entry) && typeof entry['load'] === 'function', required: false },
+    { option: 'middleware', of: 'objects with `listen`, `publish` or both', each: isMiddleware, required: false },
+    { option: 'plugins', of: 'plugins, such as outbox(…)', each: (entry: unknown) => isRecord(entry) && typeof entry['name'] === 'string', required: false },
+  ]
+
+  return lists.flatMap(({ option, of, each, required }) => {
+    const given = options[option]
+    if (given === undefined && !required) return []
+    if (!Array.isArray(given)) return [{ code: 'APP_OPTIONS', message: `createApp: \`${option}\` is a list of ${of}; found ${describeFound(given)}.` }]
+
+    return given.flatMap((entry, i) => (each(entry) ? [] : [{ code: 'APP_OPTIONS', message: `createApp: \`${option}[${i}]\` is one of a list of ${of}; found ${describeFound(entry)}.` }]))
+  })
+}
+
+function isMiddleware(entry: unknown): boolean {
+  return isRecord(entry) && (typeof entry['listen'] === 'function' || typeof entry['publish'] === 'function')
+}
+
+function checkObject(options: Options, option: string, what: string): readonly Fault[] {
+  const given = options[option]
+  if (given === undefined || isRecord(given)) return []
+
+  return [{ code: 'APP_OPTIONS', message: `createApp: \`${option}\` is ${what}; found ${describeFound(given)}.` }]
+}
+
+function checkTime(options: Options, option: 'shutdown' | 'publishDeadline'): readonly Fault[] {
+  const given = options[option]
+
+  return given === undefined || durationOf(given) !== undefined ? [] : [{ code: 'DURATION', message: `createApp: ${faultOfDuration(option, given)}` }]
+}
+
+function checkLimits(given: unknown): readonly Fault[] {
+  if (given === undefined) return []
+  if (!isRecord(given)) return [{ code: 'APP_OPTIONS', message: `createApp: \`limits\` is an object such as { bodyBytes: 5_000_000 }; found ${describeFound(given)}.` }]
+
+  const wrong = Object.entries(given).filter(([name, value]) => name in defaultLimits && !(Number.isSafeInteger(value) && Number(value) > 0))
+
+  return [
+    ...unknownOptions('createApp, `limits`,', given, Object.keys(defaultLimits)),
+    ...wrong.map(([name, value]) => ({ code: 'NUMBER', message: `createApp: \`limits.${name}\` is a whole number above zero; found ${describeFound(value)}.` })),
+  ]
+}
+
+function checkSignals(given: unknown): readonly Fault[] {
+  return given === undefined || given === false ? [] : [{ code: 'APP_OPTIONS', message: `createApp: \`signals\` is false or left out; found ${describeFound(given)}. SIGTERM and SIGINT stop the app unless it is false.` }]
+}
+
+function checkLog(given: unknown): readonly Fault[] {
+  const methods = ['debug', 'info', 'warn', 'error']
+  if (given === undefined || given === false) return []
+  const missing = isRecord(given) ? methods.filter((method) => typeof given[method] !== 'function') : methods
+  if (missing.length === 0) return []
+
+  return [{ code: 'APP_OPTIONS', message: `createApp: \`log\` is false or a logger with ${methods.join(', ')}; found ${isRecord(given) ? `one without ${missing.join(', ')}` : describeFound(given)}.` }]
+}

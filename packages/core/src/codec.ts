@@ -1,0 +1,45 @@
+import { isUtf8 } from 'node:buffer'
+import { nestsTooDeep } from './limits.js'
+import { contentTypeJson } from './wire.js'
+
+/** Between a payload and its bytes. What cannot be done is thrown as an Error whose message says why. */
+export interface Codec {
+  readonly contentType: string
+  /** Whether it reads bodies that say they are this. */
+  reads(contentType: string | undefined, contentEncoding: string | undefined): boolean
+  encode(payload: unknown): Uint8Array
+  decode(body: Uint8Array, nesting: number): unknown
+}
+
+/** JSON in UTF-8 and nothing around it, so that anybody can read it. */
+export const jsonCodec: Codec = {
+  contentType: contentTypeJson,
+
+  reads(contentType, contentEncoding) {
+    const plain = contentEncoding === undefined || contentEncoding === '' || /^(identity|utf-?8)$/i.test(contentEncoding)
+    if (contentType === contentTypeJson) return plain
+
+    return plain && (contentType === undefined || contentType === '' || /^(application|text)\/([\w.-]+\+)?json\s*(;.*)?$/i.test(contentType))
+  },
+
+  encode(payload) {
+    const text = JSON.stringify(payload)
+    if (text === undefined) throw new Error('The payload is nothing that JSON can write.')
+
+    return Buffer.from(text)
+  },
+
+  decode(body, nesting) {
+    if (nestsTooDeep(body, nesting)) throw new Error(`The body is nested deeper than ${nesting} levels.`)
+    if (!isUtf8(body)) throw new Error('The body is not UTF-8.')
+
+    return JSON.parse(textOf(body)) as unknown
+  },
+}
+
+/** The body as text, without the mark that some editors and .NET put before it. */
+export function textOf(body: Uint8Array): string {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8')
+
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
+}

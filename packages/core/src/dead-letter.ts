@@ -1,0 +1,76 @@
+import type { Envelope } from './envelope.js'
+import { fittingHeaders, type Limits } from './limits.js'
+import type { Job } from './job.js'
+import type { Outgoing, RawDelivery } from './transport.js'
+import { header } from './wire.js'
+
+export interface Death {
+  readonly channel: string
+  readonly group: string
+  readonly listener: string | undefined
+  /** Stable: why. */
+  readonly code: string
+  readonly message: string
+  readonly error: unknown
+  readonly attempts: number
+  readonly time: string
+}
+
+/** The message as it came, bytes untouched, with where it came from and why it is dead. */
+export function deadLetterOf(raw: RawDelivery, id: Job['id'], death: Death, limits: Limits): Outgoing {
+  const headers = fittingHeaders(raw.headers, limits)
+  headers[header.deadReason] = death.code
+  headers[header.deadMessage] = death.message.slice(0, 2_000)
+  headers[header.deadGroup] = death.group
+  headers[header.deadChannel] = death.channel
+  headers[header.deadAttempts] = death.attempts
+  headers[header.deadTime] = death.time
+  headers[header.deadOrigin] = JSON.stringify(raw.origin)
+  if (death.listener !== undefined) headers[header.deadListener] = death.listener
+  if (death.error instanceof Error) {
+    headers[header.deadError] = `${death.error.name}: ${death.error.message}`.slice(0, 2_000)
+    headers[header.deadStack] = (death.error.stack ?? '').slice(0, 4_000)
+  }
+
+  return {
+    to: { kind: 'dead', channel: death.channel, group: death.group },
+    envelope: envelopeFrom(raw, id, death.time),
+    headers,
+    body: raw.body,
+    contentType: textUpTo(raw.contentType, 255),
+    contentEncoding: textUpTo(raw.contentEncoding, 255),
+    mandatory: true,
+    delayMs: undefined,
+    expiresMs: undefined,
+    priority: undefined,
+    replyTo: undefined,
+  }
+}
+
+/** What can be said of a message whose envelope nobody has checked. */
+export function envelopeFrom({ envelope }: RawDelivery, id: string, time: string): Envelope {
+  const version = Number(envelope.dataVersion ?? 1)
+
+  return {
+    id,
+    type: textUpTo(envelope.type, 255) ?? 'unknown',
+    source: textUpTo(envelope.source, 1_000) ?? 'unknown',
+    time: textUpTo(envelope.time, 64) ?? time,
+    subject: textUpTo(envelope.subject, 255),
+    dataVersion: Number.isSafeInteger(version) && version > 0 ? version : 1,
+    correlationId: textUpTo(envelope.correlationId, 255),
+    causationId: textUpTo(envelope.causationId, 255),
+    traceparent: traceparentOf(envelope.traceparent),
+    tracestate: textUpTo(envelope.tracestate, 512),
+    baggage: textUpTo(envelope.baggage, 8_192),
+  }
+}
+
+/** A trace context that is one by W3C's grammar; a malformed one is dropped, as W3C asks. */
+export function traceparentOf(value: unknown): string | undefined {
+  return typeof value === 'string' && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(value) ? value : undefined
+}
+
+export function textUpTo(value: unknown, most: number): string | undefined {
+  return typeof value === 'string' && value.length > 0 && value.length <= most ? value : undefined
+}

@@ -1,0 +1,123 @@
+import { textOf, type Codec } from './codec.js'
+import type { RawMessage } from './delivery.js'
+import { DeadLetter } from './decision.js'
+import { InvalidMessage } from './error.js'
+import { excessOf, type Limits } from './limits.js'
+import { definitionOf, type Definition, type Message, type MessageClass } from './message.js'
+import type { RawDelivery } from './transport.js'
+
+/** Why a delivery cannot become a message. No retry mends it. Codes are stable: they stand on dead letters. */
+export interface Refusal {
+  readonly code: 'LIMIT' | 'ENVELOPE' | 'UNKNOWN_TYPE' | 'UNKNOWN_VERSION' | 'CONTENT_TYPE' | 'BODY' | 'UPCAST' | 'SCHEMA'
+  readonly reason: string
+}
+
+export type Decoded = { readonly message: Message; readonly refusal?: never } | { readonly refusal: Refusal; readonly message?: never }
+
+export interface DecodeRules {
+  readonly codec: Codec
+  readonly limits: Limits
+}
+
+/** Turns what came from outside into a message of that class, or says why not. Never throws, whatever came. */
+export function decode(raw: RawDelivery, type: MessageClass, { codec, limits }: DecodeRules): Decoded {
+  const definition = definitionOf(type)
+  if (!definition) return refuse('UNKNOWN_TYPE', `"${type.name}" is no message class.`)
+
+  const refusal = inspect(raw, limits)
+  if (refusal) return { refusal }
+  if (!codec.reads(raw.contentType, raw.contentEncoding)) return refuse('CONTENT_TYPE', unread(raw, codec))
+
+  const version = versionOf(raw.envelope.dataVersion)
+  if (version === undefined || version > definition.version) {
+    return refuse('UNKNOWN_VERSION', `It is version ${quote(raw.envelope.dataVersion)} of "${definition.name}"; this service knows up to ${definition.version}. Deploy the newer listener, then redrive.`)
+  }
+
+  return read(raw.body, version, type, definition, { codec, limits })
+}
+
+/** What is wrong with the outside of a delivery: sizes, nesting, identity. Needs no knowledge of its type. */
+export function inspect(raw: RawDelivery, limits: Limits): Refusal | undefined {
+  const excess = excessOf(raw.body, raw.headers, limits)
+  if (excess) return { code: 'LIMIT', reason: excess }
+
+  const { id, type, subject } = raw.envelope
+  if (id === undefined && raw.envelope.source !== undefined) return { code: 'ENVELOPE', reason: 'It has an envelope without an id.' }
+  if (id !== undefined && !isIdentity(id)) return { code: 'ENVELOPE', reason: `Its id is to be a text of 1 to 255 characters; found ${quote(id)}.` }
+  if (type !== undefined && !isIdentity(type)) return { code: 'ENVELOPE', reason: `Its type is to be a text of 1 to 255 characters; found ${quote(type)}.` }
+
+  return subject !== undefined && !isIdentity(subject) ? { code: 'ENVELOPE', reason: `Its key is to be a text of 1 to 255 characters; found ${quote(subject)}.` } : undefined
+}
+
+/** A delivery for a raw listener: bytes as they came. */
+export function rawMessage(raw: RawDelivery): RawMessage {
+  return {
+    name: typeof raw.envelope.type === 'string' ? raw.envelope.type : undefined,
+    body: raw.body,
+    contentType: raw.contentType,
+    text: () => textOf(raw.body),
+    json() {
+      try {
+        return JSON.parse(textOf(raw.body)) as unknown
+      } catch (error) {
+        throw new DeadLetter(`The body is no JSON: ${(error as Error).message}`)
+      }
+    },
+  }
+}
+
+function read(body: Uint8Array, version: number, type: MessageClass, definition: Definition, { codec, limits }: DecodeRules): Decoded {
+  let payload: unknown
+  try {
+    payload = codec.decode(body, limits.nesting)
+  } catch (error) {
+    return refuse('BODY', `The body cannot be read as ${codec.contentType}: ${sentence(error)}`)
+  }
+
+  for (let from = version; from < definition.version; from++) {
+    const step = definition.upcast[from]
+    if (!step) return refuse('UNKNOWN_VERSION', `"${definition.name}" has no upcast from version ${from}.`)
+    try {
+      payload = step(payload)
+    } catch (error) {
+      return refuse('UPCAST', `The upcast of "${definition.name}" from version ${from} threw: ${sentence(error)}`)
+    }
+  }
+
+  try {
+    return { message: new type(payload) }
+  } catch (error) {
+    return refuse('SCHEMA', error instanceof InvalidMessage ? error.message : `The schema of "${definition.name}" threw: ${sentence(error)}`)
+  }
+}
+
+function versionOf(found: unknown): number | undefined {
+  if (found === undefined) return 1
+  const text = typeof found === 'number' ? String(found) : found
+
+  return typeof text === 'string' && /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined
+}
+
+function isIdentity(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= 255
+}
+
+function refuse(code: Refusal['code'], reason: string): Decoded {
+  return { refusal: { code, reason } }
+}
+
+function unread(raw: RawDelivery, codec: Codec): string {
+  const encoding = raw.contentEncoding ? ` encoded as ${quote(raw.contentEncoding)}` : ''
+
+  return `Expected ${codec.contentType}, found ${quote(raw.contentType)}${encoding}. A raw listener takes what is no JSON.`
+}
+
+function quote(value: unknown): string {
+  if (typeof value !== 'string') return `a value of type ${value === null ? 'null' : typeof value}`
+
+  return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
+}
+
+function sentence(error: unknown): string {
+  return error instanceof Error ? error.message.slice(0, 300) : 'a value that is no Error'
+}

@@ -1,0 +1,21 @@
+/** What was found, for the end of an error's sentence: the value where it is short and plain, else what kind of thing it is. */
+export function describeFound(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
+  if (typeof value === 'function') return `the function or class ${nameOf(value)}`
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : `an object of ${nameOf((value as { constructor?: unknown }).constructor)}`
+  if (typeof value === 'bigint') return `${value}n`
+
+  return String(value)
+}
+
+/** The name of a class or function, whatever it is. */
+export function nameOf(value: unknown): string {
+  const name = typeof value === 'function' ? (value as { name?: unknown }).name : undefined
+
+  return typeof name === 'string' && name !== '' ? name : '(anonymous)'
+}
+
+/** An object with fields that can be read; an array is none. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,83 @@
+import { ownHeaders, type Headers } from './envelope.js'
+import type { Delivery, ManualDelivery } from './delivery.js'
+import type { RawDelivery } from './transport.js'
+import type { Runner } from './runner.js'
+
+/** One delivery on its way through a group: from arrival until it is settled. */
+export class Job {
+  readonly raw: RawDelivery
+  readonly runner: Runner
+  readonly id: string
+  readonly key: string | undefined
+  attempt = 1
+
+  constructor(raw: RawDelivery, runner: Runner, id: string, key: string | undefined) {
+    this.raw = raw
+    this.runner = runner
+    this.id = id
+    this.key = key
+  }
+}
+
+/** What a listener is given beside its message. Headers and signal are made when they are looked at. */
+export class JobDelivery implements Delivery {
+  readonly id: string
+  readonly attempt: number
+  readonly key: string | undefined
+  readonly #raw: RawDelivery
+  readonly #prefix: string
+  #headers: Headers | undefined
+  #abort: AbortController | undefined
+  #reason: Error | undefined
+
+  constructor(job: Job, prefix: string) {
+    this.id = job.id
+    this.attempt = job.attempt
+    this.key = job.key
+    this.#raw = job.raw
+    this.#prefix = prefix
+  }
+
+  get headers(): Headers {
+    return (this.#headers ??= ownHeaders(this.#raw.headers, this.#prefix))
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#abort) {
+      this.#abort = new AbortController()
+      if (this.#reason) this.#abort.abort(this.#reason)
+    }
+
+    return this.#abort.signal
+  }
+
+  /** Tells the listener that nobody waits for it any more. */
+  abort(reason: Error): void {
+    this.#reason = reason
+    this.#abort?.abort(reason)
+  }
+}
+
+/** The first word that a manual listener says decides; the others are too late. */
+export type ManualWord = { readonly kind: 'ack' } | { readonly kind: 'retry'; readonly after: `${number}ms` | string | undefined } | { readonly kind: 'dead'; readonly reason: string }
+
+export class JobManualDelivery extends JobDelivery implements ManualDelivery {
+  readonly #say: (word: ManualWord) => void
+
+  constructor(job: Job, prefix: string, say: (word: ManualWord) => void) {
+    super(job, prefix)
+    this.#say = say
+  }
+
+  ack(): void {
+    this.#say({ kind: 'ack' })
+  }
+
+  retry(options?: { readonly after?: string }): void {
+    this.#say({ kind: 'retry', after: options?.after })
+  }
+
+  deadLetter(reason: string): void {
+    this.#say({ kind: 'dead', reason })
+  }
+}

@@ -1,0 +1,73 @@
+import { diagnostics } from './diagnostics.js'
+import { Sender } from './sender.js'
+import type { Definition } from './message.js'
+import type { Capabilities, ConnectionState, Topology, Transport, TransportHost } from './transport.js'
+
+/** One transport of an app, connected: what it can do, how its connections are, and the way out through it. */
+export class Link {
+  readonly name: string
+  readonly transport: Transport
+  readonly sender: Sender
+  readonly #states = new Map<string, ConnectionState>()
+  readonly #declared = new Map<string, Promise<void>>()
+  #capabilities: Capabilities | undefined
+
+  constructor(name: string, transport: Transport, host: TransportHost, publishDeadlineMs: number) {
+    this.name = name
+    this.transport = transport
+    this.sender = new Sender(transport, host.runtime, publishDeadlineMs)
+    transport.onState((state) => this.#changed(state, host))
+  }
+
+  get capabilities(): Capabilities {
+    if (!this.#capabilities) throw new Error(`The transport "${this.name}" is not connected yet.`)
+
+    return this.#capabilities
+  }
+
+  get states(): readonly ConnectionState[] {
+    return [...this.#states.values()]
+  }
+
+  async connect(host: TransportHost): Promise<void> {
+    this.#capabilities = await this.transport.connect(host)
+  }
+
+  async declare(topology: Topology): Promise<void> {
+    await this.transport.declare(topology)
+    for (const channel of topology.channels) this.#declared.set(channel.name, Promise.resolve())
+  }
+
+  /** What a program publishes without a `@Publisher` for it is declared when it is first used. Undefined: it is there. */
+  ensure({ channel, name, keyOf }: Definition): Promise<void> | undefined {
+    const known = this.#declared.get(channel)
+    if (known === settled) return undefined
+
+    const messages = [{ name, keyed: keyOf !== undefined }]
+    const pending = known ?? this.transport.declare({ channels: [{ name: channel, messages, groups: [], options: {} }], asks: false })
+    this.#declared.set(channel, pending)
+    pending.then(
+      () => this.#declared.set(channel, settled),
+      () => this.#declared.delete(channel),
+    )
+
+    return pending
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    await this.transport.close(deadlineMs)
+    this.sender.close()
+  }
+
+  #changed(state: ConnectionState, { app, log }: TransportHost): void {
+    const before = this.#states.get(state.purpose)
+    this.#states.set(state.purpose, state)
+    if (diagnostics.connection.hasSubscribers) diagnostics.connection.publish({ app, transport: this.name, ...state })
+    if (before?.kind === state.kind && before.reason === state.reason) return
+
+    const level = state.kind === 'lost' || state.kind === 'blocked' ? 'warn' : state.kind === 'connected' && before?.kind === 'lost' ? 'info' : 'debug'
+    log[level](`${this.name}: ${state.purpose} ${state.kind}`, { reason: state.reason })
+  }
+}
+
+const settled: Promise<void> = Promise.resolve()

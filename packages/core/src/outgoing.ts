@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto'
+import type { Codec } from './codec.js'
+import { contextHeaders } from './context.js'
+import { parseDuration } from './duration.js'
+import { isReserved, type Envelope } from './envelope.js'
+import { InvalidMessage, WaybillError } from './error.js'
+import type { Limits } from './limits.js'
+import type { Link } from './link.js'
+import { definitionOf, Message, type Definition } from './message.js'
+import type { PublishOptions } from './publisher.js'
+import type { Runtime } from './runtime.js'
+import type { Cause, Scope } from './scope.js'
+import type { Outgoing } from './transport.js'
+import { uuid8From } from './uuid.js'
+
+export interface OutgoingRules {
+  readonly app: string
+  readonly runtime: Runtime
+  readonly codec: Codec
+  readonly limits: Limits
+}
+
+/** The definition of what a caller gave as a message; a clear error where it is none. */
+export function definitionOfMessage(message: unknown): Definition {
+  const definition = message instanceof Message ? definitionOf(message.constructor) : undefined
+  if (definition) return definition
+
+  throw new WaybillError('NO_MESSAGE', `Expected an instance of a message class, found ${message === null ? 'null' : typeof message}. Publish "new OrderPlaced({ … })".`)
+}
+
+/** Everything the transport needs of one message: envelope, bytes, options. Throws before anything is sent. */
+export function prepareOutgoing(message: Message, definition: Definition, options: PublishOptions, link: Link, scope: Scope | undefined, rules: OutgoingRules): Outgoing {
+  const body = encode(message, definition, rules)
+  const headers: Record<string, unknown> = {}
+  if (scope) contextHeaders(scope.contexts, headers)
+  if (options.headers) ownHeaders(options.headers, link, headers)
+
+  return {
+    to: { kind: 'channel', channel: definition.channel },
+    envelope: envelopeOf(message, definition, options.id ?? idFor(scope, rules.runtime, options), scope, rules),
+    headers,
+    body,
+    contentType: rules.codec.contentType,
+    contentEncoding: undefined,
+    mandatory: link.capabilities.unroutable && (definition.kind !== 'event' || definition.heard),
+    delayMs: duration(options.delay, 'delay', link.capabilities.delay, link),
+    expiresMs: duration(options.expires, 'expires', link.capabilities.expiry, link),
+    priority: options.priority === undefined ? undefined : priority(options.priority, link),
+    replyTo: undefined,
+  }
+}
+
+/** The same cause, group, listener and place give the same id: a handler that runs again sends the same messages. */
+export function derivedId(cause: Cause, owner: string, index: number): string {
+  const hash = createHash('sha256').update(`${cause.id}\n${cause.group}\n${owner}\n${index}`).digest()
+
+  return uuid8From(cause.time, hash)
+}
+
+function encode(message: Message, { name }: Definition, { codec, limits }: OutgoingRules): Uint8Array {
+  let body: Uint8Array
+  try {
+    body = codec.encode(Message.inputOf(message))
+  } catch (error) {
+    throw new InvalidMessage(name, [{ path: '', message: `it cannot be written as JSON: ${(error as Error).message}` }])
+  }
+  if (body.length <= limits.bodyBytes) return body
+
+  throw new WaybillError('MESSAGE_TOO_LARGE', `"${name}" has ${body.length} bytes; listeners take up to ${limits.bodyBytes}. Send less, send a reference, or raise "limits.bodyBytes" in every app that takes it.`)
+}
+
+function envelopeOf(message: Message, definition: Definition, id: string, scope: Scope | undefined, { app, runtime }: OutgoingRules): Envelope {
+  const cause = scope?.cause
+
+  return {
+    id,
+    type: definition.name,
+    source: cause ? `/${app}/${cause.serviceName}` : `/${app}`,
+    time: new Date(runtime.now()).toISOString(),
+    subject: definition.keyOf?.(Message.outputOf(message)),
+    dataVersion: definition.version,
+    correlationId: cause?.correlationId ?? id,
+    causationId: cause?.id,
+    traceparent: cause?.traceparent,
+    tracestate: cause?.tracestate,
+    baggage: cause?.baggage,
+  }
+}
+
+function idFor(scope: Scope | undefined, runtime: Runtime, options: PublishOptions): string {
+  if (!scope?.held || !scope.cause || options.held === false) return runtime.id()
+
+  return derivedId(scope.cause, scope.owner, scope.held.count++)
+}
+
+function ownHeaders(own: NonNullable<PublishOptions['headers']>, link: Link, into: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(own)) {
+    if (name === '' || name.length > 255 || name === '__proto__' || isReserved(name, link.capabilities.envelopePrefix)) {
+      throw new WaybillError('RESERVED_HEADER', `A header of your own cannot be called "${name.slice(0, 80)}": names of 1 to 255 characters that do not start with "x-", "waybill-" or "${link.capabilities.envelopePrefix}" are yours.`)
+    }
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
+      throw new WaybillError('HEADER_VALUE', `The header "${name}" is to be a text, a number or a boolean; found ${typeof value}.`)
+    }
+    into[name] = value
+  }
+}
+
+function duration(given: string | undefined, option: string, able: boolean, link: Link): number | undefined {
+  if (given === undefined) return undefined
+  if (!able) throw unable(option, link)
+
+  const ms = parseDuration(given)
+  if (ms !== undefined) return ms
+
+  throw new WaybillError('DURATION', `"${option}" is to be a duration like "250ms", "10s" or "5m"; found ${JSON.stringify(given)}.`)
+}
+
+function priority(given: number, link: Link): number {
+  if (!link.capabilities.priority) throw unable('priority', link)
+  if (Number.isInteger(given) && given >= 0 && given <= 255) return given
+
+  throw new WaybillError('PRIORITY', `"priority" is to be a whole number from 0 to 255; found ${String(given)}.`)
+}
+
+function unable(option: string, link: Link): WaybillError {
+  return new WaybillError('UNSUPPORTED_OPTION', `The transport "${link.name}" (${link.capabilities.broker}) cannot honour "${option}". Publish without it, or move the channel to a transport that can.`)
+}

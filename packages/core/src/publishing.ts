@@ -1,0 +1,115 @@
+import { diagnostics, type PublishEvent } from './diagnostics.js'
+import { PublishError, WaybillError, type PublishFailure } from './error.js'
+import type { Link } from './link.js'
+import type { Links } from './links.js'
+import type { Logger } from './logger.js'
+import type { Message } from './message.js'
+import type { Middleware } from './middleware.js'
+import { definitionOfMessage, prepareOutgoing, type OutgoingRules } from './outgoing.js'
+import type { PublishOptions } from './publisher.js'
+import { scopes, type Held, type Scope } from './scope.js'
+import type { Outgoing, PublishOutcome } from './transport.js'
+
+/** Every message of an app goes out through here: checked, enveloped, held or sent, and settled. */
+export class Publishing {
+  readonly #links: Links
+  readonly #rules: OutgoingRules
+  readonly #log: Logger
+  readonly #publish: (messages: readonly Message[], options: PublishOptions) => Promise<void>
+
+  constructor(links: Links, rules: OutgoingRules, log: Logger, middleware: readonly Middleware[]) {
+    this.#links = links
+    this.#rules = rules
+    this.#log = log
+    this.#publish = around(middleware, (messages, options) => this.#send(messages, options))
+  }
+
+  /** Resolves when each is confirmed or held. A rejection that nobody awaits is logged and ends there. */
+  publish(messages: readonly Message[], options: PublishOptions, publisher: string): Promise<void> {
+    const done = this.#publish(messages, options)
+    done.catch((error: unknown) => this.#log.warn(`A publish by ${publisher} was not confirmed: ${error instanceof Error ? error.message : String(error)}`, { code: error instanceof WaybillError ? error.code : undefined }))
+
+    return done
+  }
+
+  /** Sends what a listener held back. Resolves when every message is confirmed. */
+  async release(held: Held): Promise<void> {
+    held.isOver = true
+    if (held.outgoing.length === 0) return
+
+    const links = this.#links.all
+    const leaving = held.outgoing.map(({ transport, message }) => ({ link: links.find(({ name }) => name === transport) as Link, outgoing: message }))
+    await this.#settle(leaving, undefined)
+  }
+
+  async #send(messages: readonly Message[], options: PublishOptions): Promise<void> {
+    options.signal?.throwIfAborted()
+    const scope = scopes.getStore()
+    if (scope?.held?.isOver && options.held !== false) throw late(scope)
+
+    const leaving: Leaving[] = []
+    for (const message of messages) {
+      const definition = definitionOfMessage(message)
+      const link = this.#links.of(definition.channel)
+      const outgoing = prepareOutgoing(message, definition, options, link, scope, this.#rules)
+      leaving.push({ link, outgoing })
+      const declaring = link.ensure(definition)
+      if (declaring) await declaring
+    }
+    options.signal?.throwIfAborted()
+    if (!scope?.held || options.held === false) return this.#settle(leaving, options.signal)
+
+    for (const { link, outgoing } of leaving) scope.held.outgoing.push({ transport: link.name, message: outgoing })
+  }
+
+  #settle(leaving: readonly Leaving[], signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const failures: PublishFailure[] = []
+      let left = leaving.length
+      if (left === 0) return resolve()
+
+      const settled = (index: number, outgoing: Outgoing, outcome: PublishOutcome): void => {
+        if (outcome.kind !== 'confirmed') failures.push({ index, id: outgoing.envelope.id, messageName: outgoing.envelope.type, outcome })
+        if (--left > 0) return
+        if (failures.length === 0) return resolve()
+        reject(new PublishError(failures.sort((a, b) => a.index - b.index), leaving.length))
+      }
+      const entries = leaving.map(({ link, outgoing }, index) => this.#enter(link, outgoing, (outcome) => settled(index, outgoing, outcome)))
+      signal?.addEventListener('abort', () => entries.forEach((entry) => entry.settle(aborted(entry.left))), { once: true })
+    })
+  }
+
+  #enter(link: Link, outgoing: Outgoing, done: (outcome: PublishOutcome) => void): ReturnType<Link['sender']['send']> {
+    if (!diagnostics.publish.start.hasSubscribers && !diagnostics.publish.asyncEnd.hasSubscribers) return link.sender.send(outgoing, done)
+
+    const event: PublishEvent = { app: this.#rules.app, transport: link.name, channel: outgoing.to.kind === 'channel' ? outgoing.to.channel : '', envelope: outgoing.envelope, bytes: outgoing.body.length }
+    diagnostics.publish.start.publish(event)
+
+    return link.sender.send(outgoing, (outcome) => {
+      event.outcome = outcome
+      diagnostics.publish.asyncEnd.publish(event)
+      done(outcome)
+    })
+  }
+}
+
+interface Leaving {
+  readonly link: Link
+  readonly outgoing: Outgoing
+}
+
+function around(middleware: readonly Middleware[], send: (messages: readonly Message[], options: PublishOptions) => Promise<void>): typeof send {
+  return middleware.reduceRight<typeof send>((inner, { publish }) => {
+    if (!publish) return inner
+
+    return (messages, options) => publish({ messages, options }, (changed) => inner(messages, changed ?? options))
+  }, send)
+}
+
+function late(scope: Scope): WaybillError {
+  return new WaybillError('LATE_PUBLISH', `${scope.owner} published after it had ended, so the message belongs to nothing and was not sent. Await every publish before the method returns, or publish with { held: false }.`)
+}
+
+function aborted(left: boolean): PublishOutcome {
+  return left ? { kind: 'unknown', reason: 'The caller stopped waiting for the confirm.' } : { kind: 'rejected', reason: 'The caller gave up before it was sent.' }
+}

@@ -1,0 +1,97 @@
+import type { Codec } from './codec.js'
+import { WaybillError } from './error.js'
+import type { Job } from './job.js'
+import type { Link } from './link.js'
+import type { Logger } from './logger.js'
+import { definitionOf } from './message.js'
+import type { Runtime } from './runtime.js'
+import { validate } from './schema.js'
+import type { Outgoing, PublishOutcome } from './transport.js'
+import { header } from './wire.js'
+
+export interface ReplierOptions {
+  readonly app: string
+  readonly link: Link
+  readonly codec: Codec
+  readonly runtime: Runtime
+  readonly log: Logger
+}
+
+/** Sends the answers of query listeners to where the queries came from. */
+export class Replier {
+  readonly #options: ReplierOptions
+
+  constructor(options: ReplierOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when the broker has the reply, or when nobody waits for it any more. Rejects where the value does not fit the reply's schema. */
+  async reply(job: Job, value: unknown): Promise<void> {
+    const { takes, label } = job.runner.listener
+    const definition = takes === 'raw' ? undefined : definitionOf(takes[0])
+    if (!definition?.reply) throw new WaybillError('NO_REPLY_SCHEMA', `${label} answers a message that has no reply.`)
+    validate(definition.reply, `${definition.name}.reply`, value)
+
+    await this.#send(job, this.#options.codec.encode(value), {})
+  }
+
+  async replyError(job: Job, error: unknown): Promise<void> {
+    const code = typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : error instanceof Error ? error.name : 'Error'
+    const message = error instanceof Error ? error.message : 'The listener failed.'
+
+    await this.#send(job, new Uint8Array(), { [header.replyError]: message.slice(0, 2_000), [header.replyCode]: code.slice(0, 200) })
+  }
+
+  /** Whether the caller still waits then. */
+  hasTimeFor(job: Job, ms: number): boolean {
+    const deadline = Number(job.raw.headers[header.deadline])
+
+    return Number.isFinite(deadline) && this.#options.runtime.now() + ms < deadline
+  }
+
+  #send(job: Job, body: Uint8Array, headers: Readonly<Record<string, string>>): Promise<void> {
+    const { app, link, codec, runtime, log } = this.#options
+    const { replyTo, envelope } = job.raw
+    if (replyTo === undefined) {
+      log.warn(`A query for ${job.runner.listener.label} says nowhere where its reply is to go; it is dropped.`, { id: job.id })
+      return Promise.resolve()
+    }
+    const outgoing: Outgoing = {
+      to: { kind: 'reply', address: replyTo },
+      envelope: {
+        id: runtime.id(),
+        type: `${String(envelope.type)}.reply`,
+        source: `/${app}/${job.runner.listener.serviceName}`,
+        time: new Date(runtime.now()).toISOString(),
+        subject: undefined,
+        dataVersion: 1,
+        correlationId: typeof envelope.correlationId === 'string' ? envelope.correlationId : job.id,
+        causationId: job.id,
+        traceparent: undefined,
+        tracestate: undefined,
+        baggage: undefined,
+      },
+      headers,
+      body,
+      contentType: codec.contentType,
+      contentEncoding: undefined,
+      // Before RabbitMQ 4.2 a mandatory reply is delivered and returned as well.
+      mandatory: false,
+      delayMs: undefined,
+      expiresMs: undefined,
+      priority: undefined,
+      replyTo: undefined,
+    }
+
+    return new Promise((resolve) => {
+      link.sender.send(outgoing, (outcome) => {
+        if (outcome.kind !== 'confirmed') log.warn(`A reply of ${job.runner.listener.label} did not leave: ${reason(outcome)}`, { id: job.id })
+        resolve()
+      })
+    })
+  }
+}
+
+function reason(outcome: Exclude<PublishOutcome, { kind: 'confirmed' }>): string {
+  return `${outcome.kind}, ${outcome.reason}`
+}

@@ -1,0 +1,281 @@
+import type { App } from './app.js'
+import type { AppOptions } from './app-options.js'
+import { Asking } from './asking.js'
+import { Burial } from './burial.js'
+import { checkCapabilities } from './check-capabilities.js'
+import { jsonCodec } from './codec.js'
+import { buildContainer, type ServiceContainer } from './container.js'
+import { GroupDeadLetters, type DeadLetters } from './dead-letters.js'
+import { parseDuration } from './duration.js'
+import { ConfigError, WaybillError } from './error.js'
+import type { Fault } from './fault.js'
+import { isRecord } from './found.js'
+import { Group } from './group.js'
+import type { Health } from './health.js'
+import { defaultLimits, type Limits } from './limits.js'
+import { Link } from './link.js'
+import { Links } from './links.js'
+import { consoleLogger, safeLogger, silentLogger, type Logger } from './logger.js'
+import { definitionOf, type Message, type MessageClass } from './message.js'
+import type { OutgoingRules } from './outgoing.js'
+import type { Plan, PlannedListener, ServiceClass } from './plan.js'
+import type { AskOptions, PublishOptions } from './publisher.js'
+import { Publishing } from './publishing.js'
+import { readPlan } from './read-plan.js'
+import { Replier } from './replier.js'
+import type { Runtime } from './runtime.js'
+import { onSignals } from './signals.js'
+import { keepProcess, systemRuntime } from './system-runtime.js'
+import { tie } from './tie.js'
+import { topologyOf, type AppTopology } from './topology.js'
+import type { Transport, TransportHost } from './transport.js'
+
+type State = Health['state']
+
+/** An app from its making to its end. */
+export class RunningApp implements App {
+  readonly #options: AppOptions
+  readonly #runtime: Runtime
+  readonly #log: Logger
+  readonly #plan: Plan
+  readonly #faults: readonly Fault[]
+  readonly #limits: Limits
+  readonly #host: TransportHost
+  readonly #links: Links
+  readonly #publishing: Publishing
+  readonly #asking: Asking
+  readonly deadLetters: DeadLetters
+  #container: ServiceContainer | undefined
+  #groups: readonly Group[] = []
+  #state: State = 'new'
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+  #release: (() => void) | undefined
+
+  constructor(given: AppOptions) {
+    const { plan, faults } = readPlan(given)
+    const options = isRecord(given) ? given : ({} as AppOptions)
+    this.#options = options
+    this.#plan = plan
+    this.#runtime = options.runtime ?? systemRuntime
+    this.#log = options.log === false ? silentLogger : safeLogger(options.log ?? consoleLogger(String(options.name), () => this.#runtime.now()))
+    this.#limits = { ...defaultLimits, ...options.limits }
+    this.#host = { app: options.name, instance: this.#runtime.id(), namespace: options.namespace, runtime: this.#runtime, log: this.#log }
+    const transports = transportsOf(options)
+    const deadlineMs = parseDuration(options.publishDeadline) ?? 10_000
+    this.#faults = [...faults, ...transports.flatMap(([, transport]) => transport.faults)]
+    this.#links = new Links(transports.map(([name, transport]) => new Link(name, transport, this.#host, deadlineMs)), options.channels ?? {})
+    const rules: OutgoingRules = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits }
+    this.#publishing = new Publishing(this.#links, rules, this.#log, options.middleware ?? [])
+    this.#asking = new Asking(this.#links, rules)
+    this.deadLetters = new GroupDeadLetters({ links: this.#links, plan, runtime: this.#runtime, log: this.#log })
+  }
+
+  get topology(): AppTopology {
+    return topologyOf(
+      this.#plan,
+      (channel) => this.#links.of(channel).name,
+      (channel) => this.#links.optionsOf(channel),
+    )
+  }
+
+  start(): Promise<void> {
+    this.#starting ??= this.#start()
+
+    return this.#starting
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+
+    return this.#stopping
+  }
+
+  get<T>(type: abstract new (...args: never[]) => T): T {
+    if (!this.#container) throw this.#notRunning(`app.get(${type.name})`)
+
+    return this.#container.get(type)
+  }
+
+  publish(message: unknown, options: PublishOptions = {}): Promise<void> {
+    if (this.#state !== 'running' && this.#state !== 'stopping') return Promise.reject(this.#notRunning('app.publish'))
+
+    return this.#publishing.publish((Array.isArray(message) ? message : [message]) as Message[], options, 'app.publish')
+  }
+
+  async ask<R>(query: unknown, options: AskOptions = {}): Promise<R> {
+    if (this.#state !== 'running') throw this.#notRunning('app.ask')
+
+    return (await this.#asking.ask(query as Message, options)) as R
+  }
+
+  health(): Health {
+    const consumers = this.#groups.map((group) => group.health())
+    const connections = this.#links.all.flatMap(({ name, states }) => states.map((state) => ({ ...state, transport: name })))
+    const reasons = [
+      ...(this.#state === 'running' ? [] : [`The app is ${this.#state}.`]),
+      ...connections.filter(({ kind }) => kind !== 'connected').map(({ transport, purpose, kind, reason }) => `${transport}, ${purpose}: ${kind}${reason ? `, ${reason}` : ''}.`),
+      ...consumers.filter(({ attached }) => !attached).map(({ channel, group, reason }) => `Group "${group}" on "${channel}" is not attached${reason ? `: ${reason}` : ''}.`),
+    ]
+
+    return { live: true, ready: reasons.length === 0, state: this.#state, connections, consumers, reasons }
+  }
+
+  async #start(): Promise<void> {
+    if (this.#state !== 'new') throw this.#notRunning('app.start')
+    const container = await this.#build()
+    const faults = [...this.#faults, ...container.faults]
+    if (faults.length > 0) throw new ConfigError(faults)
+
+    this.#state = 'starting'
+    this.#release = this.#options.signals === false ? keepProcess() : onSignals(this.#log, () => this.stop())
+    try {
+      await this.#connect()
+      const services = await container.create()
+      this.#container = container
+      for (const plugin of this.#options.plugins ?? []) await plugin.start?.({ app: this.#options.name, plan: this.#plan })
+      this.#assertStarting()
+      this.#state = 'running'
+      await this.#subscribe(services)
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+    this.#log.info(`${this.#options.name} is running: ${this.#plan.listeners.length} listeners in ${this.#groups.length} groups on ${this.#links.all.map(({ capabilities }) => capabilities.broker).join(', ')}`)
+  }
+
+  async #connect(): Promise<void> {
+    await Promise.all(this.#links.all.map((link) => link.connect(this.#host)))
+    this.#assertStarting()
+    const unable = checkCapabilities(this.#plan, this.#links)
+    if (unable.length > 0) throw new ConfigError(unable)
+
+    await this.#declare()
+    this.#assertStarting()
+  }
+
+  #assertStarting(): void {
+    if (this.#state !== 'starting') throw this.#notRunning('app.start')
+  }
+
+  async #declare(): Promise<void> {
+    const { channels } = this.topology
+    await Promise.all(
+      this.#links.all.map((link) => link.declare({ channels: channels.filter(({ transport }) => transport === link.name), asks: this.#asksOn(link) })),
+    )
+  }
+
+  #asksOn(link: Link): boolean {
+    return this.#plan.published.some(({ definition }) => definition.kind === 'query' && this.#links.of(definition.channel) === link)
+  }
+
+  #build(): Promise<ServiceContainer> {
+    return buildContainer({
+      services: this.#options.services,
+      modules: this.#options.modules ?? [],
+      publisherFor: (type, label) => this.#publisherFor(type, label),
+      onCreate: (instance) => tie(instance, { state: () => this.#tieState(), publish: (messages, _declared, label) => this.#publishing.publish(messages, {}, label) }),
+    })
+  }
+
+  #publisherFor(type: MessageClass, label: string): (payload: unknown, options?: PublishOptions & AskOptions) => Promise<unknown> {
+    if (definitionOf(type)?.kind === 'query') {
+      return async (payload, options = {}) => {
+        this.#assertOpen(label)
+        return this.#asking.ask(new type(payload), options)
+      }
+    }
+
+    return (payload, options = {}) => {
+      try {
+        this.#assertOpen(label)
+        const messages = Array.isArray(payload) ? payload.map((item) => new type(item)) : [new type(payload)]
+        return this.#publishing.publish(messages, options, label)
+      } catch (error) {
+        return Promise.reject(error instanceof Error ? error : new WaybillError('PUBLISH', String(error)))
+      }
+    }
+  }
+
+  async #subscribe(services: ReadonlyMap<ServiceClass, object>): Promise<void> {
+    const addresses = new Map<string, PlannedListener[]>()
+    for (const listener of this.#plan.listeners) {
+      const address = `${listener.channel} ${listener.group}`
+      addresses.set(address, [...(addresses.get(address) ?? []), listener])
+    }
+    this.#groups = [...addresses.values()].map((listeners) => this.#groupOf(listeners, services))
+    const asked = this.#links.all.filter((link) => this.#asksOn(link))
+    await Promise.all([...this.#groups.map((group) => group.subscribe()), ...asked.map((link) => this.#asking.listen(link))])
+  }
+
+  #groupOf(listeners: readonly PlannedListener[], services: ReadonlyMap<ServiceClass, object>): Group {
+    const [{ channel, group }] = listeners as [PlannedListener]
+    const link = this.#links.of(channel)
+    const common = { app: this.#options.name, channel, group, link, limits: this.#limits, runtime: this.#runtime, log: this.#log }
+    const rules = { codec: jsonCodec, limits: this.#limits }
+
+    return new Group({
+      ...common,
+      publishing: this.#publishing,
+      burial: new Burial(common),
+      replier: new Replier({ ...common, codec: jsonCodec }),
+      runners: listeners.map((listener) => ({
+        app: this.#options.name,
+        instance: services.get(listener.service) as object,
+        listener,
+        prefix: link.capabilities.envelopePrefix,
+        rules,
+        runtime: this.#runtime,
+        middleware: this.#options.middleware ?? [],
+      })),
+    })
+  }
+
+  async #stop(): Promise<void> {
+    const deadlineMs = parseDuration(this.#options.shutdown ?? '25s') ?? 25_000
+    const end = this.#runtime.elapsed() + deadlineMs
+    const left = (): number => Math.max(0, end - this.#runtime.elapsed())
+    this.#state = this.#state === 'new' ? 'stopped' : 'stopping'
+    const counts = await Promise.all(this.#groups.map((group) => group.stop(left())))
+    const abandoned = counts.reduce((sum, count) => sum + count, 0)
+    if (abandoned > 0) this.#log.warn(`${abandoned} listeners did not finish within ${deadlineMs} ms; their messages return to the broker.`)
+    await this.#asking.close()
+    for (const plugin of [...(this.#options.plugins ?? [])].reverse()) await this.#stopPlugin(plugin)
+    await Promise.all(this.#links.all.map((link) => link.close(Math.max(1_000, left()))))
+    await this.#container?.close()
+    this.#release?.()
+    this.#state = 'stopped'
+    if (this.#starting) this.#log.info(`${this.#options.name} has stopped`)
+  }
+
+  async #stopPlugin(plugin: NonNullable<AppOptions['plugins']>[number]): Promise<void> {
+    try {
+      await plugin.stop?.()
+    } catch (error) {
+      this.#log.error(`The plugin "${plugin.name}" did not stop cleanly: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+
+  #tieState(): 'new' | 'running' | 'stopped' {
+    if (this.#state === 'running' || this.#state === 'stopping') return 'running'
+
+    return this.#state === 'stopped' ? 'stopped' : 'new'
+  }
+
+  #assertOpen(label: string): void {
+    if (this.#tieState() !== 'running') throw this.#notRunning(label)
+  }
+
+  #notRunning(what: string): WaybillError {
+    const stopped = this.#state === 'stopped' || this.#state === 'stopping'
+
+    return new WaybillError(stopped ? 'STOPPED' : 'NOT_STARTED', `${what} needs a running app, and "${this.#options.name}" is ${this.#state}. ${stopped ? 'An app that has stopped stays so: create another.' : 'Await app.start() first.'}`)
+  }
+}
+
+/** What is no transport at all is among the faults of the plan already. */
+function transportsOf({ transport, transports }: AppOptions): readonly (readonly [string, Transport])[] {
+  const given: readonly (readonly [string, Transport])[] = isRecord(transports) ? Object.entries(transports as Readonly<Record<string, Transport>>) : transport ? [[transport.name, transport]] : []
+
+  return given.filter(([, one]) => isRecord(one) && Array.isArray(one.faults) && typeof one.onState === 'function')
+}

@@ -1,0 +1,34 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Outgoing } from './transport.js'
+
+/** What the code that runs now belongs to: the delivery that caused it, what it holds back, and its context. */
+export interface Scope {
+  /** For errors: `Stock.reserve`. */
+  readonly owner: string
+  readonly cause: Cause | undefined
+  /** Messages that leave when this succeeds; undefined where nothing is held. */
+  readonly held: Held | undefined
+  readonly contexts: ReadonlyMap<string, unknown>
+}
+
+/** The message that is being processed. */
+export interface Cause {
+  readonly id: string
+  readonly time: number
+  readonly correlationId: string
+  readonly group: string
+  readonly serviceName: string
+  readonly traceparent: string | undefined
+  readonly tracestate: string | undefined
+  readonly baggage: string | undefined
+}
+
+/** Messages held back until the work around them has succeeded. */
+export class Held {
+  readonly outgoing: { readonly transport: string; readonly message: Outgoing }[] = []
+  /** Counts the messages of this run, so that a run again gives them the same ids. */
+  count = 0
+  isOver = false
+}
+
+export const scopes = new AsyncLocalStorage<Scope>()

@@ -1,0 +1,42 @@
+import type { Logger } from './logger.js'
+import { keepProcess } from './system-runtime.js'
+
+interface Listening {
+  readonly log: Logger
+  readonly stop: () => Promise<void>
+}
+
+// A process has one set of signals, however many apps live in it: it ends when all of them have stopped.
+const listening = new Set<Listening>()
+let isTold = false
+
+/** The first SIGTERM or SIGINT stops the app, then the process ends; a second one ends it at once. Returns the release. */
+export function onSignals(log: Logger, stop: () => Promise<void>): () => void {
+  const letGo = keepProcess()
+  const entry: Listening = { log, stop }
+  if (listening.size === 0) {
+    process.on('SIGTERM', received)
+    process.on('SIGINT', received)
+  }
+  listening.add(entry)
+
+  return () => {
+    letGo()
+    listening.delete(entry)
+    if (listening.size > 0 || isTold) return
+    process.off('SIGTERM', received)
+    process.off('SIGINT', received)
+  }
+}
+
+function received(signal: NodeJS.Signals): void {
+  if (isTold) process.exit(130)
+  isTold = true
+  const apps = [...listening]
+  for (const { log } of apps) log.info(`${signal}: finishing what runs; once more ends at once`)
+  // Whatever else the program holds open, a process that was told to end ends.
+  Promise.all(apps.map(({ stop }) => stop())).then(
+    () => process.exit(0),
+    () => process.exit(1),
+  )
+}

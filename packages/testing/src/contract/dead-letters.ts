@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict'
+import type { Outgoing } from '@waybill/core'
+import type { Bench, Parts } from './bench.js'
+import type { Scenario } from './contract-case.js'
+import type { Peer } from './peer.js'
+import { sameMessage } from './publishing.js'
+import { textOf } from './receiver.js'
+
+export const deadLetters: readonly Scenario[] = [
+  {
+    title: 'a dead letter is kept with its bytes and headers, and listing leaves it there',
+    async run(bench) {
+      const headers = { 'waybill-dead-reason': 'schema', 'waybill-dead-attempts': 5, tenant: 'acme' }
+      const { peer, letters } = await withLetters(bench, 1, { headers, key: 'order-7', body: Buffer.from([0, 255, 128, 10]) })
+
+      const first = await peer.transport.dead.list(bench.group(), 10)
+      const second = await peer.transport.dead.list(bench.group(), 10)
+
+      assert.deepEqual([first.length, second.length], [1, 1])
+      for (const [found] of [first, second]) sameMessage(found as (typeof first)[number], letters[0] as (typeof letters)[number])
+    },
+  },
+  {
+    title: 'the list shows the oldest, as many as were asked for',
+    async run(bench) {
+      const { peer } = await withLetters(bench, 30)
+
+      const ten = await peer.transport.dead.list(bench.group(), 10)
+      const all = await peer.transport.dead.list(bench.group(), 100)
+
+      assert.equal(ten.length, 10)
+      assert.equal(new Set(all.map(textOf)).size, 30)
+      assert.deepEqual(ten.map(textOf), Array.from({ length: 10 }, (_, index) => String(index)))
+    },
+  },
+  {
+    title: 'a group without dead letters has an empty list',
+    async run(bench) {
+      const peer = await bench.peer()
+      await peer.declare(bench.channel, { groups: ['billing', 'stock'] })
+      await peer.send(bench.messageTo({ kind: 'dead', ...bench.group('stock') }))
+
+      assert.deepEqual(await peer.transport.dead.list(bench.group('billing'), 10), [])
+      assert.equal(await peer.transport.dead.take(bench.group('billing'), 10, () => Promise.resolve('remove')), 0)
+      assert.equal((await peer.transport.dead.list(bench.group('stock'), 10)).length, 1)
+    },
+  },
+  {
+    title: 'taking removes what was decided and keeps the rest',
+    async run(bench) {
+      const { peer } = await withLetters(bench, 10)
+
+      const removed = await peer.transport.dead.take(bench.group(), 100, (letter) => Promise.resolve(Number(textOf(letter)) % 2 ? 'remove' : 'keep'))
+
+      const left = await peer.transport.dead.list(bench.group(), 100)
+      assert.equal(removed, 5)
+      assert.deepEqual(left.map(textOf).sort(), ['0', '2', '4', '6', '8'])
+    },
+  },
+  {
+    title: 'taking ends at a stop and at its limit, and shows one letter at a time',
+    async run(bench) {
+      const { peer } = await withLetters(bench, 10)
+      const shown: string[] = []
+      let open = 0
+
+      const removed = await peer.transport.dead.take(bench.group(), 100, async (letter) => {
+        assert.equal(++open, 1, 'One letter at a time.')
+        shown.push(textOf(letter))
+        await Promise.resolve()
+        open--
+
+        return shown.length < 4 ? 'remove' : 'stop'
+      })
+      const two = await peer.transport.dead.take(bench.group(), 2, () => Promise.resolve('remove'))
+
+      const left = await peer.transport.dead.list(bench.group(), 100)
+      assert.deepEqual([removed, two], [3, 2])
+      assert.deepEqual(shown, ['0', '1', '2', '3'])
+      assert.deepEqual(left.map(textOf).sort(), ['5', '6', '7', '8', '9'])
+    },
+  },
+  {
+    title: 'three hundred dead letters are all taken',
+    async run(bench) {
+      const { peer } = await withLetters(bench, 300)
+
+      const removed = await peer.transport.dead.take(bench.group(), 1000, () => Promise.resolve('remove'))
+
+      assert.equal(removed, 300)
+      assert.deepEqual(await peer.transport.dead.list(bench.group(), 10), [])
+    },
+  },
+  {
+    title: 'a dead letter that is sent to its group again arrives there and is gone here',
+    async run(bench) {
+      const { peer } = await withLetters(bench, 3)
+      const receiver = await peer.listen(bench.group())
+
+      const removed = await peer.transport.dead.take(bench.group(), 100, async (letter) => {
+        await peer.send(bench.messageTo({ kind: 'group', ...bench.group() }, { body: letter.body }))
+
+        return 'remove'
+      })
+
+      await receiver.arrived(3)
+      assert.equal(removed, 3)
+      assert.deepEqual([...receiver.texts].sort(), ['0', '1', '2'])
+      assert.deepEqual(await peer.transport.dead.list(bench.group(), 10), [])
+    },
+  },
+  {
+    title: 'a decision that fails keeps its letter',
+    async run(bench) {
+      const { peer } = await withLetters(bench, 2)
+
+      await peer.transport.dead.take(bench.group(), 100, () => Promise.reject(new Error('no decision'))).catch(() => undefined)
+
+      assert.equal((await peer.transport.dead.list(bench.group(), 10)).length, 2)
+    },
+  },
+  {
+    title: 'dead letters are still on the list after the connection broke',
+    async run(bench) {
+      const { peer } = await withLetters(bench, 3)
+
+      await bench.subject.cut()
+      await peer.send(bench.messageTo({ kind: 'dead', ...bench.group() }, { text: '3' }))
+
+      assert.deepEqual((await peer.transport.dead.list(bench.group(), 10)).map(textOf).sort(), ['0', '1', '2', '3'])
+    },
+  },
+]
+
+async function withLetters(bench: Bench, count: number, parts: Parts = {}): Promise<{ readonly peer: Peer; readonly letters: readonly Outgoing[] }> {
+  const peer = await bench.peer()
+  await peer.declare(bench.channel)
+  const letters = Array.from({ length: count }, (_, index) => bench.messageTo({ kind: 'dead', ...bench.group() }, { text: String(index), mandatory: true, ...parts }))
+  await peer.send(...letters)
+
+  return { peer, letters }
+}

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import type { Outgoing, PublishOutcome, RawDelivery } from '@waybill/core'
+import { within } from './condition.js'
+import type { Scenario } from './contract-case.js'
+import { pair } from './publishing.js'
+import { textOf } from './receiver.js'
+
+export const reconnecting: readonly Scenario[] = [
+  {
+    title: 'connections that break are restored, with their consumers',
+    async run(bench) {
+      const { peer, receiver } = await pair(bench)
+      await peer.send(bench.message({ text: 'before' }))
+      await receiver.arrived(1)
+
+      await bench.subject.cut()
+      await peer.send(bench.message({ text: 'after' }))
+
+      await peer.eventually('the message published afterwards arrives', () => receiver.texts.includes('after'), () => receiver.texts)
+      await peer.eventually('the consumer says that it is attached', () => receiver.consumer.health().attached)
+      await peer.eventually('every connection is told to stand', () => peer.isEverywhere('connected'), () => peer.standing)
+    },
+  },
+  {
+    title: 'publishes under way when the connection breaks settle once each, and the confirmed ones arrive',
+    async run(bench) {
+      const { peer, receiver } = await pair(bench)
+      const batch = bench.messages(500)
+
+      const settled = peer.give(batch)
+      await bench.subject.cut()
+      const outcomes = await within('500 publishes settle', bench.patienceMs, settled)
+      const marker = bench.message()
+      await peer.send(marker)
+      await receiver.got(marker.envelope.id)
+
+      const ids = new Set(receiver.ids)
+      assert.deepEqual(withOutcome(batch, outcomes, 'confirmed').filter((id) => !ids.has(id)), [], 'Each confirmed message arrives.')
+      assert.deepEqual(withOutcome(batch, outcomes, 'rejected').filter((id) => ids.has(id)), [], 'No rejected message arrives.')
+      assert.equal(outcomes.some((outcome) => outcome.kind === 'unroutable'), false)
+    },
+  },
+  {
+    title: 'while the broker is away the transport is not writable, and says when it is again',
+    async run(bench) {
+      const { peer, receiver } = await pair(bench)
+      const calls = peer.writableCalls
+
+      await bench.subject.leave()
+      await peer.eventually('the loss is told with its reason', () => peer.states.some((state) => state.kind === 'lost' && Boolean(state.reason)), () => peer.states)
+      await peer.eventually('the transport is not writable', () => !peer.transport.writable)
+      await peer.eventually('health says that the consumer is not attached, and why', () => !receiver.consumer.health().attached && Boolean(receiver.consumer.health().reason))
+      const whileAway = peer.writableCalls
+      await bench.subject.back()
+      await peer.eventually('the transport says that it is writable', () => peer.transport.writable && peer.writableCalls > whileAway)
+      await peer.eventually('the consumer is attached', () => receiver.consumer.health().attached)
+      await peer.eventually('every connection is told to stand', () => peer.isEverywhere('connected'), () => peer.standing)
+      await peer.send(bench.message({ text: 'after' }))
+
+      await receiver.arrived(1)
+      assert.equal(whileAway, calls)
+    },
+  },
+  {
+    title: 'what was held when the connection broke is delivered again, and its late settling is dropped and counted',
+    async run(bench) {
+      const { peer, receiver } = await pair(bench)
+      receiver.hold = true
+      await peer.send(...bench.messages(5))
+      const old = (await receiver.arrived(5)).slice()
+
+      await bench.subject.cut()
+      await peer.eventually('all come again', () => receiver.received.length >= 10, () => receiver.received.length)
+      receiver.ack(...old)
+
+      const again = receiver.received.slice(5)
+      assert.deepEqual(again.map(textOf).sort(), old.map(textOf).sort())
+      assert.ok(again.every((delivery) => delivery.redelivered), 'Each is marked as redelivered.')
+      assert.equal(receiver.consumer.health().lateSettles, 5)
+      assert.equal(receiver.consumer.health().unsettled, 5)
+    },
+  },
+  {
+    title: 'a late settling does not take the place of the new one',
+    async run(bench) {
+      const { peer, receiver } = await pair(bench)
+      receiver.hold = true
+      await peer.send(...bench.messages(3))
+      const old = (await receiver.arrived(3)).slice()
+      await bench.subject.cut()
+      await receiver.arrived(6)
+
+      receiver.ack(...old)
+      await receiver.stop()
+      const other = await bench.another()
+      await other.declare(bench.channel, { keyed: true })
+      const next = await other.listen(bench.group())
+
+      await next.arrived(3)
+      assert.deepEqual([...next.texts].sort(), ['0', '1', '2'])
+    },
+  },
+  {
+    title: 'connections that break again and again lose no message',
+    async run(bench) {
+      const { peer, receiver } = await pair(bench)
+      const confirmed: unknown[] = []
+
+      for (let round = 0; round < 4; round++) {
+        const batch = bench.messages(50)
+        await peer.eventually('the transport is writable', () => peer.transport.writable)
+        const settled = peer.give(batch)
+        await bench.subject.cut()
+        confirmed.push(...withOutcome(batch, await within('50 publishes settle', bench.patienceMs, settled), 'confirmed'))
+      }
+      const marker = bench.message()
+      await peer.send(marker)
+      await receiver.got(marker.envelope.id)
+
+      await peer.eventually('each confirmed message arrives', () => confirmed.every((id) => receiver.ids.includes(id)))
+    },
+  },
+  {
+    title: 'consumer and transport can be ended while the broker is away',
+    async run(bench) {
+      const { peer, receiver } = await pair(bench)
+      receiver.hold = true
+      await peer.send(...bench.messages(3))
+      await receiver.arrived(3)
+      await bench.subject.leave()
+      await peer.eventually('the loss is told', () => peer.states.some((state) => state.kind === 'lost'))
+
+      receiver.ack(...(receiver.received as readonly RawDelivery[]))
+      await within('stop resolves', bench.patienceMs, receiver.stop())
+      await within('close resolves', 2_000 + bench.patienceMs, peer.transport.close(2_000))
+
+      assert.ok(peer.isEverywhere('closed'), `Every connection is told to be closed; found ${JSON.stringify(peer.standing)}.`)
+    },
+  },
+]
+
+function withOutcome(batch: readonly Outgoing[], outcomes: readonly PublishOutcome[], kind: PublishOutcome['kind']): readonly string[] {
+  return batch.filter((_, index) => outcomes[index]?.kind === kind).map((message) => message.envelope.id)
+}

@@ -1,0 +1,79 @@
+/**
+ * What an error of kafkajs says about a request.
+ * `refused`: trying again cannot help. `too-large`: nothing was written, because of one message or of their sum.
+ * `bad-record`: nothing was written, because of one of the messages. `not-yet`: nothing was written, soon it may be.
+ * `unknown`: it may have been done.
+ */
+export type BrokerVerdict = 'refused' | 'too-large' | 'bad-record' | 'not-yet' | 'unknown'
+
+const verdicts: Readonly<Record<string, BrokerVerdict>> = {
+  MESSAGE_TOO_LARGE: 'too-large',
+  RECORD_LIST_TOO_LARGE: 'too-large',
+  CORRUPT_MESSAGE: 'bad-record',
+  INVALID_RECORD: 'bad-record',
+  INVALID_TIMESTAMP: 'bad-record',
+  UNKNOWN_TOPIC_OR_PARTITION: 'not-yet',
+  LEADER_NOT_AVAILABLE: 'not-yet',
+  NOT_LEADER_FOR_PARTITION: 'not-yet',
+  NOT_ENOUGH_REPLICAS: 'not-yet',
+  REPLICA_NOT_AVAILABLE: 'not-yet',
+  FENCED_LEADER_EPOCH: 'not-yet',
+  UNKNOWN_LEADER_EPOCH: 'not-yet',
+  INVALID_TOPIC_EXCEPTION: 'refused',
+  TOPIC_AUTHORIZATION_FAILED: 'refused',
+  GROUP_AUTHORIZATION_FAILED: 'refused',
+  CLUSTER_AUTHORIZATION_FAILED: 'refused',
+  INVALID_REQUIRED_ACKS: 'refused',
+  POLICY_VIOLATION: 'refused',
+  UNSUPPORTED_SASL_MECHANISM: 'refused',
+  ILLEGAL_SASL_STATE: 'refused',
+  SASL_AUTHENTICATION_FAILED: 'refused',
+  KafkaJSSASLAuthenticationError: 'refused',
+  KafkaJSTopicMetadataNotLoaded: 'not-yet',
+  KafkaJSMetadataNotLoaded: 'not-yet',
+}
+
+/** Reads the verdict off the error itself or the one that it wraps. What nobody knows may have been done. */
+export function verdictOf(error: unknown): BrokerVerdict {
+  const cause = rootOf(error)
+
+  return verdicts[wordOf(cause, 'type')] ?? verdicts[wordOf(cause, 'name')] ?? 'unknown'
+}
+
+/** Kafka's own word for what went wrong, `MESSAGE_TOO_LARGE`, else the name of the error. */
+export function codeOf(error: unknown): string {
+  const cause = rootOf(error)
+
+  return wordOf(cause, 'type') || wordOf(cause, 'name')
+}
+
+/** The error's own sentence, without the stack that kafkajs sometimes puts into it. */
+export function sentenceOf(error: unknown): string {
+  const [sentence = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+
+  return sentence
+}
+
+/** kafkajs wraps what happened in one error per layer. */
+function rootOf(error: unknown): unknown {
+  let root = error
+  for (let depth = 0; depth < 10; depth++) {
+    if (typeof root !== 'object' || root === null) break
+    const next: unknown = 'cause' in root && root.cause ? root.cause : firstOf(root)
+    if (!next || next === root) break
+    root = next
+  }
+
+  return root
+}
+
+function firstOf(error: object): unknown {
+  return 'errors' in error && Array.isArray(error.errors) ? error.errors[0] : undefined
+}
+
+function wordOf(error: unknown, key: 'type' | 'name'): string {
+  if (typeof error !== 'object' || error === null) return ''
+  const value = (error as Readonly<Record<string, unknown>>)[key]
+
+  return typeof value === 'string' ? value : ''
+}

@@ -1,0 +1,98 @@
+import type { DeadLetterAccess, GroupAddress, Logger, RawDelivery } from '@waybill/core'
+import type { Admin } from 'kafkajs'
+import { sentenceOf } from './broker-error.js'
+import { DeadMark } from './dead-mark.js'
+import type { Settler } from './delivery.js'
+import { KafkaDelivery } from './delivery.js'
+import type { LogReader } from './log-reader.js'
+import type { KafkaNames } from './topology.js'
+
+/** A dead letter is settled by what `take` is told, not by itself. */
+const nobody: Settler = { isLost: false, settled: () => {} }
+
+/**
+ * Dead letters of a group: a topic of one partition, kept for ever. What is handled is marked by the offset that the
+ * consumer group of the same name has committed, with single handled ones beyond it noted beside, and deleted up to there.
+ */
+export class KafkaDeadLetters implements DeadLetterAccess {
+  readonly #reader: LogReader
+  readonly #admin: Admin
+  readonly #names: KafkaNames
+  readonly #log: Logger
+
+  constructor(reader: LogReader, admin: Admin, names: KafkaNames, log: Logger) {
+    this.#reader = reader
+    this.#admin = admin
+    this.#names = names
+    this.#log = log
+  }
+
+  async list(of: GroupAddress, limit: number): Promise<readonly RawDelivery[]> {
+    const topic = this.#names.dead(of)
+    const letters: RawDelivery[] = []
+    for await (const letter of this.#letters(topic, await this.#mark(topic))) {
+      if (letters.length >= limit) break
+      letters.push(letter)
+    }
+
+    return letters
+  }
+
+  async take(of: GroupAddress, limit: number, decide: (letter: RawDelivery) => Promise<'remove' | 'keep' | 'stop'>): Promise<number> {
+    const topic = this.#names.dead(of)
+    const mark = await this.#mark(topic)
+    const removed: number[] = []
+    let shown = 0
+    try {
+      for await (const letter of this.#letters(topic, mark)) {
+        if (shown++ >= limit || !this.#hasRoom(topic, mark)) break
+        const decision = await decide(letter)
+        if (decision === 'stop') break
+        if (decision === 'keep') continue
+        removed.push(letter.offset)
+        mark.add(letter.offset)
+      }
+    } finally {
+      if (removed.length > 0) await this.#remove(topic, mark)
+    }
+
+    return removed.length
+  }
+
+  async *#letters(topic: string, mark: DeadMark): AsyncGenerator<KafkaDelivery> {
+    for (let next = Math.max(mark.from, await this.#reader.begin(topic)); ; ) {
+      const records = await this.#reader.read(topic, next)
+      const last = records.at(-1)
+      if (!last) return
+      for (const record of records) {
+        if (!mark.has(Number(record.offset))) yield new KafkaDelivery(record, topic, 0, nobody)
+      }
+      next = Number(last.offset) + 1
+    }
+  }
+
+  async #mark(topic: string): Promise<DeadMark> {
+    const { offset, note } = await this.#reader.mark(topic, topic)
+
+    return new DeadMark(offset ?? (await this.#reader.begin(topic)), note)
+  }
+
+  #hasRoom(topic: string, mark: DeadMark): boolean {
+    if (!mark.isFull) return true
+    this.#log.warn('kafka: too many single dead letters were removed from among kept ones; handle the oldest ones first', { topic })
+
+    return false
+  }
+
+  /** Somebody else may have removed others meanwhile: both count. */
+  async #remove(topic: string, mark: DeadMark): Promise<void> {
+    mark.merge(await this.#mark(topic))
+    await this.#reader.setMark(topic, topic, { offset: mark.from, note: mark.note })
+    try {
+      await this.#admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(mark.from) }] })
+    } catch (error) {
+      // The mark says the same, so nothing comes back; it only takes room until the right to delete is given.
+      this.#log.debug('kafka: handled dead letters could not be deleted and stay behind the mark', { topic, error: sentenceOf(error) })
+    }
+  }
+}

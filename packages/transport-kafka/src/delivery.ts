@@ -1,0 +1,59 @@
+import type { Origin, RawDelivery, RawEnvelope, Settlement } from '@waybill/core'
+import { header } from '@waybill/core'
+import type { StoredRecord } from './wire.js'
+import { contentEncodingHeader, contentTypeHeader, readHeaders, readRecordEnvelope, textHeader } from './wire.js'
+
+/** Who hears what became of a delivery. */
+export interface Settler {
+  /** What it settles has no effect any more. */
+  readonly isLost: boolean
+  settled(delivery: KafkaDelivery, settlement: Settlement): void
+}
+
+const nothing = Buffer.alloc(0)
+
+/** One record of a partition, as core gets it. */
+export class KafkaDelivery implements RawDelivery {
+  readonly envelope: RawEnvelope
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly body: Uint8Array
+  readonly contentType: string | undefined
+  readonly contentEncoding: string | undefined
+  readonly replyTo: string | undefined
+  readonly redelivered: boolean
+  readonly deliveryCount = undefined
+  readonly origin: Origin
+  readonly offset: number
+  readonly #record: StoredRecord
+  readonly #settler: Settler
+  #isSettled = false
+
+  constructor(record: StoredRecord, address: string, partition: number, settler: Settler, redelivered = false) {
+    this.headers = readHeaders(record.headers)
+    this.envelope = readRecordEnvelope(this.headers, record.key)
+    this.body = record.value ?? nothing
+    this.contentType = textHeader(this.headers, contentTypeHeader)
+    this.contentEncoding = textHeader(this.headers, contentEncodingHeader)
+    this.replyTo = textHeader(this.headers, header.replyTo)
+    this.redelivered = redelivered
+    this.origin = { address, partition, offset: record.offset, storedAt: Number(record.timestamp) }
+    this.offset = Number(record.offset)
+    this.#record = record
+    this.#settler = settler
+  }
+
+  get isStale(): boolean {
+    return this.#settler.isLost
+  }
+
+  settle(settlement: Settlement): void {
+    if (this.#isSettled) return
+    this.#isSettled = true
+    this.#settler.settled(this, settlement)
+  }
+
+  /** The same record, to be delivered once more. */
+  again(): KafkaDelivery {
+    return new KafkaDelivery(this.#record, this.origin.address, this.origin.partition ?? 0, this.#settler, true)
+  }
+}

@@ -1,0 +1,2 @@
+export type { KafkaOptions } from './options.js'
+export { kafka } from './transport.js'

@@ -1,0 +1,125 @@
+import type { Outgoing, PublishOutcome, Runtime, Settled } from '@waybill/core'
+import { confirmed } from '@waybill/core'
+import type { Producer } from 'kafkajs'
+import { codeOf, sentenceOf, verdictOf } from './broker-error.js'
+import type { WireRecord } from './wire.js'
+
+/** Below the broker's usual 1 MiB a request. A single message may be larger: the broker decides. */
+const maxRequestBytes = 900 * 1024
+const maxRequestRecords = 5_000
+const patienceMs = 5_000
+const pauseMs = 100
+
+/** One message on its way. */
+export interface Parcel {
+  readonly message: Outgoing
+  readonly record: WireRecord
+  readonly bytes: number
+  readonly index: number
+  readonly settled: Settled
+}
+
+/** What a lane needs of the publisher that owns it. */
+export interface LaneOwner {
+  readonly producer: Producer
+  readonly runtime: Runtime
+  readonly mayJoin: boolean
+  done(parcel: Parcel, outcome: PublishOutcome): void
+  suspect(): void
+}
+
+/** The messages for one partition: one request under way, the next one gathers meanwhile. */
+export class Lane {
+  readonly #topic: string
+  readonly #owner: LaneOwner
+  #waiting: Parcel[] = []
+  #busy = false
+
+  constructor(topic: string, owner: LaneOwner) {
+    this.#topic = topic
+    this.#owner = owner
+  }
+
+  add(parcel: Parcel): void {
+    this.#waiting.push(parcel)
+  }
+
+  /** Sends at once if nothing is under way. */
+  pump(): void {
+    if (this.#busy || this.#waiting.length === 0 || !this.#owner.mayJoin) return
+    this.#busy = true
+    void this.#run()
+  }
+
+  /** Gives up what was never sent. */
+  abandon(outcome: PublishOutcome): void {
+    for (const parcel of this.#waiting.splice(0)) this.#owner.done(parcel, outcome)
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0 && this.#owner.mayJoin) await this.#send(this.#take())
+    this.#busy = false
+  }
+
+  #take(): Parcel[] {
+    let bytes = 0
+    let count = 0
+    for (const parcel of this.#waiting) {
+      if (count > 0 && (bytes + parcel.bytes > maxRequestBytes || count === maxRequestRecords)) break
+      bytes += parcel.bytes
+      count++
+    }
+
+    return count === this.#waiting.length ? this.#swap() : this.#waiting.splice(0, count)
+  }
+
+  #swap(): Parcel[] {
+    const all = this.#waiting
+    this.#waiting = []
+
+    return all
+  }
+
+  /** Never rejects: every parcel is told its outcome. */
+  async #send(batch: readonly Parcel[]): Promise<void> {
+    const since = this.#owner.runtime.elapsed()
+    for (let wait = pauseMs; ; wait *= 2) {
+      const error = await this.#try(batch)
+      if (error === undefined) return this.#settle(batch, confirmed)
+      const verdict = verdictOf(error)
+      const mayRetry = verdict === 'not-yet' && this.#owner.runtime.elapsed() - since + wait < patienceMs
+      if (!mayRetry) return this.#fail(batch, error)
+      await new Promise<void>((resolve) => void this.#owner.runtime.after(wait, resolve))
+    }
+  }
+
+  async #try(batch: readonly Parcel[]): Promise<unknown> {
+    try {
+      await this.#owner.producer.send({ topic: this.#topic, acks: -1, messages: batch.map(({ record }) => record) })
+
+      return undefined
+    } catch (error) {
+      return error ?? new Error('kafkajs gave no reason')
+    }
+  }
+
+  async #fail(batch: readonly Parcel[], error: unknown): Promise<void> {
+    const verdict = verdictOf(error)
+    const mayBeOne = verdict === 'too-large' || verdict === 'bad-record'
+    if (mayBeOne && batch.length > 1) return this.#halve(batch)
+    if (verdict === 'unknown') this.#owner.suspect()
+    const reason = `topic "${this.#topic}": ${codeOf(error)}, ${sentenceOf(error)}`
+    this.#settle(batch, { kind: verdict === 'unknown' ? 'unknown' : 'rejected', reason })
+  }
+
+  /** One of them is refused: the others must get through. */
+  async #halve(batch: readonly Parcel[]): Promise<void> {
+    const half = batch.length >> 1
+    await this.#send(batch.slice(0, half))
+    await this.#send(batch.slice(half))
+  }
+
+  #settle(batch: readonly Parcel[], outcome: PublishOutcome): void {
+    for (const parcel of batch) this.#owner.done(parcel, outcome)
+  }
+}

@@ -1,0 +1,206 @@
+import type { ConnectionState, TransportHost } from '@waybill/core'
+import { BrokerRefused } from '@waybill/core'
+import type { Assignment, Consumer, EachBatchPayload } from 'kafkajs'
+import { evenAssigner } from './assigner.js'
+import { Backoff } from './backoff.js'
+import { sentenceOf, verdictOf } from './broker-error.js'
+import type { Connection } from './connection.js'
+import type { LogReader } from './log-reader.js'
+import type { ResolvedOptions } from './options.js'
+
+/** The longest that a fetch waits at the broker: also how late a partition is resumed that was paused. */
+const fetchWaitMs = 250
+const goodbyeMs = 3_000
+
+export interface MembershipEvents {
+  /** The group has been joined, maybe anew. `isContinued`: nobody else can have had what is kept. */
+  assigned(assignment: Assignment, isContinued: boolean): void
+  /** Others come or go. What is finished can still be committed, now. */
+  rebalancing(): void
+  /** No member any more; it comes back by itself. */
+  lost(): void
+  /** Must return soon: the whole broker waits for it. */
+  fetched(payload: EachBatchPayload): Promise<void>
+}
+
+export interface MembershipOptions {
+  readonly groupId: string
+  readonly topics: readonly string[]
+  readonly connection: Connection
+  readonly reader: LogReader
+  readonly host: TransportHost
+  readonly options: ResolvedOptions
+  readonly tell: (state: ConnectionState) => void
+}
+
+/** A member of one consumer group that joins, and joins again after whatever throws it out. */
+export class Membership {
+  readonly #to: MembershipOptions
+  readonly #events: MembershipEvents
+  readonly #backoff: Backoff
+  readonly #joined: Promise<void>
+  #settleJoined: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} }
+  #consumer: Consumer | undefined
+  #memberId: string | undefined
+  #reason: string | undefined = 'has not joined its group yet'
+  #isStopped = false
+
+  constructor(to: MembershipOptions, events: MembershipEvents) {
+    this.#to = to
+    this.#events = events
+    this.#backoff = new Backoff(to.host.runtime)
+    this.#joined = new Promise((resolve, reject) => {
+      this.#settleJoined = { resolve, reject }
+    })
+  }
+
+  /** Why it is no member at the moment. */
+  get reason(): string | undefined {
+    return this.#reason
+  }
+
+  /** Resolves when the group is joined for the first time. */
+  join(): Promise<void> {
+    void this.#attach()
+
+    return this.#joined
+  }
+
+  pause(topic: string, partition: number): void {
+    this.#whileRunning((consumer) => consumer.pause([{ topic, partitions: [partition] }]))
+  }
+
+  resume(topic: string, partition: number): void {
+    this.#whileRunning((consumer) => consumer.resume([{ topic, partitions: [partition] }]))
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#reason = 'stopped'
+    this.#backoff.cancel()
+    this.#settleJoined.reject(new BrokerRefused('TRANSPORT_CLOSED', `The group "${this.#to.groupId}" was left before it was joined. Start the app again.`))
+    await Promise.race([disconnect(this.#consumer), pause(this.#to.host, goodbyeMs)])
+    this.#tell('closed', undefined)
+  }
+
+  async #attach(): Promise<void> {
+    while (!this.#isStopped) {
+      this.#tell('connecting', undefined)
+      try {
+        return await this.#open()
+      } catch (error) {
+        await this.#detach(error)
+      }
+    }
+  }
+
+  async #open(): Promise<void> {
+    const consumer = this.#create()
+    this.#consumer = consumer
+    await consumer.connect()
+    await consumer.subscribe({ topics: [...this.#to.topics], fromBeginning: true })
+    if (this.#isStopped) return disconnect(consumer)
+    await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: (payload) => this.#fetched(payload) })
+  }
+
+  #create(): Consumer {
+    const { connection, groupId, options } = this.#to
+    const consumer = connection.kafka.consumer({
+      groupId,
+      partitionAssigners: [evenAssigner],
+      sessionTimeout: options.sessionTimeoutMs,
+      heartbeatInterval: Math.max(1, Math.floor(options.sessionTimeoutMs / 10)),
+      maxWaitTimeInMs: fetchWaitMs,
+      allowAutoTopicCreation: false,
+      // kafkajs would start again by itself with a promise that nobody watches.
+      retry: { retries: 4, initialRetryTime: 100, maxRetryTime: 2_000, restartOnFailure: () => Promise.resolve(false) },
+    })
+    const isCurrent = (): boolean => consumer === this.#consumer && !this.#isStopped
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => void (isCurrent() && this.#assigned(payload.memberId, payload.memberAssignment)))
+    consumer.on(consumer.events.REBALANCING, () => void (isCurrent() && this.#guard(() => this.#events.rebalancing())))
+    consumer.on(consumer.events.CRASH, ({ payload }) => void (isCurrent() && this.#crashed(payload.error)))
+
+    return consumer
+  }
+
+  #assigned(memberId: string, assignment: Assignment): void {
+    const isContinued = memberId === this.#memberId
+    this.#memberId = memberId
+    this.#reason = undefined
+    this.#backoff.reset()
+    this.#guard(() => this.#events.assigned(assignment, isContinued))
+    this.#tell('connected', undefined)
+    this.#settleJoined.resolve()
+  }
+
+  async #crashed(error: unknown): Promise<void> {
+    await this.#detach(error)
+    await this.#attach()
+  }
+
+  async #detach(error: unknown): Promise<void> {
+    const [consumer, memberId] = [this.#consumer, this.#memberId]
+    this.#consumer = undefined
+    this.#memberId = undefined
+    this.#guard(() => this.#events.lost())
+    this.#to.connection.suspect()
+    void disconnect(consumer)
+    if (verdictOf(error) === 'refused') this.#settleJoined.reject(this.#refusal(error))
+    await this.#backoff.pause((ms) => {
+      this.#reason = `${sentenceOf(error)}; next try in ${ms} ms`
+      this.#tell('lost', this.#reason)
+    })
+    if (memberId !== undefined) await this.#leave(memberId)
+  }
+
+  async #leave(memberId: string): Promise<void> {
+    try {
+      await this.#to.reader.leave(this.#to.groupId, memberId)
+    } catch (error) {
+      this.#to.host.log.debug('kafka: the old membership was not ended; the broker ends it with its session', { group: this.#to.groupId, error: sentenceOf(error) })
+    }
+  }
+
+  /** A TypeError that reaches kafkajs stops the consumer for good, so nothing does. */
+  async #fetched(payload: EachBatchPayload): Promise<void> {
+    try {
+      await this.#events.fetched(payload)
+    } catch (error) {
+      this.#to.host.log.error('kafka: a fetched batch could not be taken and is fetched again', { group: this.#to.groupId, error: sentenceOf(error) })
+    }
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#to.host.log.error('kafka: an event of the group could not be handled', { group: this.#to.groupId, error: sentenceOf(error) })
+    }
+  }
+
+  #whileRunning(work: (consumer: Consumer) => void): void {
+    if (!this.#consumer || this.#reason !== undefined) return
+    const consumer = this.#consumer
+    this.#guard(() => work(consumer))
+  }
+
+  #tell(kind: ConnectionState['kind'], reason: string | undefined): void {
+    this.#to.tell({ purpose: `consuming ${this.#to.groupId}`, kind, reason })
+  }
+
+  #refusal(error: unknown): BrokerRefused {
+    return new BrokerRefused('GROUP_REFUSED', `The group "${this.#to.groupId}" was expected to read ${this.#to.topics.map((topic) => `"${topic}"`).join(' and ')} and was refused: ${sentenceOf(error)}. Give the user the right to.`, { cause: error })
+  }
+}
+
+async function disconnect(consumer: Consumer | undefined): Promise<void> {
+  try {
+    await consumer?.disconnect()
+  } catch {
+    // It was gone already, which is what was asked for.
+  }
+}
+
+function pause({ runtime }: TransportHost, ms: number): Promise<void> {
+  return new Promise((resolve) => void runtime.after(ms, resolve))
+}

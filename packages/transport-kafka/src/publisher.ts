@@ -1,0 +1,214 @@
+import type { Destination, Outgoing, PublishOutcome, Settled, TransportHost } from '@waybill/core'
+import { murmur2 } from '@waybill/core'
+import type { Producer } from 'kafkajs'
+import { codeOf, sentenceOf, verdictOf } from './broker-error.js'
+import type { Connection } from './connection.js'
+import type { LaneOwner, Parcel } from './lane.js'
+import { Lane } from './lane.js'
+import type { KafkaNames } from './topology.js'
+import { parseReplyAddress, partitionCounts } from './topology.js'
+import { sizeOf, toRecord } from './wire.js'
+
+const maxHeldBytes = 64 * 1024 * 1024
+
+/** Sends messages: each partition in order, one request at a time, all partitions side by side. */
+export class KafkaPublisher implements LaneOwner {
+  readonly runtime: TransportHost['runtime']
+  readonly #connection: Connection
+  readonly #names: KafkaNames
+  readonly #topics = new Map<string, TopicLanes>()
+  #heldBytes = 0
+  #held = 0
+  #closing = false
+  #go: () => void = () => {}
+  #idle: () => void = () => {}
+
+  constructor(connection: Connection, names: KafkaNames, host: TransportHost) {
+    this.#connection = connection
+    this.#names = names
+    this.runtime = host.runtime
+  }
+
+  get producer(): Producer {
+    return this.#connection.producer
+  }
+
+  get mayJoin(): boolean {
+    return this.#connection.isConnected
+  }
+
+  get writable(): boolean {
+    return this.#connection.isConnected && !this.#closing && this.#heldBytes < maxHeldBytes
+  }
+
+  onWritable(go: () => void): void {
+    this.#go = go
+  }
+
+  publish(batch: readonly Outgoing[], settled: Settled): void {
+    const touched = new Set<TopicLanes>()
+    for (const [index, message] of batch.entries()) {
+      const topic = this.#accept(message, index, settled)
+      if (topic) touched.add(topic)
+    }
+    for (const topic of touched) topic.flush()
+  }
+
+  /** The cluster is back: what was held leaves. */
+  restored(): void {
+    for (const topic of this.#topics.values()) topic.flush()
+    if (this.writable) this.#go()
+  }
+
+  /** Resolves when everything has its outcome; what is not sent by the deadline is rejected, what is under way is unknown. */
+  async close(deadlineMs: number): Promise<void> {
+    this.#closing = true
+    if (!this.mayJoin) this.#abandon()
+    if (this.#held === 0) return
+    const drained = new Promise<void>((resolve) => {
+      this.#idle = resolve
+    })
+    const stop = this.runtime.after(deadlineMs, () => this.#abandon())
+    await drained
+    stop()
+  }
+
+  /** Ends what is still under way when the connection is gone. */
+  done(parcel: Parcel, outcome: PublishOutcome): void {
+    if (!this.#underWay.delete(parcel)) return
+    const wasWritable = this.writable
+    this.#held--
+    this.#heldBytes -= parcel.bytes
+    parcel.settled(parcel.index, outcome)
+    if (!wasWritable && this.writable) this.#go()
+    if (this.#held === 0) this.#idle()
+  }
+
+  suspect(): void {
+    this.#connection.suspect()
+  }
+
+  readonly #underWay = new Set<Parcel>()
+
+  #accept(message: Outgoing, index: number, settled: Settled): TopicLanes | undefined {
+    const target = targetOf(message.to, message.envelope.subject, this.#names)
+    const refusal = this.#closing ? 'the transport is closing' : typeof target === 'string' ? target : undefined
+    if (refusal !== undefined || typeof target === 'string') {
+      settled(index, { kind: 'rejected', reason: refusal ?? '' })
+
+      return undefined
+    }
+    try {
+      const record = toRecord(message, target.key)
+      this.#hold({ message, record, bytes: sizeOf(record), index, settled }, this.#lanesOf(target.topic))
+    } catch (error) {
+      settled(index, { kind: 'rejected', reason: `the message cannot be written as a record: ${sentenceOf(error)}` })
+
+      return undefined
+    }
+
+    return this.#lanesOf(target.topic)
+  }
+
+  #hold(parcel: Parcel, lanes: TopicLanes): void {
+    this.#underWay.add(parcel)
+    this.#held++
+    this.#heldBytes += parcel.bytes
+    lanes.add(parcel)
+  }
+
+  #lanesOf(topic: string): TopicLanes {
+    let lanes = this.#topics.get(topic)
+    if (!lanes) {
+      lanes = new TopicLanes(topic, this, this.#connection)
+      this.#topics.set(topic, lanes)
+    }
+
+    return lanes
+  }
+
+  #abandon(): void {
+    for (const topic of this.#topics.values()) topic.abandon({ kind: 'rejected', reason: 'the transport closed before the message was sent' })
+    for (const parcel of [...this.#underWay]) this.done(parcel, { kind: 'unknown', reason: 'the transport closed before the broker answered' })
+  }
+}
+
+/** One topic: chooses the partition of each message before its first try, for good. */
+class TopicLanes {
+  readonly #topic: string
+  readonly #owner: LaneOwner
+  readonly #connection: Connection
+  #lanes: readonly Lane[] = []
+  #unplaced: Parcel[] = []
+  #asking = false
+  #turn = 0
+
+  constructor(topic: string, owner: LaneOwner, connection: Connection) {
+    this.#topic = topic
+    this.#owner = owner
+    this.#connection = connection
+  }
+
+  add(parcel: Parcel): void {
+    if (this.#lanes.length === 0) this.#unplaced.push(parcel)
+    else this.#place(parcel)
+  }
+
+  flush(): void {
+    if (this.#unplaced.length > 0 && !this.#asking) void this.#ask()
+    // Messages without a key stay together for one flush, so that they leave in few requests.
+    this.#turn++
+    for (const lane of this.#lanes) lane.pump()
+  }
+
+  abandon(outcome: PublishOutcome): void {
+    for (const parcel of this.#unplaced.splice(0)) this.#owner.done(parcel, outcome)
+    for (const lane of this.#lanes) lane.abandon(outcome)
+  }
+
+  async #ask(): Promise<void> {
+    if (!this.#owner.mayJoin) return
+    this.#asking = true
+    try {
+      const count = (await partitionCounts(this.#connection.admin, [this.#topic])).get(this.#topic)
+      if (count === undefined) this.#refuse('the broker has no such topic')
+      else this.#open(count)
+    } catch (error) {
+      // Nothing was sent yet, so it is certain that the broker does not have them.
+      this.#refuse(`${codeOf(error)}, ${sentenceOf(error)}`)
+      if (verdictOf(error) === 'unknown') this.#owner.suspect()
+    }
+    this.#asking = false
+  }
+
+  #open(count: number): void {
+    this.#lanes = Array.from({ length: count }, () => new Lane(this.#topic, this.#owner))
+    for (const parcel of this.#unplaced.splice(0)) this.#place(parcel)
+    this.flush()
+  }
+
+  #refuse(reason: string): void {
+    for (const parcel of this.#unplaced.splice(0)) this.#owner.done(parcel, { kind: 'rejected', reason: `topic "${this.#topic}": ${reason}` })
+  }
+
+  #place(parcel: Parcel): void {
+    const { key } = parcel.record
+    parcel.record.partition = key === null ? this.#turn % this.#lanes.length : partitionOf(key, this.#lanes.length)
+    this.#lanes[parcel.record.partition]?.add(parcel)
+  }
+}
+
+/** The partition of a key, as Kafka's Java client chooses it. */
+export function partitionOf(key: string, partitions: number): number {
+  return (murmur2(Buffer.from(key, 'utf8')) & 0x7fffffff) % partitions
+}
+
+/** Where a message goes and by which key, or why it goes nowhere. */
+function targetOf(to: Destination, subject: string | undefined, names: KafkaNames): { readonly topic: string; readonly key: string | undefined } | string {
+  if (to.kind === 'channel') return { topic: names.channel(to.channel), key: subject }
+  if (to.kind === 'group') return { topic: names.retry(to), key: subject }
+  if (to.kind === 'dead') return { topic: names.dead(to), key: subject }
+  const address = parseReplyAddress(to.address)
+
+  return address ? { topic: address.topic, key: address.instance } : 'the reply address is none of Waybill\'s on Kafka, which are "<topic>.reply#<instance>"'
+}

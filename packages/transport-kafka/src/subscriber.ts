@@ -1,0 +1,297 @@
+import type { Consumer, ConsumerHealth, Deliver } from '@waybill/core'
+import type { Assignment, EachBatchPayload, OffsetsByTopicPartition } from 'kafkajs'
+import { sentenceOf } from './broker-error.js'
+import type { KafkaDelivery } from './delivery.js'
+import type { MembershipEvents, MembershipOptions } from './membership.js'
+import { Membership } from './membership.js'
+import type { Commit, PartitionOwner } from './offsets.js'
+import { AssignedPartition } from './offsets.js'
+import type { StoredRecord } from './wire.js'
+
+/** Waiting inside a fetch holds up every partition of the broker; this little spares fast listeners a pause. */
+const drainMs = 20
+const returnMs = 100
+
+export interface SubscriberOptions extends MembershipOptions {
+  readonly window: number
+  readonly address: string | undefined
+  readonly wanted: (record: StoredRecord) => boolean
+}
+
+/** Takes records of a group's partitions, gives core at most `window` of them, and commits what is done. */
+export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwner {
+  readonly address: string | undefined
+  readonly #to: SubscriberOptions
+  readonly #deliver: Deliver
+  readonly #membership: Membership
+  readonly #partitions = new Map<string, AssignedPartition>()
+  /** Up to where records of each partition were given, also by those who had it before. */
+  readonly #given = new Map<string, number>()
+  #assigned: ReadonlySet<string> = new Set()
+  #notes: Promise<void> = Promise.resolve()
+  #commitTo: EachBatchPayload['commitOffsetsIfNecessary'] | undefined
+  #committing: Promise<void> = Promise.resolve()
+  #cancelTick: () => void = () => {}
+  #drained: () => void = () => {}
+  #isPaused = false
+  #isRebalancing = false
+  #isStopped = false
+  #isPumpDue = false
+  #lateSettles = 0
+  #firstTurn = 0
+
+  constructor(to: SubscriberOptions, deliver: Deliver) {
+    this.address = to.address
+    this.#to = to
+    this.#deliver = deliver
+    this.#membership = new Membership(to, this)
+  }
+
+  async start(): Promise<void> {
+    await this.#membership.join()
+    if (!this.#isStopped) this.#schedule()
+  }
+
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    this.#pumpSoon()
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopped) return
+    this.#isStopped = true
+    this.#cancelTick()
+    this.#drained()
+    await this.#committing
+    await this.#commit()
+    this.#loseAll()
+    await this.#membership.stop()
+  }
+
+  health(): ConsumerHealth {
+    const partitions = [...this.#partitions.values()]
+
+    return {
+      attached: this.#membership.reason === undefined,
+      paused: this.#isPaused,
+      unsettled: this.#unsettled(),
+      lateSettles: this.#lateSettles,
+      reason: this.#membership.reason,
+      waiting: partitions.reduce((sum, { lag }) => sum + lag, 0),
+    }
+  }
+
+  // ── what the group says
+
+  assigned(assignment: Assignment, isContinued: boolean): void {
+    this.#isRebalancing = false
+    const kept = new Set(Object.entries(assignment).flatMap(([topic, partitions]) => partitions.map((partition) => nameOf(topic, partition))))
+    for (const [name, partition] of this.#partitions) {
+      if (!isContinued || !kept.has(name)) this.#lose(name, partition)
+    }
+    this.#assigned = kept
+    this.#notes = this.#readNotes(assignment)
+    this.#pumpSoon()
+  }
+
+  rebalancing(): void {
+    // The request for this commit leaves before the one that joins again, so it still counts.
+    void this.#commit()
+    this.#isRebalancing = true
+    this.#drained()
+  }
+
+  lost(): void {
+    this.#isRebalancing = false
+    this.#commitTo = undefined
+    this.#loseAll()
+  }
+
+  async fetched({ batch, resolveOffset, commitOffsetsIfNecessary }: EachBatchPayload): Promise<void> {
+    await this.#notes
+    if (this.#isStopped || this.#isRebalancing) return
+    const partition = this.#partitionOf(batch.topic, batch.partition)
+    if (!partition) return
+    this.#commitTo = commitOffsetsIfNecessary
+    partition.append({ records: batch.messages, lastOffset: batch.lastOffset(), highWatermark: batch.highWatermark })
+    resolveOffset(batch.lastOffset())
+    this.#pump()
+    if (partition.backlog > this.#to.window && !this.#isPaused) await this.#drain()
+    if (partition.backlog > this.#to.window && this.#has(partition)) this.#hold(partition)
+  }
+
+  // ── what becomes of deliveries
+
+  finished(): void {
+    this.#pumpSoon()
+  }
+
+  returned(partition: AssignedPartition, delivery: KafkaDelivery): void {
+    this.#to.host.runtime.after(returnMs, () => {
+      partition.giveAgain(delivery)
+      this.#pumpSoon()
+    })
+    this.#pumpSoon()
+  }
+
+  late(): void {
+    this.#lateSettles++
+  }
+
+  #pumpSoon(): void {
+    if (this.#isPumpDue || this.#isStopped) return
+    this.#isPumpDue = true
+    this.#to.host.runtime.soon(() => {
+      this.#isPumpDue = false
+      this.#pump()
+    })
+  }
+
+  /** Every partition gets its share of the window, so that a hot one does not starve the others. */
+  #pump(): void {
+    if (this.#isPaused || this.#isRebalancing || this.#isStopped) return
+    const ready = [...this.#partitions.values()].filter(({ backlog }) => backlog > 0)
+    let room = this.#to.window - this.#unsettled()
+    const batch: KafkaDelivery[] = []
+    for (let i = 0; i < ready.length && room > 0; i++) {
+      const partition = ready[(i + this.#firstTurn) % ready.length] as AssignedPartition
+      const before = batch.length
+      partition.take(Math.ceil(room / (ready.length - i)), batch)
+      room -= batch.length - before
+      this.#release(partition)
+    }
+    this.#firstTurn++
+    if (batch.length > 0) this.#give(batch)
+  }
+
+  #give(batch: readonly KafkaDelivery[]): void {
+    try {
+      this.#deliver(batch)
+    } catch (error) {
+      this.#to.host.log.error('kafka: core did not take a batch', { group: this.#to.groupId, error: sentenceOf(error) })
+    }
+    if ([...this.#partitions.values()].every(({ backlog }) => backlog <= this.#to.window)) this.#drained()
+  }
+
+  #unsettled(): number {
+    let sum = 0
+    for (const partition of this.#partitions.values()) sum += partition.unsettled
+
+    return sum
+  }
+
+  // ── back-pressure
+
+  async #drain(): Promise<void> {
+    let stop: () => void = () => {}
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve
+      stop = this.#to.host.runtime.after(drainMs, resolve)
+    })
+    stop()
+    this.#drained = () => {}
+  }
+
+  #hold(partition: AssignedPartition): void {
+    partition.isPaused = true
+    this.#membership.pause(partition.topic, partition.partition)
+  }
+
+  #release(partition: AssignedPartition): void {
+    if (!partition.isPaused || partition.backlog > this.#to.window) return
+    partition.isPaused = false
+    this.#membership.resume(partition.topic, partition.partition)
+  }
+
+  // ── partitions that come and go
+
+  #has(partition: AssignedPartition): boolean {
+    return this.#partitions.get(nameOf(partition.topic, partition.partition)) === partition
+  }
+
+  #partitionOf(topic: string, partition: number): AssignedPartition | undefined {
+    const name = nameOf(topic, partition)
+    if (!this.#assigned.has(name)) return undefined
+    const found = this.#partitions.get(name) ?? new AssignedPartition({ topic, partition, owner: this, wanted: this.#to.wanted, givenBefore: this.#given.get(name) ?? 0 })
+    this.#partitions.set(name, found)
+
+    return found
+  }
+
+  /** What predecessors noted beside their commits. Without it nothing is wrong but a mark that is missing. */
+  async #readNotes(assignment: Assignment): Promise<void> {
+    try {
+      for (const { topic, partition, note } of await this.#to.reader.notes(this.#to.groupId, assignment)) {
+        const name = nameOf(topic, partition)
+        this.#given.set(name, Math.max(this.#given.get(name) ?? 0, givenOf(note)))
+      }
+    } catch (error) {
+      this.#to.host.log.debug('kafka: what was delivered before could not be read', { group: this.#to.groupId, error: sentenceOf(error) })
+    }
+  }
+
+  #lose(name: string, partition: AssignedPartition): void {
+    this.#given.set(name, partition.given)
+    partition.lose()
+    this.#partitions.delete(name)
+    // kafkajs remembers a pause beyond the assignment, and would keep it when the partition comes back.
+    if (partition.isPaused) this.#membership.resume(partition.topic, partition.partition)
+  }
+
+  #loseAll(): void {
+    this.#assigned = new Set()
+    for (const [name, partition] of this.#partitions) this.#lose(name, partition)
+  }
+
+  // ── commits
+
+  #schedule(): void {
+    this.#cancelTick = this.#to.host.runtime.after(this.#to.options.commitIntervalMs, () => {
+      this.#committing = this.#isRebalancing ? Promise.resolve() : this.#commit()
+      void this.#committing.then(() => this.#isStopped || this.#schedule())
+    })
+  }
+
+  /** All partitions in one request, in the generation of this moment: the broker refuses it once that is over. */
+  async #commit(): Promise<void> {
+    const news = [...this.#partitions.values()].flatMap((partition) => {
+      const commit = partition.committable
+
+      return commit ? [{ partition, commit }] : []
+    })
+    if (news.length === 0 || !this.#commitTo) return
+    try {
+      await this.#commitTo(requestOf(news))
+      for (const { partition, commit } of news) partition.committed(commit)
+    } catch (error) {
+      this.#to.host.log.warn('kafka: a commit was not taken; the next one tells the same', { group: this.#to.groupId, error: sentenceOf(error) })
+    }
+  }
+}
+
+function nameOf(topic: string, partition: number): string {
+  return `${topic}/${partition}`
+}
+
+function requestOf(news: readonly { readonly partition: AssignedPartition; readonly commit: Commit }[]): OffsetsByTopicPartition {
+  const topics = new Map<string, { partition: number; offset: string; metadata: string }[]>()
+  for (const { partition, commit } of news) {
+    const partitions = topics.get(partition.topic) ?? []
+    partitions.push({ partition: partition.partition, offset: String(commit.offset), metadata: noteOf(commit) })
+    topics.set(partition.topic, partitions)
+  }
+
+  return { topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })) }
+}
+
+function noteOf({ given }: Commit): string {
+  return `w1:${given}`
+}
+
+function givenOf(note: string): number {
+  return note.startsWith('w1:') ? Number(note.slice(3)) || 0 : 0
+}

@@ -1,0 +1,247 @@
+import { Backlog, isExpired } from './backlog.js'
+import type { Clock } from './clock.js'
+import { deadMessage, type Death } from './death.js'
+import type { Ledger } from './ledger.js'
+import { Entry, type Home, type Message } from './message.js'
+import { type QueueArguments, type QueueRules, resolveRules } from './rules.js'
+import type { Task } from './turn.js'
+
+/** One that takes messages from a queue, while it has room. */
+export interface Taker {
+  readonly hasRoom: boolean
+  give(entry: Entry): void
+}
+
+/** What a queue needs of its broker. */
+export interface QueueHost {
+  readonly clock: Clock
+  readonly ledger: Ledger
+  readonly deadLetters: Queue | undefined
+}
+
+/** Keeps messages in order and hands them round its consumers. A message is forgotten when it was acknowledged, and not before. */
+export class Queue implements Home, Task {
+  readonly rules: QueueRules
+  readonly #host: QueueHost
+  readonly #backlog: Backlog
+  readonly #takers: Taker[] = []
+  #turn = 0
+  #sequence = 0
+  #delayed = 0
+  #unsettled = 0
+  /** Of the bodies that wait or are delayed. */
+  #bodyBytes = 0
+  #expiryArmedFor = Number.POSITIVE_INFINITY
+
+  constructor(
+    readonly name: string,
+    readonly args: QueueArguments,
+    host: QueueHost,
+  ) {
+    this.rules = resolveRules(args)
+    this.#host = host
+    this.#backlog = new Backlog(this.rules.maxPriority)
+  }
+
+  get waiting(): number {
+    return this.#backlog.size
+  }
+
+  get delayed(): number {
+    return this.#delayed
+  }
+
+  get unsettled(): number {
+    return this.#unsettled
+  }
+
+  get consumers(): number {
+    return this.#takers.length
+  }
+
+  /** Why it does not take this message, or undefined where it does. */
+  refusal(message: Message): string | undefined {
+    const { maxLength, maxBytes, overflow } = this.rules
+    const bytes = message.body.byteLength
+    if (bytes > maxBytes) return `queue "${this.name}" holds at most ${maxBytes} bytes and this body has ${bytes}`
+    if (overflow === 'drop-head') return undefined
+    if (this.#length >= maxLength) return `queue "${this.name}" is full: it holds ${maxLength} messages, the most it may`
+    if (this.#bodyBytes + bytes > maxBytes) return `queue "${this.name}" is full: it holds ${this.#bodyBytes} of at most ${maxBytes} bytes`
+
+    return undefined
+  }
+
+  /** Stores a message that was not refused. */
+  store(message: Message, bytes: number): void {
+    const now = this.#host.clock.now()
+    const delayMs = message.delayMs ?? 0
+    const entry = new Entry(this, message, bytes, now, this.#expiryOf(message, now + delayMs))
+    this.#host.ledger.add(bytes)
+    this.#bodyBytes += message.body.byteLength
+    if (delayMs > 0) return this.#delay(entry, now + delayMs)
+    this.#enter(entry)
+    this.#dropHeads()
+  }
+
+  attach(taker: Taker): void {
+    this.#takers.push(taker)
+    this.wake()
+  }
+
+  detach(taker: Taker): void {
+    const at = this.#takers.indexOf(taker)
+    if (at < 0) return
+    this.#takers.splice(at, 1)
+    this.wake()
+  }
+
+  /** Somebody has room again, or something came. */
+  wake(): void {
+    if (this.#backlog.size > 0) this.#host.clock.turn.atEnd(this)
+  }
+
+  /** Hands out what waits to those that have room, one message each in turn. */
+  run(): void {
+    while (this.#backlog.size > 0) {
+      const taker = this.#nextTaker()
+      const entry = taker && this.#shiftAlive()
+      if (entry === undefined) break
+      this.#leaveBacklog(entry)
+      this.#unsettled++
+      entry.deliveries++
+      taker?.give(entry)
+    }
+    this.#watchExpiry()
+  }
+
+  forget(entry: Entry): void {
+    this.#unsettled--
+    this.#host.ledger.remove(entry.bytes)
+  }
+
+  takeBack(entries: readonly Entry[]): void {
+    this.#unsettled -= entries.length
+    const alive: Entry[] = []
+    for (const entry of entries) {
+      if (entry.deliveries > this.rules.deliveryLimit) this.#bury(entry, 'delivery_limit')
+      else alive.push(entry)
+    }
+    for (const entry of alive) this.#bodyBytes += entry.message.body.byteLength
+    this.#backlog.giveBack(alive)
+    this.#watchExpiry()
+    this.wake()
+  }
+
+  /** The oldest of what waits, left where they are. */
+  *peek(limit: number): Generator<Entry> {
+    let left = limit
+    for (const entry of this.#backlog) {
+      if (left-- <= 0) return
+      yield entry
+    }
+  }
+
+  /** Takes the oldest out, to be settled like deliveries; it does not count as one. */
+  hold(limit: number): Entry[] {
+    const held: Entry[] = []
+    while (held.length < limit) {
+      const entry = this.#shiftAlive()
+      if (entry === undefined) break
+      this.#leaveBacklog(entry)
+      this.#unsettled++
+      held.push(entry)
+    }
+
+    return held
+  }
+
+  /** Forgets everything that waits: its owner is gone. */
+  purge(): void {
+    for (let entry = this.#backlog.shift(); entry !== undefined; entry = this.#backlog.shift()) this.#host.ledger.remove(entry.bytes)
+    this.#bodyBytes = 0
+  }
+
+  get #length(): number {
+    return this.#backlog.size + this.#delayed
+  }
+
+  #expiryOf(message: Message, from: number): number | undefined {
+    const ms = Math.min(message.expiresMs ?? Number.POSITIVE_INFINITY, this.rules.ttlMs ?? Number.POSITIVE_INFINITY)
+
+    return ms === Number.POSITIVE_INFINITY ? undefined : from + ms
+  }
+
+  #delay(entry: Entry, due: number): void {
+    this.#delayed++
+    this.#host.clock.timetable.at(due, () => {
+      this.#delayed--
+      this.#enter(entry)
+    })
+  }
+
+  #enter(entry: Entry): void {
+    entry.sequence = this.#sequence++
+    this.#backlog.push(entry)
+    if (entry.expiresAt !== undefined) this.#watchExpiry()
+    this.wake()
+  }
+
+  #dropHeads(): void {
+    while (this.#length > this.rules.maxLength || this.#bodyBytes > this.rules.maxBytes) {
+      const entry = this.#backlog.shiftLeast()
+      if (entry === undefined) return
+      this.#leaveBacklog(entry)
+      this.#bury(entry, 'maxlen')
+    }
+  }
+
+  #nextTaker(): Taker | undefined {
+    if (this.rules.singleActive) return this.#takers[0]?.hasRoom === true ? this.#takers[0] : undefined
+    const count = this.#takers.length
+    for (let i = 0; i < count; i++) {
+      const taker = this.#takers[(this.#turn + i) % count]
+      if (taker?.hasRoom !== true) continue
+      this.#turn = (this.#turn + i + 1) % count
+      return taker
+    }
+
+    return undefined
+  }
+
+  #shiftAlive(): Entry | undefined {
+    for (let entry = this.#backlog.shift(); entry !== undefined; entry = this.#backlog.shift()) {
+      if (entry.expiresAt === undefined || !isExpired(entry, this.#host.clock.now())) return entry
+      this.#leaveBacklog(entry)
+      this.#bury(entry, 'expired')
+    }
+
+    return undefined
+  }
+
+  #leaveBacklog(entry: Entry): void {
+    this.#bodyBytes -= entry.message.body.byteLength
+  }
+
+  /** Moves what this queue gave up to its dead letters, which never refuse. Without dead letters it is gone. */
+  #bury(entry: Entry, death: Death): void {
+    const { ledger, deadLetters, clock } = this.#host
+    ledger.remove(entry.bytes)
+    deadLetters?.store(deadMessage(entry, death, deadLetters.name, clock.now()), entry.bytes)
+  }
+
+  /** As on RabbitMQ, a message expires when it is at the head: one behind a longer-lived one waits for it. */
+  #watchExpiry(): void {
+    const { clock } = this.#host
+    const next = this.#backlog.nextExpiry()
+    if (next >= this.#expiryArmedFor) return
+    this.#expiryArmedFor = next
+    clock.timetable.at(next, () => {
+      this.#expiryArmedFor = Number.POSITIVE_INFINITY
+      for (const entry of this.#backlog.expired(clock.now())) {
+        this.#leaveBacklog(entry)
+        this.#bury(entry, 'expired')
+      }
+      this.#watchExpiry()
+    })
+  }
+}

@@ -1,0 +1,6 @@
+export { memoryBroker } from './broker/broker.js'
+export type { BindingArguments, ExchangeKind } from './broker/exchange.js'
+export type { ForeignMessage, MemoryBroker, MemoryBrokerOptions, QueueView } from './broker/memory-broker.js'
+export type { QueueArguments } from './broker/rules.js'
+export type { MemoryOptions } from './options.js'
+export { memory } from './transport.js'

@@ -1,0 +1,108 @@
+import type { Capabilities, ConnectionState, Consumer, DeadLetterAccess, Deliver, Fault, Outgoing, Settled, Subscription, Topology, Transport, TransportHost } from '@waybill/core'
+import { BrokerRefused } from '@waybill/core'
+import { Connection } from './connection.js'
+import { DeadLetters } from './dead-letters.js'
+import { type MemoryOptions, type ResolvedOptions, resolveOptions } from './options.js'
+import { Publisher } from './publisher.js'
+import { subscribe } from './subscriber.js'
+import { declare, Layout } from './topology.js'
+import { envelopePrefix } from './wire.js'
+
+/**
+ * A transport on a broker inside this process: the rules of a real one, nothing to install, and everything on the app's clock.
+ * Never throws; what is wrong with the options is reported at `start`. Messages live as long as the broker does, which is the process at most.
+ */
+export function memory(options: MemoryOptions = {}): Transport {
+  return new MemoryTransport(resolveOptions(options))
+}
+
+class MemoryTransport implements Transport {
+  readonly name = 'memory'
+  readonly faults: readonly Fault[]
+  readonly #options: ResolvedOptions
+  readonly #connection: Connection
+  #parts: Parts | undefined
+
+  constructor(options: ResolvedOptions) {
+    this.faults = options.faults
+    this.#options = options
+    this.#connection = new Connection(options.broker)
+  }
+
+  async connect(host: TransportHost): Promise<Capabilities> {
+    const layout = new Layout(host.namespace)
+    this.#parts = { host, layout, publisher: new Publisher(this.#options.broker, this.#connection, layout, host.runtime), dead: new DeadLetters(this.#options.broker, this.#connection, layout) }
+    await this.#connection.connect(host)
+
+    return capabilities
+  }
+
+  async declare(topology: Topology): Promise<void> {
+    const { layout } = this.#connected('declare')
+    await this.#connection.established()
+    declare(this.#options.broker, layout, topology)
+  }
+
+  publish(batch: readonly Outgoing[], settled: Settled): void {
+    if (this.#parts !== undefined) return this.#parts.publisher.publish(batch, settled)
+    for (let i = 0; i < batch.length; i++) settled(i, { kind: 'rejected', reason: 'the memory transport has never been connected' })
+  }
+
+  get writable(): boolean {
+    return this.#connection.isWritable
+  }
+
+  onWritable(go: () => void): void {
+    this.#connection.onWritable(go)
+  }
+
+  onState(listener: (state: ConnectionState) => void): void {
+    this.#connection.onState(listener)
+  }
+
+  async subscribe(subscription: Subscription, deliver: Deliver): Promise<Consumer> {
+    const { layout, host } = this.#connected('subscribe')
+    await this.#connection.established()
+
+    return subscribe({ broker: this.#options.broker, connection: this.#connection, layout, host }, subscription, deliver)
+  }
+
+  get dead(): DeadLetterAccess {
+    return this.#connected('dead').dead
+  }
+
+  // Nothing takes long in a process, so the deadline is never needed.
+  async close(_deadlineMs: number): Promise<void> {
+    this.#connection.close()
+    if (this.#options.ownsBroker) this.#options.broker.stop()
+  }
+
+  #connected(method: string): Parts {
+    if (this.#parts === undefined) throw new BrokerRefused('NOT_CONNECTED', `"${method}" of the memory transport was called before "connect". Start the app first.`)
+
+    return this.#parts
+  }
+}
+
+/** What needs to know the app. */
+interface Parts {
+  readonly host: TransportHost
+  readonly layout: Layout
+  readonly publisher: Publisher
+  readonly dead: DeadLetters
+}
+
+const capabilities: Capabilities = Object.freeze({
+  broker: 'memory broker',
+  kind: 'queue',
+  envelopePrefix,
+  unroutable: true,
+  keyOrder: true,
+  delay: true,
+  expiry: true,
+  priority: true,
+  deliveryCount: true,
+  replay: false,
+  replies: true,
+  maxBodyBytes: undefined,
+})

@@ -1,0 +1,46 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { Socket } from 'node:net'
+
+export interface ClientSockets {
+  /** Breaks every open connection to those ports. */
+  cut(): void
+  /** The same, and from now on each new one breaks at once. */
+  refuse(): void
+  accept(): void
+  /** Looks no more at what this process connects to. */
+  release(): void
+}
+
+/** Every connection that this process opens to those ports, whichever driver does. */
+export function clientSockets(ports: readonly number[]): ClientSockets {
+  const open = new Set<Socket>()
+  let isRefusing = false
+
+  const watch = (message: unknown): void => {
+    const { socket } = message as { readonly socket: Socket }
+    socket.once('connectionAttempt', (_address: string, port: number) => {
+      if (!ports.includes(port)) return
+      if (isRefusing) return void setImmediate(() => socket.destroy(refusal(port)))
+      open.add(socket)
+      socket.once('close', () => open.delete(socket))
+    })
+  }
+  const cut = (): void => open.forEach((socket) => socket.resetAndDestroy())
+  subscribe('net.client.socket', watch)
+
+  return {
+    cut,
+    refuse() {
+      isRefusing = true
+      cut()
+    },
+    accept() {
+      isRefusing = false
+    },
+    release: () => void unsubscribe('net.client.socket', watch),
+  }
+}
+
+function refusal(port: number): Error {
+  return Object.assign(new Error(`connect ECONNREFUSED 127.0.0.1:${port}`), { code: 'ECONNREFUSED', syscall: 'connect', port })
+}

@@ -1,0 +1,34 @@
+import { kafka } from '@waybill/transport-kafka'
+import type { ContractSubject, DeclaredTopology } from '@waybill/testing/contract'
+import { Kafka, logLevel } from 'kafkajs'
+import { clientSockets } from './client-sockets.js'
+
+/**
+ * Kafka, whose connections are broken at our own end: a broker tells each client the address to use next, so a proxy in
+ * front of it is left behind.
+ */
+export function kafkaSubject(): ContractSubject & { close(): Promise<void> } {
+  const brokers = (process.env.WAYBILL_KAFKA_BROKERS ?? '127.0.0.1:9092').split(',')
+  const sockets = clientSockets(brokers.map((broker) => Number(broker.split(':').at(-1))))
+  const client = new Kafka({ brokers, clientId: 'contract', logLevel: logLevel.NOTHING })
+
+  return {
+    name: 'kafka',
+    create: () => kafka({ brokers }),
+    cut: () => Promise.resolve(sockets.cut()),
+    leave: () => Promise.resolve(sockets.refuse()),
+    back: () => Promise.resolve(sockets.accept()),
+    remove: (declared) => remove(client, declared),
+    close: () => Promise.resolve(sockets.release()),
+  }
+}
+
+async function remove(client: Kafka, declared: readonly DeclaredTopology[]): Promise<void> {
+  const admin = client.admin()
+  await admin.connect()
+  const names = declared.flatMap(({ namespace, topology }) => topology.channels.map(({ name }) => (namespace === undefined ? name : `${namespace}.${name}`)))
+  const apps = declared.map(({ namespace, app }) => (namespace === undefined ? `${app}.reply` : `${namespace}.${app}.reply`))
+  const topics = (await admin.listTopics()).filter((topic) => apps.includes(topic) || names.some((name) => topic === name || topic.startsWith(`${name}.`)))
+  if (topics.length > 0) await admin.deleteTopics({ topics })
+  await admin.disconnect()
+}

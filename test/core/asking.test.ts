@@ -1,0 +1,123 @@
+import { type Ask, AskTimeout, createApp, Listener, Publisher, Query, RemoteError, Service } from '@waybill/core'
+import { memory, memoryBroker } from '@waybill/transport-memory'
+import { eventually } from '@waybill/testing'
+import { expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
+import { gate, startApp } from './on-memory.js'
+
+class GetPrice extends Query('price.get', { payload: z.object({ sku: z.string() }), reply: z.object({ price: z.number(), at: z.coerce.date() }) }) {}
+
+@Service('prices')
+class Prices {
+  runs = 0
+
+  @Listener(GetPrice, { retry: { attempts: 3, backoff: ['1ms'] } })
+  async give({ sku }: GetPrice): Promise<{ price: number; at: Date }> {
+    this.runs++
+    if (sku === 'broken') throw Object.assign(new Error('the scale is broken'), { code: 'SCALE' })
+    if (sku === 'wrong') return { price: 'much' as unknown as number, at: new Date() }
+
+    return { price: sku.length, at: new Date('2026-01-01') }
+  }
+}
+
+@Service()
+class Asker {
+  constructor(@Publisher(GetPrice) readonly price: Ask<GetPrice>) {}
+}
+
+test('a query is answered, and the reply has what its schema makes of it', async () => {
+  const { app } = await startApp({ services: [Prices, Asker] })
+
+  expect(await app.get(Asker).price({ sku: 'abc' })).toEqual({ price: 3, at: new Date('2026-01-01') })
+  expect(await app.ask(new GetPrice({ sku: 'ab' }))).toMatchObject({ price: 2 })
+})
+
+test('many queries at once each get their own reply', async () => {
+  const { app } = await startApp({ services: [Prices] })
+
+  const replies = await Promise.all(Array.from({ length: 100 }, (_, i) => app.ask(new GetPrice({ sku: 'x'.repeat(i) }))))
+
+  expect(replies.map(({ price }) => price)).toEqual(Array.from({ length: 100 }, (_, i) => i))
+})
+
+test('Q1 nobody answers in time: a typed error', async () => {
+  const never = gate()
+  @Service('silent')
+  class Silent {
+    @Listener(GetPrice)
+    async give(): Promise<{ price: number; at: Date }> {
+      await never.opened
+      return { price: 1, at: new Date() }
+    }
+  }
+  const { app } = await startApp({ services: [Silent], shutdown: '50ms' })
+
+  await expect(app.ask(new GetPrice({ sku: 'a' }), { timeout: '20ms' })).rejects.toBeInstanceOf(AskTimeout)
+  never.open()
+})
+
+test('Q1 nobody is there to answer: said at once', async () => {
+  const { app } = await startApp({ services: [] })
+
+  await expect(app.ask(new GetPrice({ sku: 'a' }))).rejects.toMatchObject({ code: 'UNROUTABLE' })
+})
+
+test('Q3 the error of the listener reaches the caller, with its code, after the quick tries', async () => {
+  const { app } = await startApp({ services: [Prices] })
+
+  const failed = await app.ask(new GetPrice({ sku: 'broken' })).catch((error: unknown) => error)
+
+  expect(failed).toBeInstanceOf(RemoteError)
+  expect(failed).toMatchObject({ code: 'SCALE', message: expect.stringContaining('the scale is broken') })
+  expect(app.get(Prices).runs).toBe(3)
+  expect(await app.deadLetters.list({ channel: 'price', group: 'prices' })).toEqual([])
+})
+
+test('Q3 a reply that breaks its schema is the listener’s error, not the caller’s surprise', async () => {
+  const { app } = await startApp({ services: [Prices] })
+
+  await expect(app.ask(new GetPrice({ sku: 'wrong' }))).rejects.toMatchObject({ code: 'INVALID_MESSAGE' })
+})
+
+test('Q4 a caller that is gone does not trouble the listener', async () => {
+  const broker = memoryBroker()
+  const asked = gate()
+  const answer = gate()
+  @Service('slow')
+  class Slow {
+    answered = 0
+
+    @Listener(GetPrice)
+    async give(): Promise<{ price: number; at: Date }> {
+      asked.open()
+      await answer.opened
+      this.answered++
+
+      return { price: 1, at: new Date() }
+    }
+  }
+  const { app } = await startApp({ services: [Slow], broker })
+  const caller = createApp({ name: 'caller', services: [Asker], signals: false, log: false, transport: memory({ broker }) })
+  onTestFinished(() => caller.stop())
+  await caller.start()
+
+  const reply = caller.get(Asker).price({ sku: 'a' }).catch((error: unknown) => error)
+  await asked.opened
+  await caller.stop()
+  expect(await reply).toMatchObject({ code: 'STOPPED' })
+  answer.open()
+  await eventually(() => app.get(Slow).answered === 1 && broker.queues().every(({ unsettled }) => unsettled === 0))
+
+  expect(app.health().ready).toBe(true)
+})
+
+test('a caller that gives up hears its own reason', async () => {
+  const { app } = await startApp({ services: [Prices] })
+  const controller = new AbortController()
+
+  const reply = app.ask(new GetPrice({ sku: 'a' }), { signal: controller.signal })
+  controller.abort(new Error('the user left'))
+
+  await expect(reply).rejects.toThrow('the user left')
+})

@@ -1,0 +1,114 @@
+import { Event, Listener, type Publish, Publisher, Service } from '@waybill/core'
+import { eventually } from '@waybill/testing'
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { startApp } from './on-memory.js'
+
+const payload = z.object({ n: z.number() })
+
+class Asked extends Event('held.asked', { payload }) {}
+class Told extends Event('told.told', { payload }) {}
+
+/** Takes what the service under test publishes, with the ids that it came with. */
+@Service('audience')
+class Audience {
+  readonly heard: { n: number; id: string }[] = []
+
+  @Listener(Told)
+  hear({ n }: Told, { id }: { id: string }): void {
+    this.heard.push({ n, id })
+  }
+}
+
+test('H1 a listener that runs again sends the same messages under the same ids', async () => {
+  @Service('speaker')
+  class Speaker {
+    runs = 0
+
+    constructor(@Publisher(Told) private readonly tell: Publish<Told>) {}
+
+    @Listener(Asked, { retry: { attempts: 3, backoff: ['1ms'] } })
+    async speak(): Promise<void> {
+      this.runs++
+      await this.tell([{ n: 1 }, { n: 2 }])
+      if (this.runs < 3) throw new Error('not yet')
+    }
+  }
+  const ids: string[] = []
+  const { app } = await startApp({
+    services: [Speaker, Audience],
+    middleware: [{ publish: (call, next) => next(call.options) }],
+  })
+
+  await app.publish(new Asked({ n: 0 }))
+  const audience = app.get(Audience)
+  await eventually(() => audience.heard.length === 2)
+  ids.push(...audience.heard.map(({ id }) => id))
+
+  expect(app.get(Speaker).runs).toBe(3)
+  expect(new Set(ids).size).toBe(2)
+  expect(ids.every((id) => /^[0-9a-f]{8}-[0-9a-f]{4}-8/.test(id))).toBe(true)
+})
+
+test('H1 the id of a held message follows from its cause, its listener and its place', async () => {
+  @Service('repeater')
+  class Repeater {
+    constructor(@Publisher(Told) private readonly tell: Publish<Told>) {}
+
+    @Listener(Asked)
+    async speak({ n }: Asked): Promise<void> {
+      await this.tell({ n })
+    }
+  }
+  const { app } = await startApp({ services: [Repeater, Audience] })
+
+  await app.publish(new Asked({ n: 1 }), { id: 'the-same' })
+  await app.publish(new Asked({ n: 2 }), { id: 'another' })
+  const audience = app.get(Audience)
+  await eventually(() => audience.heard.length === 2)
+
+  expect(audience.heard[0]?.id).not.toBe(audience.heard[1]?.id)
+})
+
+test('H6 what is not held is out, although its listener fails; what is held is not', async () => {
+  @Service('hasty')
+  class Hasty {
+    runs = 0
+
+    constructor(@Publisher(Told) private readonly tell: Publish<Told>) {}
+
+    @Listener(Asked, { retry: false })
+    async speak(): Promise<void> {
+      this.runs++
+      await this.tell({ n: 1 })
+      await this.tell({ n: 2 }, { held: false })
+      throw new Error('after all')
+    }
+  }
+  const { app } = await startApp({ services: [Hasty, Audience] })
+
+  await app.publish(new Asked({ n: 0 }))
+  await eventually(async () => (await app.deadLetters.list({ channel: 'held', group: 'hasty' })).length === 1)
+
+  expect(app.get(Audience).heard.map(({ n }) => n)).toEqual([2])
+})
+
+test('H7 a publish after its listener has ended is an error that names the listener', async () => {
+  let late: Promise<void> | undefined
+  @Service('forgetful')
+  class Forgetful {
+    constructor(@Publisher(Told) private readonly tell: Publish<Told>) {}
+
+    @Listener(Asked)
+    speak(): void {
+      late = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.tell({ n: 1 }))
+    }
+  }
+  const { app } = await startApp({ services: [Forgetful, Audience] })
+
+  await app.publish(new Asked({ n: 0 }))
+  await eventually(() => late !== undefined)
+
+  await expect(late).rejects.toMatchObject({ code: 'LATE_PUBLISH', message: expect.stringContaining('Forgetful.speak') })
+  expect(app.get(Audience).heard).toEqual([])
+})

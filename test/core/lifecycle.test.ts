@@ -1,0 +1,234 @@
+import { createApp, type Logger, Listener, Event, Command, type Publish, Publisher, Service, type Transport, BrokerRefused } from '@waybill/core'
+import { memory, memoryBroker } from '@waybill/transport-memory'
+import { eventually } from '@waybill/testing'
+import { expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
+import { gate, startApp } from './on-memory.js'
+
+const payload = z.object({ n: z.number() })
+
+class Work extends Command('work.do', { payload }) {}
+class Done extends Event('done.done', { payload }) {}
+
+test('S1 stop lets what runs finish and ack, starts nothing more, and leaves the rest to the broker', async () => {
+  const release = gate()
+  @Service('worker')
+  class Worker {
+    started = 0
+    finished = 0
+
+    @Listener(Work, { concurrency: 10 })
+    async work(): Promise<void> {
+      this.started++
+      await release.opened
+      this.finished++
+    }
+  }
+  const { app, broker } = await startApp({ services: [Worker] })
+  const worker = app.get(Worker)
+
+  await app.publish(Array.from({ length: 30 }, (_, n) => new Work({ n })))
+  await eventually(() => worker.started === 10)
+  const stopped = app.stop()
+  release.open()
+  await stopped
+
+  expect(worker).toMatchObject({ started: 10, finished: 10 })
+  expect(broker.queues().find(({ name }) => name === 'work.worker')).toMatchObject({ waiting: 20, unsettled: 0 })
+})
+
+test('S1 a listener that hangs does not keep the app from stopping; its message is delivered again', async () => {
+  const signals: AbortSignal[] = []
+  @Service('worker')
+  class Worker {
+    @Listener(Work)
+    work(_work: Work, { signal }: { signal: AbortSignal }): Promise<void> {
+      signals.push(signal)
+
+      return new Promise(() => undefined)
+    }
+  }
+  const { app, broker } = await startApp({ services: [Worker], shutdown: '50ms' })
+
+  await app.publish(new Work({ n: 1 }))
+  await eventually(() => signals.length === 1)
+  await app.stop()
+
+  expect(signals[0]?.aborted).toBe(true)
+  expect(broker.queues().find(({ name }) => name === 'work.worker')).toMatchObject({ waiting: 1, unsettled: 0 })
+})
+
+test('S2 a start that waits for its broker ends when the app is stopped', async () => {
+  const broker = memoryBroker()
+  broker.stop()
+  const app = createApp({ name: 'test', services: [], signals: false, log: false, transport: memory({ broker }) })
+
+  const starting = app.start()
+  await app.stop()
+
+  await expect(starting).rejects.toThrow()
+  expect(app.health()).toMatchObject({ live: true, ready: false, state: 'stopped' })
+})
+
+test('S4 while its broker is away an app is alive and not ready; then it goes on unaided', async () => {
+  @Service('worker')
+  class Worker {
+    readonly seen: number[] = []
+
+    @Listener(Work)
+    work({ n }: Work): void {
+      this.seen.push(n)
+    }
+  }
+  const { app, broker } = await startApp({ services: [Worker] })
+  expect(app.health().ready).toBe(true)
+
+  broker.stop()
+  await eventually(() => !app.health().ready)
+  expect(app.health().live).toBe(true)
+  const published = app.publish(new Work({ n: 1 }))
+  broker.start()
+  await published
+  await eventually(() => app.health().ready && app.get(Worker).seen.length === 1)
+
+  expect(app.get(Worker).seen).toEqual([1])
+})
+
+test('D2 two apps in one process share a broker and nothing else', async () => {
+  @Service('worker')
+  class Worker {
+    readonly seen: number[] = []
+
+    @Listener(Work)
+    work({ n }: Work): void {
+      this.seen.push(n)
+    }
+  }
+  const { app: one, broker } = await startApp({ services: [Worker], namespace: 'one' })
+  const { app: two } = await startApp({ services: [Worker], namespace: 'two', broker })
+
+  await one.publish(new Work({ n: 1 }))
+  await two.publish(new Work({ n: 2 }))
+  await eventually(() => one.get(Worker).seen.length + two.get(Worker).seen.length === 2)
+
+  expect(one.get(Worker)).not.toBe(two.get(Worker))
+  expect([one.get(Worker).seen, two.get(Worker).seen]).toEqual([[1], [2]])
+})
+
+test('D4 an app stops its listeners, then its plugins, then its transports', async () => {
+  const order: string[] = []
+  const broker = memoryBroker()
+  const transport: Transport = memory({ broker })
+  const { onState } = transport
+  transport.onState = (listener) =>
+    onState.call(transport, (state) => {
+      if (state.kind === 'closed' && !order.includes('transport')) order.push('transport')
+      listener(state)
+    })
+  @Service('worker')
+  class Worker {
+    constructor(@Publisher(Done) private readonly done: Publish<Done>) {}
+
+    @Listener(Work)
+    async work({ n }: Work): Promise<void> {
+      order.push('listener begins')
+      await this.done({ n })
+      order.push('listener ends')
+    }
+  }
+  const plugin = (name: string) => ({ name, stop: () => void order.push(name) })
+  const app = createApp({ name: 'test', services: [Worker], signals: false, log: false, transport, plugins: [plugin('first'), plugin('second')] })
+  onTestFinished(() => app.stop())
+  await app.start()
+
+  await app.publish(new Work({ n: 1 }))
+  await eventually(() => order.includes('listener begins'))
+  await app.stop()
+
+  expect(order).toEqual(['listener begins', 'listener ends', 'second', 'first', 'transport'])
+})
+
+test('F38 a logger that throws changes nothing for messages', async () => {
+  const broken = (): never => {
+    throw new Error('disk full')
+  }
+  const log: Logger = { debug: broken, info: broken, warn: broken, error: broken }
+  @Service('worker')
+  class Worker {
+    runs = 0
+
+    @Listener(Work, { retry: false })
+    work(): void {
+      this.runs++
+      throw new Error('no')
+    }
+  }
+  const { app } = await startApp({ services: [Worker], log })
+
+  await app.publish(new Work({ n: 1 }))
+  await eventually(async () => (await app.deadLetters.list({ channel: 'work', group: 'worker' })).length === 1)
+
+  expect(app.get(Worker).runs).toBe(1)
+})
+
+test('before start and after stop every way to send says so', async () => {
+  @Service('sender')
+  class Sender {
+    constructor(@Publisher(Done) readonly done: Publish<Done>) {}
+
+    @Publisher(Done)
+    async finish(): Promise<Done> {
+      return new Done({ n: 1 })
+    }
+  }
+  const app = createApp({ name: 'test', services: [Sender], signals: false, log: false, transport: memory() })
+
+  await expect(app.publish(new Done({ n: 1 }))).rejects.toMatchObject({ code: 'NOT_STARTED' })
+  expect(() => app.get(Sender)).toThrow(expect.objectContaining({ code: 'NOT_STARTED' }))
+  await app.start()
+  const sender = app.get(Sender)
+  await app.stop()
+
+  await expect(app.publish(new Done({ n: 1 }))).rejects.toMatchObject({ code: 'STOPPED' })
+  await expect(sender.done({ n: 1 })).rejects.toMatchObject({ code: 'STOPPED' })
+  await expect(sender.finish()).rejects.toMatchObject({ code: 'STOPPED' })
+})
+
+test('a method that publishes what it returns does so on a call from inside its own class, too', async () => {
+  @Service('sender')
+  class Sender {
+    @Publisher(Done)
+    async finish(n: number): Promise<Done> {
+      return new Done({ n })
+    }
+
+    async finishTwice(): Promise<void> {
+      await this.finish(1)
+      await this.finish(2)
+    }
+  }
+  @Service('hearer')
+  class Hearer {
+    readonly seen: number[] = []
+
+    @Listener(Done)
+    hear({ n }: Done): void {
+      this.seen.push(n)
+    }
+  }
+  const { app } = await startApp({ services: [Sender, Hearer] })
+
+  await app.get(Sender).finishTwice()
+  await eventually(() => app.get(Hearer).seen.length === 2)
+
+  expect(app.get(Hearer).seen).toEqual([1, 2])
+})
+
+test('what the broker refuses for good fails start with its own words', async () => {
+  const transport = memory()
+  transport.connect = () => Promise.reject(new BrokerRefused('REFUSED', 'The broker does not know the user "shop". Check the user and its password.'))
+  const app = createApp({ name: 'test', services: [], signals: false, log: false, transport })
+
+  await expect(app.start()).rejects.toMatchObject({ code: 'REFUSED' })
+  expect(app.health().state).toBe('stopped')
+})

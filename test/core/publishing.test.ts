@@ -1,0 +1,163 @@
+import { Command, createApp, type Delivery, Event, InvalidMessage, Listener, type Logger, type Publish, PublishError, Publisher, Service } from '@waybill/core'
+import { memory, memoryBroker } from '@waybill/transport-memory'
+import { eventually } from '@waybill/testing'
+import { expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
+import { startApp } from './on-memory.js'
+
+class Work extends Command('work.do', { payload: z.object({ n: z.number() }) }) {}
+class Heard extends Event('news.heard', { heard: true, payload: z.object({ n: z.number() }) }) {}
+class News extends Event('news.told', { payload: z.object({ n: z.number() }) }) {}
+
+@Service('worker')
+class Worker {
+  readonly seen: number[] = []
+  readonly ids: string[] = []
+
+  @Listener(Work)
+  work({ n }: Work, { id }: Delivery): void {
+    this.seen.push(n)
+    this.ids.push(id)
+  }
+}
+
+test('P1 a command that nobody takes is rejected as unroutable, naming exchange and key', async () => {
+  const { app } = await startApp({ services: [] })
+
+  await expect(app.publish(new Work({ n: 1 }))).rejects.toMatchObject({
+    code: 'UNROUTABLE',
+    failures: [{ index: 0, messageName: 'work.do', outcome: { kind: 'unroutable', reason: expect.stringMatching(/work.*work\.do/) } }],
+  })
+})
+
+test('P14 an event that nobody hears is fine, unless it must be heard', async () => {
+  const { app } = await startApp({ services: [] })
+
+  await app.publish(new News({ n: 1 }))
+
+  await expect(app.publish(new Heard({ n: 1 }))).rejects.toMatchObject({ code: 'UNROUTABLE' })
+})
+
+test('P3 a publish that nobody awaits and that fails is logged, and the process goes on', async () => {
+  const warnings: string[] = []
+  const quiet = (): void => undefined
+  const log: Logger = { debug: quiet, info: quiet, error: quiet, warn: (text) => warnings.push(text) }
+  const unhandled: unknown[] = []
+  const remember = (reason: unknown): void => void unhandled.push(reason)
+  process.on('unhandledRejection', remember)
+  onTestFinished(() => void process.off('unhandledRejection', remember))
+  const { app } = await startApp({ services: [], log })
+
+  void app.publish(new Work({ n: 1 }))
+  await eventually(() => warnings.length === 1)
+  await new Promise((resolve) => setImmediate(resolve))
+
+  expect(warnings[0]).toContain('work.do')
+  expect(unhandled).toEqual([])
+})
+
+test('P15 of many messages only the refused ones reject, each with its place, id and outcome', async () => {
+  const { app } = await startApp({ services: [Worker] })
+  const messages = [new Work({ n: 1 }), new Heard({ n: 2 }), new Work({ n: 3 })]
+
+  const failed = await app.publish(messages).catch((error: unknown) => error)
+  await eventually(() => app.get(Worker).seen.length === 2)
+
+  expect(failed).toBeInstanceOf(PublishError)
+  expect((failed as PublishError).failures.map(({ index }) => index)).toEqual([1])
+  expect(app.get(Worker).seen).toEqual([1, 3])
+})
+
+test('P5 a broker that takes nothing: the caller hears within the deadline, and listeners go on', async () => {
+  const { app, broker } = await startApp({ services: [Worker], publishDeadline: '50ms' })
+  broker.block()
+
+  const failed = await app.publish(new Work({ n: 1 })).catch((error: unknown) => error)
+  expect(failed).toMatchObject({ code: expect.stringMatching(/REJECTED|UNKNOWN/) })
+  expect(app.health().ready).toBe(false)
+
+  broker.unblock()
+  await app.publish(new Work({ n: 2 }))
+  await eventually(() => app.get(Worker).seen.includes(2))
+})
+
+test('P11 a confirm that is lost leaves the caller with "unknown"; sent again under the same id it is the same message', async () => {
+  const { app, broker } = await startApp({ services: [Worker], publishDeadline: '50ms' })
+  broker.loseConfirms()
+
+  const failed = await app.publish(new Work({ n: 1 }), { id: 'order-7' }).catch((error: unknown) => error)
+  await app.publish(new Work({ n: 1 }), { id: 'order-7' })
+  await eventually(() => app.get(Worker).ids.length === 2)
+
+  expect(failed).toMatchObject({ code: 'UNKNOWN', failures: [{ id: 'order-7' }] })
+  expect(app.get(Worker).ids).toEqual(['order-7', 'order-7'])
+})
+
+test('what one turn publishes leaves as one batch, and one alone leaves at once', async () => {
+  const broker = memoryBroker()
+  const transport = memory({ broker })
+  const sizes: number[] = []
+  const { publish } = transport
+  transport.publish = (batch, settled) => {
+    sizes.push(batch.length)
+    publish.call(transport, batch, settled)
+  }
+  const app = createApp({ name: 'test', services: [], signals: false, log: false, transport })
+  onTestFinished(() => app.stop())
+  await app.start()
+  await app.publish(new News({ n: 0 }))
+  sizes.length = 0
+
+  await Promise.all(Array.from({ length: 100 }, (_, n) => app.publish(new News({ n }))))
+  await app.publish(new News({ n: 100 }))
+
+  expect(sizes).toEqual([100, 1])
+})
+
+test('a payload that does not fit is refused where it is made, and nothing of its batch is sent', async () => {
+  @Service('sender')
+  class Sender {
+    constructor(@Publisher(Work) readonly send: Publish<Work>) {}
+  }
+  const { app } = await startApp({ services: [Sender, Worker] })
+
+  await expect(app.get(Sender).send([{ n: 1 }, { n: 'two' as unknown as number }])).rejects.toBeInstanceOf(InvalidMessage)
+  await app.get(Sender).send({ n: 3 })
+  await eventually(() => app.get(Worker).seen.length === 1)
+
+  expect(app.get(Worker).seen).toEqual([3])
+})
+
+test.for([
+  [{ headers: { 'x-death': 'forged' } }, 'RESERVED_HEADER'],
+  [{ headers: { 'waybill-attempt': 9 } }, 'RESERVED_HEADER'],
+  [{ headers: { cloudEvents_id: 'mine' } }, 'RESERVED_HEADER'],
+  [{ headers: { __proto__x: {} } }, 'HEADER_VALUE'],
+  [{ delay: '5 minutes' }, 'DURATION'],
+  [{ priority: 1.5 }, 'PRIORITY'],
+] as const)('a wrong option of one publish is refused before anything is sent: %j', async ([options, code]) => {
+  const { app } = await startApp({ services: [] })
+
+  await expect(app.publish(new News({ n: 1 }), options as never)).rejects.toMatchObject({ code })
+})
+
+test('a message over the limit is refused where it is published', async () => {
+  const { app } = await startApp({ services: [], limits: { bodyBytes: 100 } })
+  class Long extends Event('news.long', { payload: z.object({ text: z.string() }) }) {}
+
+  await expect(app.publish(new Long({ text: 'x'.repeat(200) }))).rejects.toMatchObject({ code: 'MESSAGE_TOO_LARGE' })
+})
+
+test('several transports live in one app, each channel on its own', async () => {
+  const fast = memoryBroker()
+  const slow = memoryBroker()
+  const app = createApp({ name: 'test', services: [Worker], signals: false, log: false, transports: { fast: memory({ broker: fast }), slow: memory({ broker: slow }) }, channels: { work: { transport: 'slow' } } })
+  onTestFinished(() => app.stop())
+  await app.start()
+
+  await app.publish([new Work({ n: 1 }), new News({ n: 2 })])
+  await eventually(() => app.get(Worker).seen.length === 1)
+
+  expect(slow.queues().map(({ name }) => name)).toContain('work.worker')
+  expect(fast.queues().map(({ name }) => name)).not.toContain('work.worker')
+})

@@ -1,0 +1,268 @@
+import { once } from 'node:events'
+import { createHash } from 'node:crypto'
+import { eventually } from '@waybill/testing'
+import { expect, test } from 'vitest'
+import { echoThroughProxy, type Peer } from './echo-server.js'
+
+const turns = async (count: number): Promise<void> => {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+const said = (peer: Peer, text: string) => eventually(() => expect(peer.text()).toBe(text))
+const ended = (peer: Peer | undefined, how: 'fin' | 'rst') => eventually(() => expect(peer?.ending()).toBe(how))
+
+test('a healthy proxy hands everything on and counts it', async () => {
+  const { proxy, dial } = await echoThroughProxy()
+
+  const client = await dial()
+  client.socket.write('hello')
+  await said(client, 'hello')
+
+  expect(proxy.bytes).toEqual({ up: 5, down: 5 })
+  expect(proxy.connections).toEqual({ count: 1, open: 1 })
+})
+
+test('a connection that ends in good order ends on both sides and is forgotten', async () => {
+  const { proxy, served, dial } = await echoThroughProxy()
+  const client = await dial()
+
+  client.socket.end('bye')
+
+  await ended(client, 'fin')
+  await ended(served[0], 'fin')
+  expect(client.text()).toBe('bye')
+  await eventually(() => expect(proxy.connections).toEqual({ count: 1, open: 0 }))
+})
+
+test('latency delays each direction and keeps the order under jitter', async () => {
+  const { proxy, dial } = await echoThroughProxy()
+  proxy.latency(20, 10)
+  const client = await dial()
+  const begun = performance.now()
+
+  for (let n = 0; n < 10; n++) {
+    client.socket.write(String(n))
+    await turns(3)
+  }
+  await said(client, '0123456789')
+
+  expect(performance.now() - begun).toBeGreaterThanOrEqual(40)
+})
+
+test('latency passes in virtual time where a runtime is given', async () => {
+  const timers: { atMs: number; work: () => void }[] = []
+  const runtime = { elapsed: () => 0, after: (atMs: number, work: () => void) => (timers.push({ atMs, work }), () => {}), random: () => 0.5 }
+  const { proxy, served, dial } = await echoThroughProxy({ runtime })
+  proxy.latency(60_000, 1000, 'up')
+  const client = await dial()
+
+  client.socket.write('x')
+  await eventually(() => expect(timers).toHaveLength(1))
+
+  expect(timers[0]?.atMs).toBe(60_500)
+  expect(served[0]?.chunks ?? []).toEqual([])
+})
+
+test('bandwidth limits what moves in a second', async () => {
+  const { proxy, dial } = await echoThroughProxy()
+  proxy.bandwidth(200_000, 'up')
+  const client = await dial()
+  const begun = performance.now()
+
+  client.socket.write(Buffer.alloc(40_000))
+  await eventually(() => expect(client.text()).toHaveLength(40_000))
+
+  expect(performance.now() - begun).toBeGreaterThan(150)
+})
+
+test('a slice of one byte arrives one byte at a time', async () => {
+  const { proxy, served, dial } = await echoThroughProxy()
+  const client = await dial()
+  client.socket.write('a')
+  await said(client, 'a')
+  proxy.slice(1, 'up')
+
+  client.socket.write('bcdefgh')
+  await said(client, 'abcdefgh')
+
+  expect(served[0]?.chunks.map((chunk) => chunk.length)).toEqual([1, 1, 1, 1, 1, 1, 1, 1])
+})
+
+test('a cut after bytes lets exactly those pass, and serves the client that comes back', async () => {
+  const { proxy, served, dial } = await echoThroughProxy()
+  proxy.cutAfter(4, 'up')
+  const client = await dial()
+
+  client.socket.write('abcdefgh')
+  await ended(client, 'fin')
+  await ended(served[0], 'fin')
+  const next = await dial()
+  next.socket.write('again')
+  await said(next, 'again')
+
+  expect(served[0]?.text()).toBe('abcd')
+  expect(proxy.bytes.up).toBe(9)
+})
+
+test('a black hole takes connections, moves nothing, and lets go of it when it heals', async () => {
+  const { proxy, dial } = await echoThroughProxy()
+  const early = await dial()
+  early.socket.write('1')
+  await said(early, '1')
+  proxy.blackHole()
+
+  const late = await dial()
+  early.socket.write('2')
+  late.socket.write('3')
+  await eventually(() => expect(proxy.connections.open).toBe(2))
+  await turns(20)
+
+  expect([early.text(), late.text()]).toEqual(['1', ''])
+  expect(proxy.bytes).toEqual({ up: 1, down: 1 })
+  await proxy.heal()
+  await said(early, '12')
+  await said(late, '3')
+})
+
+test('what one side sends is dropped, and healing resets the connection with the hole', async () => {
+  const { proxy, served, dial } = await echoThroughProxy()
+  const client = await dial()
+  client.socket.write('1')
+  await said(client, '1')
+  proxy.drop('down')
+
+  client.socket.write('2')
+  await eventually(() => expect(served[0]?.text()).toBe('12'))
+  await turns(10)
+  expect(client.text()).toBe('1')
+
+  await proxy.heal()
+  await ended(client, 'rst')
+})
+
+test('a half-open connection is closed for the server and alive for the client', async () => {
+  const { proxy, served, dial } = await echoThroughProxy()
+  const client = await dial()
+  client.socket.write('1')
+  await said(client, '1')
+
+  proxy.halfOpen()
+  await ended(served[0], 'fin')
+  client.socket.write('anybody there?')
+  await turns(20)
+
+  expect(client.ending()).toBeUndefined()
+  expect(client.text()).toBe('1')
+  const next = await dial()
+  next.socket.write('new')
+  await said(next, 'new')
+  await proxy.heal()
+  await ended(client, 'rst')
+})
+
+test('a cut is a FIN for both sides', async () => {
+  const { proxy, served, dial } = await echoThroughProxy()
+  const client = await dial()
+  client.socket.write('1')
+  await said(client, '1')
+
+  proxy.cut()
+
+  await ended(client, 'fin')
+  await ended(served[0], 'fin')
+  expect(proxy.connections.open).toBe(0)
+})
+
+test('a reset is a RST for both sides', async () => {
+  const { proxy, served, dial } = await echoThroughProxy()
+  const client = await dial()
+  client.socket.write('1')
+  await said(client, '1')
+
+  proxy.reset()
+
+  await ended(client, 'rst')
+  await ended(served[0], 'rst')
+})
+
+test('a server that resets resets the client, and one that is not there too', async () => {
+  const { proxy, served, dial } = await echoThroughProxy()
+  const client = await dial()
+  client.socket.write('1')
+  await said(client, '1')
+
+  served[0]?.socket.resetAndDestroy()
+
+  await ended(client, 'rst')
+  await eventually(() => expect(proxy.connections.open).toBe(0))
+})
+
+test('a refusing proxy refuses, keeps what is open, and listens on its port again', async () => {
+  const { proxy, dial } = await echoThroughProxy()
+  const port = proxy.port
+  const client = await dial()
+  client.socket.write('1')
+  await said(client, '1')
+
+  proxy.refuse()
+  await expect(dial()).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  client.socket.write('2')
+  await said(client, '12')
+  await proxy.heal()
+  const next = await dial()
+  next.socket.write('back')
+
+  await said(next, 'back')
+  expect(proxy.port).toBe(port)
+})
+
+test('a closed proxy gives its port back and stays closed', async () => {
+  const { proxy, dial } = await echoThroughProxy()
+  const client = await dial()
+
+  await Promise.all([proxy.close(), proxy.close()])
+  await proxy.heal()
+
+  await expect(dial()).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  expect(client.socket.destroyed || (await once(client.socket, 'close'))).toBeTruthy()
+})
+
+test('a receiver that does not read slows the sender down instead of filling memory', async () => {
+  const { proxy, dial } = await echoThroughProxy()
+  proxy.blackHole()
+  const client = await dial()
+  const block = Buffer.alloc(1024 * 1024)
+
+  for (let n = 0; n < 40; n++) client.socket.write(block)
+  await turns(200)
+
+  expect(client.socket.writableLength).toBeGreaterThan(20 * 1024 * 1024)
+  const before = createHash('sha256').update(Buffer.alloc(40 * 1024 * 1024)).digest('hex')
+  await proxy.heal()
+  await eventually(() => expect(client.chunks.reduce((sum, chunk) => sum + chunk.length, 0)).toBe(40 * 1024 * 1024), { within: 20_000 })
+  expect(createHash('sha256').update(Buffer.concat(client.chunks)).digest('hex')).toBe(before)
+})
+
+test('a number that makes no sense is refused with what to do', async () => {
+  const { proxy } = await echoThroughProxy()
+
+  expect(() => proxy.bandwidth(0)).toThrow('The proxy\'s "bandwidth" takes a number of at least 1; it got 0. Use heal() to switch faults off.')
+  expect(() => proxy.slice(Number.NaN)).toThrow(RangeError)
+})
+
+test('two hundred connections under every fault in turn leave no error and no connection', async () => {
+  const { proxy, dial } = await echoThroughProxy({ seed: 7 })
+  const faults = [() => proxy.cut(), () => proxy.reset(), () => proxy.halfOpen(), () => proxy.drop('up'), () => proxy.blackHole(), () => proxy.slice(3), () => proxy.latency(2, 3)]
+
+  for (const fault of faults) {
+    const clients = await Promise.all(Array.from({ length: 30 }, dial))
+    for (const client of clients) client.socket.write(Buffer.alloc(3000))
+    await turns(2)
+    fault()
+    await turns(5)
+    await proxy.heal()
+    for (const client of clients) client.socket.destroy()
+  }
+
+  await eventually(() => expect(proxy.connections).toEqual({ count: 210, open: 0 }))
+})

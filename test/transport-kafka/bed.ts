@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { ChannelOptions, ChannelTopology, Consumer, ConnectionState, Destination, Outgoing, PublishOutcome, RawDelivery, Runtime, Subscription, Transport, TransportHost } from '@waybill/core'
+import { kafka, type KafkaOptions } from '@waybill/transport-kafka'
+import { type Admin, Kafka, logLevel } from 'kafkajs'
+import { afterAll, beforeAll } from 'vitest'
+
+export const brokers = (process.env['WAYBILL_KAFKA_BROKERS'] ?? '127.0.0.1:9092').split(',')
+
+const runtime: Runtime = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  after(ms, work) {
+    const timer = setTimeout(work, ms)
+
+    return () => clearTimeout(timer)
+  },
+  soon: (work) => process.nextTick(work),
+  random: () => Math.random(),
+  id: () => randomUUID(),
+}
+
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+/** One process of an app, as far as its transport is concerned. */
+export interface Party {
+  readonly transport: Transport
+  readonly host: TransportHost
+  readonly states: ConnectionState[]
+}
+
+/** The broker seen by a bare client, and everything that a test made, ended behind it. */
+export function bed() {
+  const client = new Kafka({ brokers, clientId: 'bed', logLevel: logLevel.NOTHING, retry: { retries: 5 } })
+  const admin = client.admin()
+  const parties: Party[] = []
+  const channels: string[] = []
+  beforeAll(() => admin.connect())
+  afterAll(async () => {
+    await Promise.all(parties.map(({ transport }) => transport.close(5_000)))
+    await removeTopics(admin, channels)
+    await admin.disconnect()
+  })
+
+  return {
+    client,
+    admin,
+    channel(): string {
+      const name = `k${randomUUID().slice(0, 8)}`
+      channels.push(name)
+
+      return name
+    },
+    /** Connected, and with that topology. */
+    async party(topology: readonly ChannelTopology[] = [], more: { readonly options?: Partial<KafkaOptions>; readonly app?: string; readonly asks?: boolean } = {}): Promise<Party> {
+      const party = strangers({ ...more.options }, more.app)
+      parties.push(party)
+      await party.transport.connect(party.host)
+      await party.transport.declare({ channels: topology, asks: more.asks ?? false })
+
+      return party
+    },
+  }
+}
+
+/** Not connected, and not closed by anybody else. */
+export function strangers(options: Partial<KafkaOptions> = {}, app = 'shop'): Party {
+  const transport = kafka({ brokers, commitInterval: '100ms', sessionTimeout: '6s', ...options })
+  const states: ConnectionState[] = []
+  transport.onState((state) => states.push(state))
+
+  return { transport, states, host: { app, instance: randomUUID(), namespace: undefined, runtime, log: silent } }
+}
+
+export function channelOf(name: string, groups: readonly string[] = ['billing'], options: ChannelOptions = {}): ChannelTopology {
+  return {
+    name,
+    messages: [{ name: 'order.placed', keyed: true }],
+    groups: groups.map((group) => ({ name: group, types: 'all', keyed: true, partitions: options.partitions ?? 1 })),
+    options,
+  }
+}
+
+export function message(to: Destination | string, text: string, more: Partial<Outgoing> & { readonly key?: string } = {}): Outgoing {
+  const { key, ...rest } = more
+
+  return {
+    to: typeof to === 'string' ? { kind: 'channel', channel: to } : to,
+    envelope: {
+      id: randomUUID(), type: 'order.placed', source: '/shop', time: new Date().toISOString(), subject: key, dataVersion: 1,
+      correlationId: undefined, causationId: undefined, traceparent: undefined, tracestate: undefined, baggage: undefined,
+    },
+    headers: {},
+    body: Buffer.from(text),
+    contentType: 'application/json',
+    contentEncoding: undefined,
+    mandatory: false,
+    delayMs: undefined,
+    expiresMs: undefined,
+    priority: undefined,
+    replyTo: undefined,
+    ...rest,
+  }
+}
+
+/** Resolves with the outcome of each. */
+export function send(transport: Transport, batch: readonly Outgoing[]): Promise<readonly PublishOutcome[]> {
+  const outcomes: PublishOutcome[] = []
+  let open = batch.length
+
+  return new Promise((resolve) => {
+    transport.publish(batch, (index, outcome) => {
+      outcomes[index] = outcome
+      if (--open === 0) resolve(outcomes)
+    })
+  })
+}
+
+export interface Inbox {
+  readonly consumer: Consumer
+  readonly received: RawDelivery[]
+  /** What the deliveries of one partition were: texts in the order of arrival. */
+  texts(): readonly string[]
+}
+
+export async function listen({ transport }: Party, subscription: Subscription, take: (delivery: RawDelivery) => void = (delivery) => delivery.settle('ack')): Promise<Inbox> {
+  const received: RawDelivery[] = []
+  const consumer = await transport.subscribe(subscription, (deliveries) => {
+    received.push(...deliveries)
+    for (const delivery of deliveries) take(delivery)
+  })
+
+  return { consumer, received, texts: () => received.map(textOf) }
+}
+
+export function textOf(delivery: RawDelivery): string {
+  return Buffer.from(delivery.body).toString('utf8')
+}
+
+/** Resolves when the condition holds; fails after the deadline, with what was found. */
+export async function eventually(condition: () => boolean | Promise<boolean>, found: () => unknown = () => undefined, withinMs = 15_000): Promise<void> {
+  const end = performance.now() + withinMs
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`It did not come true within ${withinMs} ms. Found: ${JSON.stringify(found())}`)
+    await wait(5)
+  }
+}
+
+async function removeTopics(admin: Admin, channels: readonly string[]): Promise<void> {
+  const topics = (await admin.listTopics()).filter((topic) => channels.some((channel) => topic === channel || topic.startsWith(`${channel}.`)))
+  if (topics.length > 0) await admin.deleteTopics({ topics })
+}
