@@ -46,6 +46,10 @@ export class Seat implements Settler {
     this.#owner.settled(this)
   }
 
+  get isStale(): boolean {
+    return !this.#isOpen
+  }
+
   close(): void {
     this.#isOpen = false
   }

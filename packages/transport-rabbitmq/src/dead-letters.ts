@@ -8,7 +8,7 @@ import type { Names } from './topology.js'
 import { receivedHeaders, RabbitDelivery, type Settler } from './wire.js'
 
 // A letter that is shown is settled by the answer that `take` gets, and by nothing else.
-const shown: Settler = { settle: () => undefined }
+const shown: Settler = { isStale: false, settle: () => undefined }
 
 /**
  * Looks at dead letters by getting and returning them: AMQP has no other way. So the broker's delivery count rises with each look,

@@ -141,7 +141,7 @@ function targetOf(url: URL, { heartbeatMs, login, options }: Settings): Options.
 
 function socketOf(url: URL, { connectTimeoutMs, login, options }: Settings): SocketOptions {
   return {
-    ...options.socket,
+    ...(options.socket as SocketOptions | undefined),
     ...(url.protocol === 'amqps:' ? options.tls : {}),
     noDelay: true,
     timeout: connectTimeoutMs,

@@ -16,7 +16,7 @@ export interface RepliesOptions {
 }
 
 // The broker forgets a reply as it sends it: there is nothing to tell.
-const unsettled: Settler = { settle: () => undefined }
+const unsettled: Settler = { isStale: false, settle: () => undefined }
 
 /**
  * Takes the replies to what this app asks, by direct reply-to. The broker wants queries to be published on the very channel that

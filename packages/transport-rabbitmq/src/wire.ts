@@ -80,6 +80,8 @@ export function bytesOf(body: Uint8Array): Buffer {
 
 /** Takes what became of a delivery; it belongs to the channel that the delivery came on. */
 export interface Settler {
+  /** The channel is gone. */
+  readonly isStale: boolean
   settle(tag: number, settlement: Settlement): void
 }
 
@@ -111,6 +113,10 @@ export class RabbitDelivery implements RawDelivery {
     this.origin = { address: queue, exchange: fields.exchange, routingKey: fields.routingKey }
     this.tag = fields.deliveryTag
     this.#settler = settler
+  }
+
+  get isStale(): boolean {
+    return this.#settler.isStale
   }
 
   get settler(): Settler {
