@@ -1,3 +1,5 @@
+import 'reflect-metadata'
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const source = ['@waybill/source', 'node', 'import', 'module', 'default']
@@ -13,5 +15,9 @@ export default defineConfig({
     setupFiles: ['test/setup/vitest.ts'],
     pool: 'threads',
     isolate: false,
+    // Two cores would get one worker, and a suite that waits for a broker leaves its core idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
   },
 })

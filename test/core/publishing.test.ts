@@ -1,4 +1,4 @@
-import { Command, createApp, Event, InvalidMessage, Listener, type Logger, type Publish, PublishError, Publisher, Service } from '@waybill/core'
+import { Command, createApp, type Delivery, Event, InvalidMessage, Listener, type Logger, type Publish, PublishError, Publisher, Service } from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import { eventually } from '@waybill/testing'
 import { expect, onTestFinished, test } from 'vitest'
@@ -12,10 +12,12 @@ class News extends Event('news.told', { payload: z.object({ n: z.number() }) }) 
 @Service('worker')
 class Worker {
   readonly seen: number[] = []
+  readonly ids: string[] = []
 
   @Listener(Work)
-  work({ n }: Work): void {
+  work({ n }: Work, { id }: Delivery): void {
     this.seen.push(n)
+    this.ids.push(id)
   }
 }
 
@@ -79,13 +81,16 @@ test('P5 a broker that takes nothing: the caller hears within the deadline, and 
   await eventually(() => app.get(Worker).seen.includes(2))
 })
 
-test('P11 a confirm that is lost leaves the caller with "unknown"; the same id again is the same message', async () => {
-  const { app, broker } = await startApp({ services: [Worker] })
-  broker.loseNextConfirm()
+test('P11 a confirm that is lost leaves the caller with "unknown"; sent again under the same id it is the same message', async () => {
+  const { app, broker } = await startApp({ services: [Worker], publishDeadline: '50ms' })
+  broker.loseConfirms()
 
   const failed = await app.publish(new Work({ n: 1 }), { id: 'order-7' }).catch((error: unknown) => error)
+  await app.publish(new Work({ n: 1 }), { id: 'order-7' })
+  await eventually(() => app.get(Worker).ids.length === 2)
 
   expect(failed).toMatchObject({ code: 'UNKNOWN', failures: [{ id: 'order-7' }] })
+  expect(app.get(Worker).ids).toEqual(['order-7', 'order-7'])
 })
 
 test('what one turn publishes leaves as one batch, and one alone leaves at once', async () => {

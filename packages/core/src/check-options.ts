@@ -1,6 +1,7 @@
 import type { AppOptions } from './app-options.js'
 import { type Fault, unknownOptions } from './fault.js'
 import { describeFound, isRecord } from './found.js'
+import { defaultLimits } from './limits.js'
 import { faultOfName } from './name.js'
 import { durationOf, faultOfDuration, type Options } from './option.js'
 
@@ -15,6 +16,8 @@ const known: Readonly<Record<keyof AppOptions, true>> = {
   middleware: true,
   plugins: true,
   signals: true,
+  limits: true,
+  publishDeadline: true,
   shutdown: true,
   log: true,
   runtime: true,
@@ -31,7 +34,9 @@ export function checkOptions(given: unknown): readonly Fault[] {
     ...checkLists(given),
     ...checkObject(given, 'channels', 'an object of options by channel'),
     ...checkObject(given, 'runtime', 'a Runtime, such as the virtual clock of a test'),
-    ...checkShutdown(given['shutdown']),
+    ...checkTime(given, 'publishDeadline'),
+    ...checkTime(given, 'shutdown'),
+    ...checkLimits(given['limits']),
     ...checkSignals(given['signals']),
     ...checkLog(given['log']),
   ]
@@ -92,8 +97,22 @@ function checkObject(options: Options, option: string, what: string): readonly F
   return [{ code: 'APP_OPTIONS', message: `createApp: \`${option}\` is ${what}; found ${describeFound(given)}.` }]
 }
 
-function checkShutdown(given: unknown): readonly Fault[] {
-  return given === undefined || durationOf(given) !== undefined ? [] : [{ code: 'DURATION', message: `createApp: ${faultOfDuration('shutdown', given)}` }]
+function checkTime(options: Options, option: 'shutdown' | 'publishDeadline'): readonly Fault[] {
+  const given = options[option]
+
+  return given === undefined || durationOf(given) !== undefined ? [] : [{ code: 'DURATION', message: `createApp: ${faultOfDuration(option, given)}` }]
+}
+
+function checkLimits(given: unknown): readonly Fault[] {
+  if (given === undefined) return []
+  if (!isRecord(given)) return [{ code: 'APP_OPTIONS', message: `createApp: \`limits\` is an object such as { bodyBytes: 5_000_000 }; found ${describeFound(given)}.` }]
+
+  const wrong = Object.entries(given).filter(([name, value]) => name in defaultLimits && !(Number.isSafeInteger(value) && Number(value) > 0))
+
+  return [
+    ...unknownOptions('createApp, `limits`,', given, Object.keys(defaultLimits)),
+    ...wrong.map(([name, value]) => ({ code: 'NUMBER', message: `createApp: \`limits.${name}\` is a whole number above zero; found ${describeFound(value)}.` })),
+  ]
 }
 
 function checkSignals(given: unknown): readonly Fault[] {

@@ -1,12 +1,11 @@
 import { Container, type ContainerModule, type GetOptions, type ResolutionContext, type ServiceIdentifier } from 'inversify'
 import { checkInjections } from './check-injections.js'
-import type { Definition } from './definition.js'
 import { ConfigError, WaybillError } from './error.js'
 import type { Fault } from './fault.js'
 import { describeFound } from './found.js'
 import { describeToken, type Injection, injectionsOf } from './injection.js'
 import { listedServices, type MarkedService, reachableServices } from './marked-service.js'
-import { definitionOf } from './message.js'
+import { definitionOf, type MessageClass } from './message.js'
 import { metadataOf } from './metadata.js'
 import type { ServiceClass } from './plan.js'
 
@@ -18,13 +17,13 @@ export interface ContainerParts {
   readonly services: unknown
   readonly modules: readonly Module[]
   /** The function that a parameter with `@Publisher` gets. `label` is for people: `Orders.constructor`. */
-  publisherFor(definition: Definition, label: string): unknown
+  publisherFor(type: MessageClass, label: string): unknown
   /** Sees each instance before anybody else does, so that it can be tied to its app. */
   onCreate(instance: object): void
 }
 
 /** Makes the instances of one app. Two apps share nothing. */
-export interface AppContainer {
+export interface ServiceContainer {
   /** What could not be made, and why; found without making anything. */
   readonly faults: readonly Fault[]
   /** Makes every service, in the order of `services`, and what they ask for. Rejects with what a constructor threw. */
@@ -36,7 +35,7 @@ export interface AppContainer {
 }
 
 /** Loads the user's modules and binds every `@Service` class that can be reached. Makes no instance. */
-export async function buildContainer(parts: ContainerParts): Promise<AppContainer> {
+export async function buildContainer(parts: ContainerParts): Promise<ServiceContainer> {
   const container = new Container({ defaultScope: 'Singleton' })
   const faults = [...(await loadModules(container, parts.modules))]
   const services = reachableServices(listedServices(parts.services)).filter(({ marks }) => marks.service)
@@ -105,8 +104,8 @@ class Maker {
     const args: unknown[] = []
     for (const injection of injectionsOf(service)) args[injection.index] = resolve(context, injection)
     for (const { index, messages } of service.marks.publisherParameters) {
-      const definition = definitionOf(messages[0])
-      if (definition) args[index] = this.#parts.publisherFor(definition, `${service.label}.constructor`)
+      const [type] = messages
+      if (definitionOf(type)) args[index] = this.#parts.publisherFor(type as MessageClass, `${service.label}.constructor`)
     }
 
     return args

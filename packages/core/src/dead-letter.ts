@@ -28,7 +28,7 @@ export function deadLetterOf(raw: RawDelivery, id: Job['id'], death: Death, limi
   headers[header.deadOrigin] = JSON.stringify(raw.origin)
   if (death.listener !== undefined) headers[header.deadListener] = death.listener
   if (death.error instanceof Error) {
-    headers[header.deadError] = death.error.name.slice(0, 200)
+    headers[header.deadError] = `${death.error.name}: ${death.error.message}`.slice(0, 2_000)
     headers[header.deadStack] = (death.error.stack ?? '').slice(0, 4_000)
   }
 

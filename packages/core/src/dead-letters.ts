@@ -128,7 +128,7 @@ function deadMessageOf({ envelope, headers, body, origin }: RawDelivery): DeadMe
     key: textUpTo(envelope.subject, 255),
     reason: textUpTo(headers[header.deadReason], 255),
     message: textUpTo(headers[header.deadMessage], 2_000),
-    error: textUpTo(headers[header.deadError], 200),
+    error: textUpTo(headers[header.deadError], 2_000),
     stack: textUpTo(headers[header.deadStack], 4_000),
     listener: textUpTo(headers[header.deadListener], 1_000),
     attempts: Number.isFinite(attempts) ? attempts : undefined,

@@ -56,6 +56,7 @@ export class Publishing {
       const declaring = link.ensure(definition)
       if (declaring) await declaring
     }
+    options.signal?.throwIfAborted()
     if (!scope?.held || options.held === false) return this.#settle(leaving, options.signal)
 
     for (const { link, outgoing } of leaving) scope.held.outgoing.push({ transport: link.name, message: outgoing })

@@ -8,15 +8,17 @@ import { buildContainer, type ServiceContainer } from './container.js'
 import { GroupDeadLetters, type DeadLetters } from './dead-letters.js'
 import { parseDuration } from './duration.js'
 import { ConfigError, WaybillError } from './error.js'
+import type { Fault } from './fault.js'
+import { isRecord } from './found.js'
 import { Group } from './group.js'
 import type { Health } from './health.js'
 import { defaultLimits, type Limits } from './limits.js'
 import { Link } from './link.js'
 import { Links } from './links.js'
 import { consoleLogger, safeLogger, silentLogger, type Logger } from './logger.js'
-import { definitionOf, Message, type MessageClass } from './message.js'
+import { definitionOf, type Message, type MessageClass } from './message.js'
 import type { OutgoingRules } from './outgoing.js'
-import type { Plan, PlannedListener } from './plan.js'
+import type { Plan, PlannedListener, ServiceClass } from './plan.js'
 import type { AskOptions, PublishOptions } from './publisher.js'
 import { Publishing } from './publishing.js'
 import { readPlan } from './read-plan.js'
@@ -27,7 +29,6 @@ import { keepProcess, systemRuntime } from './system-runtime.js'
 import { tie } from './tie.js'
 import { topologyOf, type AppTopology } from './topology.js'
 import type { Transport, TransportHost } from './transport.js'
-import type { Fault } from './fault.js'
 
 type State = Health['state']
 
@@ -51,8 +52,9 @@ export class RunningApp implements App {
   #stopping: Promise<void> | undefined
   #release: (() => void) | undefined
 
-  constructor(options: AppOptions) {
-    const { plan, faults } = readPlan(options)
+  constructor(given: AppOptions) {
+    const { plan, faults } = readPlan(given)
+    const options = isRecord(given) ? given : ({} as AppOptions)
     this.#options = options
     this.#plan = plan
     this.#runtime = options.runtime ?? systemRuntime
@@ -120,27 +122,36 @@ export class RunningApp implements App {
   }
 
   async #start(): Promise<void> {
-    if (this.#faults.length > 0) throw new ConfigError(this.#faults)
     if (this.#state !== 'new') throw this.#notRunning('app.start')
+    const container = await this.#build()
+    const faults = [...this.#faults, ...container.faults]
+    if (faults.length > 0) throw new ConfigError(faults)
 
     this.#state = 'starting'
     this.#release = this.#options.signals === false ? keepProcess() : onSignals(this.#log, () => this.stop())
     try {
-      await Promise.all(this.#links.all.map((link) => link.connect(this.#host)))
-      this.#assertStarting()
-      const unable = checkCapabilities(this.#plan, this.#links)
-      if (unable.length > 0) throw new ConfigError(unable)
-      await this.#declare()
-      this.#assertStarting()
-      this.#container = this.#build()
+      await this.#connect()
+      const services = await container.create()
+      this.#container = container
       for (const plugin of this.#options.plugins ?? []) await plugin.start?.({ app: this.#options.name, plan: this.#plan })
+      this.#assertStarting()
       this.#state = 'running'
-      await this.#subscribe(this.#container)
+      await this.#subscribe(services)
     } catch (error) {
       await this.stop()
       throw error
     }
     this.#log.info(`${this.#options.name} is running: ${this.#plan.listeners.length} listeners in ${this.#groups.length} groups on ${this.#links.all.map(({ capabilities }) => capabilities.broker).join(', ')}`)
+  }
+
+  async #connect(): Promise<void> {
+    await Promise.all(this.#links.all.map((link) => link.connect(this.#host)))
+    this.#assertStarting()
+    const unable = checkCapabilities(this.#plan, this.#links)
+    if (unable.length > 0) throw new ConfigError(unable)
+
+    await this.#declare()
+    this.#assertStarting()
   }
 
   #assertStarting(): void {
@@ -158,9 +169,8 @@ export class RunningApp implements App {
     return this.#plan.published.some(({ definition }) => definition.kind === 'query' && this.#links.of(definition.channel) === link)
   }
 
-  #build(): ServiceContainer {
+  #build(): Promise<ServiceContainer> {
     return buildContainer({
-      plan: this.#plan,
       services: this.#options.services,
       modules: this.#options.modules ?? [],
       publisherFor: (type, label) => this.#publisherFor(type, label),
@@ -187,18 +197,18 @@ export class RunningApp implements App {
     }
   }
 
-  async #subscribe(container: ServiceContainer): Promise<void> {
+  async #subscribe(services: ReadonlyMap<ServiceClass, object>): Promise<void> {
     const addresses = new Map<string, PlannedListener[]>()
     for (const listener of this.#plan.listeners) {
       const address = `${listener.channel} ${listener.group}`
       addresses.set(address, [...(addresses.get(address) ?? []), listener])
     }
-    this.#groups = [...addresses.values()].map((listeners) => this.#groupOf(listeners, container))
+    this.#groups = [...addresses.values()].map((listeners) => this.#groupOf(listeners, services))
     const asked = this.#links.all.filter((link) => this.#asksOn(link))
     await Promise.all([...this.#groups.map((group) => group.subscribe()), ...asked.map((link) => this.#asking.listen(link))])
   }
 
-  #groupOf(listeners: readonly PlannedListener[], container: ServiceContainer): Group {
+  #groupOf(listeners: readonly PlannedListener[], services: ReadonlyMap<ServiceClass, object>): Group {
     const [{ channel, group }] = listeners as [PlannedListener]
     const link = this.#links.of(channel)
     const common = { app: this.#options.name, channel, group, link, limits: this.#limits, runtime: this.#runtime, log: this.#log }
@@ -211,7 +221,7 @@ export class RunningApp implements App {
       replier: new Replier({ ...common, codec: jsonCodec }),
       runners: listeners.map((listener) => ({
         app: this.#options.name,
-        instance: container.get(listener.service),
+        instance: services.get(listener.service) as object,
         listener,
         prefix: link.capabilities.envelopePrefix,
         rules,
@@ -263,8 +273,9 @@ export class RunningApp implements App {
   }
 }
 
-function transportsOf(options: AppOptions): readonly (readonly [string, Transport])[] {
-  if (options.transports) return Object.entries(options.transports)
+/** What is no transport at all is among the faults of the plan already. */
+function transportsOf({ transport, transports }: AppOptions): readonly (readonly [string, Transport])[] {
+  const given: readonly (readonly [string, Transport])[] = isRecord(transports) ? Object.entries(transports as Readonly<Record<string, Transport>>) : transport ? [[transport.name, transport]] : []
 
-  return options.transport ? [[options.transport.name, options.transport]] : []
+  return given.filter(([, one]) => isRecord(one) && Array.isArray(one.faults) && typeof one.onState === 'function')
 }

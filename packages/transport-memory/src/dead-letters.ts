@@ -1,9 +1,8 @@
 import { BrokerRefused, type DeadLetterAccess, type GroupAddress, type RawDelivery } from '@waybill/core'
 import type { Broker } from './broker/broker.js'
 import type { Channel } from './broker/channel.js'
-import { copyHeaders, headerBlock } from './broker/headers.js'
+import type { Entry } from './broker/message.js'
 import type { Queue } from './broker/queue.js'
-import type { Session } from './broker/session.js'
 import type { Connection } from './connection.js'
 import type { Layout } from './topology.js'
 import { MemoryDelivery } from './wire.js'
@@ -23,11 +22,9 @@ export class DeadLetters implements DeadLetterAccess {
   }
 
   async list(of: GroupAddress, limit: number): Promise<readonly RawDelivery[]> {
-    const session = await this.#connection.established()
-    const queue = this.#queueOf(of)
-    const closed = closedChannel(session)
+    await this.#connection.established()
 
-    return [...queue.peek(limit)].map((entry) => new MemoryDelivery(entry, entry.deliveries, closed, () => undefined))
+    return [...this.#queueOf(of).peek(limit)].map(letterOf)
   }
 
   /** Letters under decision are held, so that two who take at once never decide about the same one. */
@@ -53,7 +50,7 @@ export class DeadLetters implements DeadLetterAccess {
 async function decideEach(channel: Channel, queue: Queue, limit: number, decide: Decide): Promise<number> {
   let removed = 0
   for (const entry of channel.hold(queue, limit)) {
-    const answer = await decide(new MemoryDelivery(entry, entry.deliveries, channel, () => undefined))
+    const answer = await decide(letterOf(entry))
     if (answer === 'stop') break
     if (answer === 'keep' || channel.isClosed) continue
     channel.ack(entry)
@@ -61,4 +58,9 @@ async function decideEach(channel: Channel, queue: Queue, limit: number, decide:
   }
 
   return removed
+}
+
+/** To be looked at: what becomes of it, the answer of `decide` says. */
+function letterOf(entry: Entry): RawDelivery {
+  return new MemoryDelivery(entry, entry.deliveries, undefined, () => undefined)
 }

@@ -40,13 +40,13 @@ export class Layout {
     return address.startsWith(`${this.#prefix}reply.`)
   }
 
-  /** The queues of a group's messages with a key. None where one queue takes all: a raw listener's, and one that belongs to somebody else. */
+  /** The queues of a group's messages with a key, in the order of their partitions. None where no type has a key, and where the queue is somebody else's. */
   keyedQueues(channel: string, group: string): readonly string[] {
     const found = this.#channels.get(channel)
     const of = found?.groups.find((g) => g.name === group)
-    if (found === undefined || of === undefined || of.types === 'all' || found.options.existing?.queue !== undefined) return []
+    if (found === undefined || of === undefined || found.options.existing?.queue !== undefined) return []
 
-    return Array.from({ length: of.partitions }, (_, n) => `${this.queue(channel, group)}.keyed.${n}`)
+    return Array.from({ length: keyedQueueCount(of) }, (_, n) => `${this.#prefix}${channel}.${group}.keyed.${n}`)
   }
 
   knows(channel: string, group: string): boolean {
@@ -100,31 +100,33 @@ function declareGroup(broker: Broker, layout: Layout, channel: ChannelTopology, 
   const dead = layout.deadLetters(channel.name, group.name)
   broker.declareQueue(dead, {})
   const args: QueueArguments = { ...channel.options.queue?.arguments, 'x-delivery-limit': deliveryLimit, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead }
-  const singleFile: QueueArguments = { ...args, 'x-single-active-consumer': true }
-  // One queue for everything keeps the order of keys only if one process works on it.
-  const queue = broker.declareQueue(layout.queue(channel.name, group.name), group.types === 'all' && group.keyed ? singleFile : args)
-  const keyed = layout.keyedQueues(channel.name, group.name).map((name) => broker.declareQueue(name, singleFile))
-  bindGroup(exchange, group, queue, keyed)
+  const unkeyed = broker.declareQueue(layout.queue(channel.name, group.name), args)
+  const keyed = layout.keyedQueues(channel.name, group.name).map((name) => broker.declareQueue(name, { ...args, 'x-single-active-consumer': true }))
+  // One queue takes everything where the routing key tells nothing: a second one would get each message a second time.
+  if (group.types === 'all' || exchange.kind === 'fanout' || exchange.kind === 'headers') return exchange.bind(keyed[0] ?? unkeyed, '#')
+  for (const type of group.types) bindType(exchange, type, unkeyed, keyed)
 }
 
-/** Each type in both forms, with a key and without: so a key can be added to a message while old and new versions run. */
-function bindGroup(exchange: Exchange, group: GroupTopology, queue: Queue, keyed: readonly Queue[]): void {
-  if (group.types === 'all') return exchange.bind(queue, '#')
-  // These do not look at the routing key: a second queue would get every message a second time.
-  if (exchange.kind === 'fanout' || exchange.kind === 'headers') return exchange.bind(queue, '')
-  for (const type of group.types) {
-    exchange.bind(queue, type)
-    for (let slot = 0; slot < slots; slot++) bindSlot(exchange, keyedRoutingKey(type, slot), queue, keyed[slot % keyed.length] as Queue)
-  }
+/** Both forms, with a key and without: so a message can get a key while old and new versions of a service run. */
+function bindType(exchange: Exchange, type: string, unkeyed: Queue, keyed: readonly Queue[]): void {
+  exchange.bind(unkeyed, type)
+  for (let slot = 0; slot < slots; slot++) bindSlot(exchange, keyedRoutingKey(type, slot), unkeyed, keyed[slot % keyed.length])
 }
 
-/** A slot in two queues of one group would deliver twice, and out of order. */
-function bindSlot(exchange: Exchange, key: string, group: Queue, expected: Queue): void {
-  const found = exchange.boundTo(key).find((bound) => bound !== expected && bound.name.startsWith(`${group.name}.keyed.`))
-  if (found !== undefined) {
-    throw new BrokerRefused('TOPOLOGY_DIFFERS', `"${key}" belongs to another queue of its group: expected "${expected.name}", found "${found.name}". The number of partitions was changed: drain "${found.name}", stop the apps that use it and delete it first.`)
-  }
-  exchange.bind(expected, key)
+/** A slot that leads to two queues of one group would deliver twice, and out of order. */
+function bindSlot(exchange: Exchange, key: string, unkeyed: Queue, keyed: Queue | undefined): void {
+  const found = exchange.boundTo(key).find((bound) => bound !== keyed && bound.name.startsWith(`${unkeyed.name}.keyed.`))
+  // A version from before the key started later than one that knows it: the key's own queue stays the one.
+  if (found !== undefined && keyed === undefined) return
+  if (found !== undefined) throw spreadDiffers(key, keyed?.name ?? '', found.name)
+  exchange.bind(keyed ?? unkeyed, key)
+  if (keyed !== undefined) exchange.unbind(unkeyed, key)
+}
+
+function spreadDiffers(key: string, expected: string, found: string): BrokerRefused {
+  const text = `"${key}" leads to another queue of its group: expected "${expected}", found "${found}". The number of partitions was changed. Drain "${found}", stop the apps that use it and delete it, or go back to the number it was made with.`
+
+  return new BrokerRefused('TOPOLOGY_DIFFERS', text)
 }
 
 function faultsOfChannel({ name, groups, options }: ChannelTopology): string[] {
@@ -144,6 +146,13 @@ function keyedRoutingKey(type: string, slot: number): string {
 
 function missing(what: string): BrokerRefused {
   return new BrokerRefused('NO_SUCH_TOPOLOGY', `${what}, which the memory broker does not have. Declare it there before the app starts, or leave out "existing".`)
+}
+
+/** A group that takes every type cannot tell the keyed ones by their routing key: one ordered queue takes them all. */
+function keyedQueueCount(group: GroupTopology): number {
+  if (!group.keyed) return 0
+
+  return group.types === 'all' ? 1 : group.partitions
 }
 
 /** Far above the budget of retries: it ends only what returns for ever. */

@@ -44,7 +44,8 @@ class MemoryTransport implements Transport {
   }
 
   publish(batch: readonly Outgoing[], settled: Settled): void {
-    this.#connected('publish').publisher.publish(batch, settled)
+    if (this.#parts !== undefined) return this.#parts.publisher.publish(batch, settled)
+    for (let i = 0; i < batch.length; i++) settled(i, { kind: 'rejected', reason: 'the memory transport has never been connected' })
   }
 
   get writable(): boolean {

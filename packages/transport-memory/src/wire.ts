@@ -46,7 +46,7 @@ function toHeaders(own: Outgoing['headers'], envelope: Envelope): HeaderBlock | 
 /** What is told when a delivery is settled on a channel that is gone. */
 export type OnLate = () => void
 
-/** One entry as core gets it. It keeps its channel: settled after a reconnect it does nothing. */
+/** One entry as core gets it. It keeps its channel: settled after a reconnect it does nothing. Without a channel it is only looked at. */
 export class MemoryDelivery implements RawDelivery {
   readonly envelope: RawEnvelope
   readonly headers: Readonly<Record<string, unknown>>
@@ -58,11 +58,11 @@ export class MemoryDelivery implements RawDelivery {
   readonly redelivered: boolean
   readonly deliveryCount: number
   readonly #entry: Entry
-  readonly #channel: Channel
+  readonly #channel: Channel | undefined
   readonly #onLate: OnLate
   #isSettled = false
 
-  constructor(entry: Entry, deliveredBefore: number, channel: Channel, onLate: OnLate) {
+  constructor(entry: Entry, deliveredBefore: number, channel: Channel | undefined, onLate: OnLate) {
     const { message } = entry
     this.envelope = readEnvelope(message.headers, envelopePrefix)
     this.headers = message.headers
@@ -83,8 +83,12 @@ export class MemoryDelivery implements RawDelivery {
     return { address: home.name, exchange: message.exchange, routingKey: message.routingKey, storedAt }
   }
 
+  get isStale(): boolean {
+    return this.#channel?.isClosed ?? false
+  }
+
   settle(settlement: Settlement): void {
-    if (this.#isSettled) return
+    if (this.#isSettled || this.#channel === undefined) return
     this.#isSettled = true
     if (this.#channel.isClosed) return this.#onLate()
     if (settlement === 'ack') this.#channel.ack(this.#entry)

@@ -104,7 +104,7 @@ export class Broker implements MemoryBroker {
   deleteQueue(queue: Queue): void {
     queue.purge()
     this.#queues.delete(queue.name)
-    for (const exchange of this.#exchanges.values()) exchange.unbind(queue)
+    for (const exchange of this.#exchanges.values()) exchange.forget(queue)
   }
 
   // ── what a test sees ────────────────────────────────────────────────────────────────────────────

@@ -30,10 +30,15 @@ export class Exchange {
     this.#routes.clear()
   }
 
+  unbind(queue: Queue, key: string): void {
+    const bound = this.#bindings.get(key) ?? []
+    const rest = bound.filter((b) => b.queue !== queue)
+    if (rest.length < bound.length) this.#keep(key, rest)
+  }
+
   /** Forgets every binding of a queue that is gone. */
-  unbind(queue: Queue): void {
-    for (const [key, bound] of this.#bindings) this.#keep(key, bound.filter((b) => b.queue !== queue))
-    this.#routes.clear()
+  forget(queue: Queue): void {
+    for (const key of [...this.#bindings.keys()]) this.unbind(queue, key)
   }
 
   /** The queues that are bound under exactly this key. */
@@ -64,6 +69,7 @@ export class Exchange {
   }
 
   #keep(key: string, bound: Binding[]): void {
+    this.#routes.clear()
     if (bound.length > 0) return void this.#bindings.set(key, bound)
     this.#bindings.delete(key)
     this.#patterns.delete(key)

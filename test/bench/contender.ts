@@ -1,0 +1,62 @@
+/**
+ * What one contender file exports, function by function: how one client library does the work.
+ * The harness does the rest: loads, clocks, ids, clean-up. Each contender runs in processes of its own.
+ */
+export interface Contender {
+  /** What `declare` leaves at the broker: for the check of ids, and for the clean-up. */
+  footprint(room: Room): Footprint
+  /** Makes what a round needs, so that a message published now is kept until a consumer comes. */
+  declare(room: Room): Promise<void>
+  openPublisher(room: Room): Promise<BenchPublisher>
+  /** Resolves when the broker will deliver. Each order is acknowledged after `handle` returned. */
+  openConsumer(room: Room, handle: Handle): Promise<Closable>
+}
+
+/** Where one round takes place. Nothing that a round makes at the broker has a name without its id in front. */
+export interface Room {
+  readonly id: string
+  /** An AMQP URL, or Kafka's addresses with commas between. */
+  readonly url: string
+  /** At most so many unacknowledged orders, where the broker has such a window. */
+  readonly prefetch: number
+  /** Of a log's topic. */
+  readonly partitions: number
+}
+
+export interface Footprint {
+  /** The queue or topic in which published orders wait. */
+  readonly store: string
+  readonly queues?: readonly string[]
+  readonly exchanges?: readonly string[]
+}
+
+export interface BenchPublisher extends Closable {
+  /** Sends one order; `done` is called once, when the broker has it or with what went wrong. */
+  send(order: Order, done: Done): void
+  /** The same for many at once, where the library has a way to say so. */
+  sendBatch?(orders: readonly Order[], done: Done): void
+}
+
+export interface Closable {
+  close(): Promise<void>
+}
+
+/** An `error` of null or undefined is success, so that a driver's own callback can be handed in. */
+export type Done = (error?: unknown) => void
+
+export type Handle = (order: Order) => void
+
+/** The payload: about 1 KiB as JSON. */
+export interface Order {
+  readonly id: number
+  /** When it was sent, on the clock of its process. */
+  readonly at: number
+  readonly customer: string
+  readonly lines: readonly OrderLine[]
+}
+
+export interface OrderLine {
+  readonly sku: string
+  readonly quantity: number
+  readonly price: number
+}

@@ -1,0 +1,52 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { BenchError } from './broker.js'
+import type { BrokerName } from './scenario.js'
+
+/** A contender that takes part: its name, and the file to run. */
+export interface Entrant {
+  readonly name: string
+  readonly file: string
+  /** It has packages of its own, installed only when it is asked for. */
+  readonly isRival: boolean
+}
+
+const contendersFolder = new URL('./contenders/', import.meta.url)
+const rivalsFolder = new URL('../rivals/', import.meta.url)
+
+/** Those asked for, or all that need no installation; `raw` first, because the others are measured against it. */
+export function chooseEntrants(broker: BrokerName, names: readonly string[] | undefined): readonly Entrant[] {
+  const known = knownEntrants(broker)
+  const unknown = (names ?? []).filter((name) => !known.some((entrant) => entrant.name === name))
+  if (unknown.length > 0) throw new BenchError(`Unknown contender "${unknown.join('", "')}". Known for ${broker}: ${known.map((entrant) => entrant.name).join(', ')}.`)
+
+  return known.filter((entrant) => (names ? names.includes(entrant.name) : !entrant.isRival))
+}
+
+/** Installs the rivals' packages from their own lock file, once. */
+export function installRivals(entrants: readonly Entrant[]): void {
+  if (!entrants.some((entrant) => entrant.isRival) || existsSync(new URL('node_modules/', rivalsFolder))) return
+  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: fileURLToPath(rivalsFolder), stdio: ['ignore', 2, 2] })
+  if (status !== 0) throw new BenchError('The rivals were not installed. Run "npm ci" in test/bench/rivals and read what it says, or leave them out of --contenders.')
+}
+
+/** Files are called `<name>-<broker>`. */
+function knownEntrants(broker: BrokerName): readonly Entrant[] {
+  const own = filesIn(contendersFolder, `-${broker}.js`, false)
+  const rivals = filesIn(rivalsFolder, `-${broker}.mjs`, true)
+
+  return [...own, ...rivals].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name))
+}
+
+function filesIn(folder: URL, ending: string, isRival: boolean): Entrant[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(ending))
+    .map((file) => ({ name: file.slice(0, -ending.length), file: fileURLToPath(new URL(file, folder)), isRival }))
+}
+
+function rank({ name, isRival }: Entrant): number {
+  if (name === 'raw') return 0
+
+  return isRival ? 2 : 1
+}

@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest'
+import { resultLine, table } from './report.js'
+import type { Series } from './rounds.js'
+
+test('a line for machines has exactly the agreed fields', () => {
+  const line = resultLine('rabbitmq/publish', series('waybill', [1_000, 3_000, 2_000]))
+
+  expect(line).toEqual({
+    scenario: 'rabbitmq/publish',
+    contender: 'waybill',
+    rate: 2_000,
+    p50Ms: 1.5,
+    p99Ms: 9.25,
+    cpuMicrosPerMessage: 10,
+    rssMb: 80.1,
+    lost: 1,
+    duplicated: 2,
+  })
+})
+
+test('what has no latency says null', () => {
+  const rounds = series('raw', [1_000]).rounds.map((round) => ({ ...round, p50Ms: null, p99Ms: null }))
+
+  const line = resultLine('kafka/consume', { ...series('raw', [1_000]), rounds })
+
+  expect([line.p50Ms, line.p99Ms]).toEqual([null, null])
+})
+
+test('the table shows the ratio to raw', () => {
+  const text = table('rabbitmq/publish', [series('raw', [1_000, 2_000]), series('waybill', [1_100, 2_400])], false)
+
+  expect(text).toMatch(/^rabbitmq\/publish\n/)
+  expect(text).toMatch(/waybill +1\.15 +\(1\.10–1\.20\)/)
+})
+
+test('without raw there is no ratio', () => {
+  const text = table('rabbitmq/publish', [series('waybill', [1_100])], false)
+
+  expect(text).toMatch(/waybill +1100/)
+})
+
+test('a refused send is told below the table', () => {
+  const text = table('rabbitmq/publish', [{ ...series('waybill', [1_000]), error: 'the queue is full' }], false)
+
+  expect(text).toContain('waybill: a send was refused: the queue is full')
+})
+
+function series(contender: string, rates: readonly number[]): Series {
+  const rounds = rates.map((rate) => ({
+    elapsedMs: 1_000,
+    handled: rate,
+    cpuMicros: rate * 10,
+    brokerCpuMicros: undefined,
+    p50Ms: 1.5,
+    p99Ms: 9.25,
+    rssMb: 80.123,
+    verdict: { lost: 0, duplicated: 0 },
+    errors: { count: 0, first: undefined },
+  }))
+
+  return { contender, rounds, verdict: { lost: 1, duplicated: 2 }, error: undefined }
+}

@@ -1,0 +1,96 @@
+import type { Series } from './rounds.js'
+import type { RoundResult } from './stage.js'
+import { type Spread, median, pairedRatio, spreadOf } from './statistics.js'
+
+/** One line for machines; these names are read by others. */
+export interface ResultLine {
+  readonly scenario: string
+  readonly contender: string
+  /** Messages per second. */
+  readonly rate: number
+  /** Publishing: send to confirm. Latency: send to handled. Consuming has none. */
+  readonly p50Ms: number | null
+  readonly p99Ms: number | null
+  readonly cpuMicrosPerMessage: number
+  readonly rssMb: number
+  readonly lost: number
+  readonly duplicated: number
+}
+
+export function resultLine(scenario: string, series: Series): ResultLine {
+  const { rounds, verdict } = series
+
+  return {
+    scenario,
+    contender: series.contender,
+    rate: Math.round(median(rounds.map(rateOf))),
+    p50Ms: latency(rounds, 'p50Ms'),
+    p99Ms: latency(rounds, 'p99Ms'),
+    cpuMicrosPerMessage: decimals(median(rounds.map(cpuPerMessage)), 2),
+    rssMb: decimals(Math.max(...rounds.map((round) => round.rssMb)), 1),
+    lost: verdict.lost,
+    duplicated: verdict.duplicated,
+  }
+}
+
+export function rateOf({ handled, elapsedMs }: RoundResult): number {
+  return (handled / elapsedMs) * 1000
+}
+
+const columns = ['contender', 'ratio', '(min–max)', 'rate/s', '(min–max)', 'p50 ms', 'p99 ms', 'CPU µs', 'broker µs', 'RSS MB', 'lost', 'dup.']
+
+/** A table for people. The ratio is to `raw`, round by round; of a latency scenario it compares the p99, so less is better. */
+export function table(scenario: string, all: readonly Series[], isLatency: boolean): string {
+  const raw = all.find((series) => series.contender === 'raw')
+  const rows = [columns, ...all.map((series) => row(scenario, series, raw, isLatency))]
+  const widths = columns.map((_, at) => Math.max(...rows.map((cells) => cells[at]?.length ?? 0)))
+  const lines = rows.map((cells) => cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  '))
+  const errors = all.filter((series) => series.error).map((series) => `${series.contender}: a send was refused: ${series.error}`)
+
+  return [`${scenario}${isLatency ? ' (ratio of p99)' : ''}`, ...lines, ...errors].map((line, at) => (at === 0 ? line : `  ${line}`)).join('\n')
+}
+
+function row(scenario: string, series: Series, raw: Series | undefined, isLatency: boolean): string[] {
+  const line = resultLine(scenario, series)
+  const measure = isLatency ? (round: RoundResult) => round.p99Ms ?? Number.NaN : rateOf
+  const ratio = raw && pairedRatio(series.rounds.map(measure), raw.rounds.map(measure))
+  const rate = spreadOf(series.rounds.map(rateOf))
+
+  return [
+    line.contender,
+    ...(ratio ? [ratio.median.toFixed(2), range(ratio, 2)] : ['', '']),
+    rate.median.toFixed(0),
+    range(rate, 0),
+    line.p50Ms?.toFixed(2) ?? '',
+    line.p99Ms?.toFixed(2) ?? '',
+    line.cpuMicrosPerMessage.toFixed(1),
+    brokerCpu(series.rounds),
+    line.rssMb.toFixed(0),
+    String(line.lost),
+    String(line.duplicated),
+  ]
+}
+
+function range({ min, max }: Spread, digits: number): string {
+  return `(${min.toFixed(digits)}–${max.toFixed(digits)})`
+}
+
+function cpuPerMessage({ cpuMicros, handled }: RoundResult): number {
+  return cpuMicros / handled
+}
+
+function brokerCpu(rounds: readonly RoundResult[]): string {
+  const values = rounds.flatMap(({ brokerCpuMicros, handled }) => (brokerCpuMicros === undefined ? [] : [brokerCpuMicros / handled]))
+
+  return values.length === 0 ? '' : median(values).toFixed(1)
+}
+
+function latency(rounds: readonly RoundResult[], field: 'p50Ms' | 'p99Ms'): number | null {
+  const values = rounds.flatMap((round) => round[field] ?? [])
+
+  return values.length === 0 ? null : decimals(median(values), 3)
+}
+
+function decimals(value: number, digits: number): number {
+  return Number(value.toFixed(digits))
+}

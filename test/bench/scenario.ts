@@ -1,0 +1,45 @@
+import type { Load } from './load.js'
+
+export type BrokerName = 'rabbitmq' | 'kafka' | 'dispatch'
+
+/** One thing that is measured. `messages` is sized for rounds of two to four seconds. */
+export interface Scenario {
+  /** `dispatch` has none: orders stay in the process, so what is seen is our own work alone. */
+  readonly broker: BrokerName
+  readonly name: string
+  readonly messages: number
+  readonly work: Work
+}
+
+export type Work =
+  /** Orders are sent and confirmed; the harness then reads them back from the broker. */
+  | { readonly kind: 'publish'; readonly callers: number; readonly batch: number }
+  /** Orders wait; they are parsed, handled and acknowledged. */
+  | { readonly kind: 'consume' }
+  /** Sent and handled in the same process, as fast as the callers get answers. */
+  | { readonly kind: 'through'; readonly callers: number; readonly batch: number }
+  /** Sent at a fixed rate and handled in the same process, whose clock stands in the payload. */
+  | { readonly kind: 'latency'; readonly perSecond: number }
+
+export const prefetch = 100
+export const partitions = 4
+
+export const scenarios: readonly Scenario[] = [
+  { broker: 'rabbitmq', name: 'publish', messages: 80_000, work: { kind: 'publish', callers: 256, batch: 1 } },
+  { broker: 'rabbitmq', name: 'consume', messages: 60_000, work: { kind: 'consume' } },
+  { broker: 'rabbitmq', name: 'latency', messages: 3_000, work: { kind: 'latency', perSecond: 1_000 } },
+  { broker: 'kafka', name: 'publish-awaited', messages: 40_000, work: { kind: 'publish', callers: 256, batch: 1 } },
+  { broker: 'kafka', name: 'publish-100', messages: 150_000, work: { kind: 'publish', callers: 4, batch: 100 } },
+  { broker: 'kafka', name: 'consume', messages: 200_000, work: { kind: 'consume' } },
+  { broker: 'kafka', name: 'latency', messages: 3_000, work: { kind: 'latency', perSecond: 1_000 } },
+  { broker: 'dispatch', name: 'through', messages: 200_000, work: { kind: 'through', callers: 256, batch: 1 } },
+]
+
+export function labelOf(scenario: Scenario): string {
+  return `${scenario.broker}/${scenario.name}`
+}
+
+/** How orders get to where a consumer finds them, before the clocks start. */
+export function fillLoad(broker: BrokerName, count: number): Load {
+  return broker === 'kafka' ? { count, callers: 4, batch: 500 } : { count, callers: 256, batch: 1 }
+}

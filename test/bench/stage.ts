@@ -1,0 +1,103 @@
+import type { Broker } from './broker.js'
+import type { Contender, Footprint, Room } from './contender.js'
+import type { Entrant } from './entrants.js'
+import { Ledger, type Verdict } from './ledger.js'
+import { type Scenario, fillLoad, labelOf, partitions, prefetch } from './scenario.js'
+import type { Measurement } from './worker.js'
+import { WorkerProcess } from './worker-process.js'
+
+export interface RoundResult extends Omit<Measurement, 'verdict'> {
+  readonly verdict: Verdict
+}
+
+export interface Setting {
+  readonly broker: Broker
+  readonly brokerPid: number | undefined
+  readonly scenario: Scenario
+  readonly messages: number
+  readonly execArgv: readonly string[]
+}
+
+/** One contender in one scenario: its processes, which live through all rounds, and the room of the round under way. */
+export class Stage {
+  readonly entrant: Entrant
+  readonly #setting: Setting
+  readonly #contender: Contender
+  readonly #worker: WorkerProcess
+  /** Fills rooms for a consumer, so that its memory and its compiled code are those of a consumer alone. */
+  readonly #filler: WorkerProcess
+  #room: Room | undefined
+
+  private constructor(entrant: Entrant, setting: Setting, contender: Contender, processes: readonly [WorkerProcess, WorkerProcess]) {
+    this.entrant = entrant
+    this.#setting = setting
+    this.#contender = contender
+    this.#worker = processes[0]
+    this.#filler = processes[1]
+  }
+
+  static async open(entrant: Entrant, setting: Setting): Promise<Stage> {
+    const contender = (await import(entrant.file)) as Contender
+    const label = `"${entrant.name}" in ${labelOf(setting.scenario)}`
+    const worker = await WorkerProcess.start(entrant.file, label, setting.execArgv)
+    const filler = await WorkerProcess.start(entrant.file, label, [])
+
+    return new Stage(entrant, setting, contender, [worker, filler])
+  }
+
+  /** Plays one round in a fresh room, checks every id and clears the room. */
+  async playRound(): Promise<RoundResult> {
+    const room = newRoom(this.#setting.broker.url)
+    this.#room = room
+    await this.#filler.perform({ kind: 'declare', room })
+    const measurement = await this.#measure(room)
+    const verdict = await this.#judge(room, measurement)
+    await this.clear()
+
+    return { ...measurement, verdict }
+  }
+
+  /** Removes what the round under way made at the broker. */
+  async clear(): Promise<void> {
+    if (!this.#room) return
+    await this.#setting.broker.clear(this.#room, this.#contender.footprint(this.#room))
+    this.#room = undefined
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#worker.stop(), this.#filler.stop()])
+  }
+
+  /** Ends both processes at once, whatever they do. */
+  async kill(): Promise<void> {
+    await Promise.all([this.#worker.kill(), this.#filler.kill()])
+  }
+
+  async #measure(room: Room): Promise<Measurement> {
+    const { broker, brokerPid, messages: count, scenario } = this.#setting
+    const job = { room, count, brokerPid }
+    if (scenario.work.kind === 'consume') await this.#filler.perform({ kind: 'publish', ...job, ...fillLoad(broker.name, count) })
+    const measurement = await this.#worker.perform({ ...scenario.work, ...job })
+    if (!measurement) throw new Error(`Contender "${this.entrant.name}" answered without a measurement.`)
+
+    return measurement
+  }
+
+  async #judge(room: Room, { verdict }: Measurement): Promise<Verdict> {
+    const { broker, messages } = this.#setting
+    const footprint: Footprint = this.#contender.footprint(room)
+    if (verdict) return { lost: verdict.lost, duplicated: verdict.duplicated + Math.max(0, (await broker.leftover(footprint)) - verdict.lost) }
+
+    const ledger = new Ledger(messages)
+    await broker.drain(room, footprint, ledger)
+
+    return ledger.verdict
+  }
+}
+
+let rooms = 0
+const run = `${process.pid.toString(36)}-${Date.now().toString(36)}`
+
+function newRoom(url: string): Room {
+  return { id: `bench-${run}-${rooms++}`, url, prefetch, partitions }
+}

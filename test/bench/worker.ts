@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
+import type { BenchPublisher, Contender, Order, Room } from './contender.js'
+import { Ledger, type Verdict } from './ledger.js'
+import { type Load, type SendErrors, type SendReport, sendAll, sendPaced } from './load.js'
+import { type Cost, peakRssMb, startMeter } from './meter.js'
+import { percentile } from './statistics.js'
+
+/** What the harness tells a contender's process to do. */
+export type Task =
+  | { readonly kind: 'declare'; readonly room: Room }
+  | ({ readonly kind: 'publish' } & Job & Load)
+  | ({ readonly kind: 'consume' } & Job)
+  | ({ readonly kind: 'through' } & Job & Load)
+  | ({ readonly kind: 'latency'; readonly perSecond: number } & Job)
+
+interface Job {
+  readonly room: Room
+  readonly count: number
+  readonly brokerPid: number | undefined
+}
+
+/** What one task cost, and what became of its ids. */
+export interface Measurement extends Cost {
+  readonly handled: number
+  readonly p50Ms: number | null
+  readonly p99Ms: number | null
+  readonly rssMb: number
+  readonly verdict: Verdict | undefined
+  readonly errors: SendErrors
+}
+
+export type Answer = { readonly kind: 'ready' } | { readonly kind: 'done'; readonly measurement?: Measurement } | { readonly kind: 'failed'; readonly reason: string }
+
+const stallMs = 15_000
+// RabbitMQ 3.10 forgets acks that its quorum queue has not yet processed when their channel closes, and would deliver those orders again.
+const ackGraceMs = 250
+const noErrors: SendErrors = { count: 0, first: undefined }
+
+async function perform(contender: Contender, task: Task): Promise<Measurement | undefined> {
+  switch (task.kind) {
+    case 'declare':
+      return await contender.declare(task.room).then(() => undefined)
+    case 'publish':
+      return await publish(contender, task)
+    case 'consume':
+      return await consume(contender, task)
+    case 'through':
+      return await through(contender, task, (publisher) => sendAll(publisher, task))
+    case 'latency':
+      return await through(contender, task, (publisher) => sendPaced(publisher, task.count, task.perSecond))
+  }
+}
+
+async function publish(contender: Contender, task: Job & Load): Promise<Measurement> {
+  const publisher = await contender.openPublisher(task.room)
+  const read = startMeter(task.brokerPid)
+  const report = await sendAll(publisher, task)
+  const cost = read()
+  const rssMb = peakRssMb()
+  await publisher.close()
+
+  return { ...cost, ...percentiles(report.latenciesMs), handled: task.count, rssMb, verdict: undefined, errors: report.errors }
+}
+
+async function consume(contender: Contender, task: Job): Promise<Measurement> {
+  const ledger = new Ledger(task.count)
+  const progress = watch(ledger)
+  let read: (() => Cost) | undefined
+  let cost: Cost | undefined
+  const consumer = await contender.openConsumer(task.room, (order) => {
+    read ??= startMeter(task.brokerPid)
+    ledger.see(order.id)
+    if (!ledger.isComplete || cost) return
+    cost = read()
+    progress.finish()
+  })
+  await progress.ended
+  const rssMb = peakRssMb()
+  await sleep(ackGraceMs)
+  await consumer.close()
+
+  return { ...(cost ?? idle), p50Ms: null, p99Ms: null, handled: ledger.sightings, rssMb, verdict: ledger.verdict, errors: noErrors }
+}
+
+async function through(contender: Contender, task: Job, send: (publisher: BenchPublisher) => Promise<SendReport>): Promise<Measurement> {
+  const ledger = new Ledger(task.count)
+  const progress = watch(ledger)
+  const waits = new Float64Array(task.count)
+  const consumer = await contender.openConsumer(task.room, (order: Order) => {
+    waits[order.id] = performance.now() - order.at
+    ledger.see(order.id)
+    if (ledger.isComplete) progress.finish()
+  })
+  const publisher = await contender.openPublisher(task.room)
+  const read = startMeter(task.brokerPid)
+  const report = await send(publisher)
+  await progress.ended
+  const cost = read()
+  const rssMb = peakRssMb()
+  await publisher.close()
+  await consumer.close()
+
+  return { ...cost, ...percentiles(waits), handled: ledger.sightings, rssMb, verdict: ledger.verdict, errors: report.errors }
+}
+
+const idle: Cost = { elapsedMs: Number.NaN, cpuMicros: Number.NaN, brokerCpuMicros: undefined }
+
+/** Ends when it is told so, or when no order has come for a while: then the rest is lost. */
+function watch(ledger: Ledger): { readonly ended: Promise<void>; finish(): void } {
+  let finish = (): void => {}
+  const ended = new Promise<void>((resolve) => {
+    let before = -1
+    const timer = setInterval(() => {
+      if (ledger.sightings === before) finish()
+      before = ledger.sightings
+    }, stallMs)
+    finish = () => {
+      clearInterval(timer)
+      resolve()
+    }
+  })
+
+  return { ended, finish: () => finish() }
+}
+
+function percentiles(latenciesMs: Float64Array): { readonly p50Ms: number; readonly p99Ms: number } {
+  return { p50Ms: percentile(latenciesMs, 0.5), p99Ms: percentile(latenciesMs, 0.99) }
+}
+
+function answer(message: Answer): void {
+  process.send?.(message)
+}
+
+async function serve(file: string): Promise<void> {
+  const contender = (await import(pathToFileURL(file).href)) as Contender
+  process.on('message', (task: Task) => {
+    perform(contender, task).then(
+      (measurement) => answer(measurement ? { kind: 'done', measurement } : { kind: 'done' }),
+      (error: unknown) => answer({ kind: 'failed', reason: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+    )
+  })
+  answer({ kind: 'ready' })
+}
+
+// Ctrl-C reaches the whole process group; the harness alone decides when its children end.
+process.on('SIGINT', () => {})
+process.on('disconnect', () => process.exit())
+await serve(process.argv[2] as string)

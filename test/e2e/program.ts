@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { eventually } from '@waybill/testing'
+import { onTestFinished } from 'vitest'
+
+export interface Program {
+  /** Everything it has written so far, both outputs. */
+  readonly output: string
+  /** Resolves when the output shows the pattern; rejects with the output where the program ends before. */
+  shows(pattern: RegExp): Promise<RegExpExecArray>
+  /** Tells it to end, and resolves with its exit code. */
+  end(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+/** Runs a built program of the tree in a process of its own, and ends it with the test. */
+export function runProgram(file: string, ...args: readonly string[]): Program {
+  const child = spawn(process.execPath, [new URL(`../../${file}`, import.meta.url).pathname, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const exited = once(child, 'exit') as Promise<[number | null]>
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+  onTestFinished(() => void child.kill('SIGKILL'))
+
+  return {
+    get output() {
+      return output
+    },
+    async shows(pattern) {
+      await eventually(() => {
+        if (child.exitCode !== null) throw new Error(`${file} ended with ${child.exitCode}:\n${output}`)
+        return pattern.test(output)
+      }, { within: 30_000 })
+
+      return pattern.exec(output) as RegExpExecArray
+    },
+    async end(signal = 'SIGTERM') {
+      child.kill(signal)
+      const [code] = await exited
+
+      return code
+    },
+  }
+}

@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto'
+import { eventually } from '@waybill/testing'
+import { expect, test } from 'vitest'
+import { runProgram } from './program.js'
+
+interface Told {
+  readonly order: { readonly status: string; readonly total: number }
+  readonly story: readonly { readonly message: string; readonly payload: { readonly reason?: string } }[]
+}
+
+const refusedByStock = ['order.placed', 'stock.reserve', 'stock.rejected', 'order.rejected', 'notification.sent']
+const confirmed = ['order.placed', 'stock.reserve', 'stock.reserved', 'payment.charged', 'order.confirmed', 'notification.sent']
+const undone = ['order.placed', 'stock.reserve', 'stock.reserved', 'payment.declined', 'order.rejected', 'stock.release', 'stock.released', 'notification.sent']
+
+/** The shop as a visitor meets it: the same on every broker. */
+export function shopJourney(broker: string): void {
+  test(`on ${broker} an order is confirmed, one is refused by the stock, one by the card and undone`, { timeout: 60_000 }, async () => {
+    const shop = runProgram('examples/shop/dist/main.js', '--port', '0', '--broker', broker, '--namespace', `t-${randomUUID().slice(0, 8)}`)
+    const [, address] = await shop.shows(/The shop is open: (\S+)/)
+    const call = async (path: string, body?: object): Promise<{ status: number; json: unknown }> => {
+      const response = await fetch(`${address}${path}`, body ? { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) } : {})
+
+      return { status: response.status, json: await response.json() }
+    }
+    const place = (orderId: string, sku: string, quantity: number): Promise<{ status: number; json: unknown }> => call('orders', { orderId, customer: 'Ada', lines: [{ sku, quantity }] })
+    const storyOf = async (orderId: string): Promise<Told> => (await call(`orders/${orderId}`)).json as Told
+
+    expect(await place('fine', 'lamp', 2)).toMatchObject({ status: 202, json: { total: 90 } })
+    expect(await place('fine', 'lamp', 2)).toMatchObject({ status: 202 })
+    await place('too-many', 'plant', 4)
+    await place('too-dear', 'desk', 2)
+    expect(await place('odd', 'unicorn', 1)).toMatchObject({ status: 422, json: { detail: expect.stringContaining('unicorn') } })
+    expect(await place('none', 'lamp', 0)).toMatchObject({ status: 400 })
+
+    for (const [orderId, chapters] of [['fine', confirmed], ['too-many', refusedByStock], ['too-dear', undone]] as const) {
+      await eventually(async () => (await storyOf(orderId)).story.length >= chapters.length, { within: 20_000 })
+      expect((await storyOf(orderId)).story.map(({ message }) => message).sort()).toEqual([...chapters].sort())
+    }
+    expect((await storyOf('fine')).order.status).toBe('confirmed')
+    expect((await storyOf('too-dear')).order.status).toBe('rejected')
+    const { items } = (await call('state')).json as { items: { sku: string; quantity: number }[] }
+    expect(Object.fromEntries(items.map(({ sku, quantity }) => [sku, quantity]))).toEqual({ lamp: 38, chair: 25, desk: 6, plant: 3 })
+
+    expect(await shop.end()).toBe(0)
+  })
+}

@@ -1,0 +1,3 @@
+import { shopJourney } from './shop-journey.js'
+
+shopJourney('kafka')

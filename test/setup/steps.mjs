@@ -1,0 +1,73 @@
+// What every script here needs: where the tree is, how a program is run, how long a step took.
+import { spawn } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Where the scripts keep what they fetch and start. Git ignores it; deleting it costs only time. */
+export function keep(...path) {
+  const folder = join(root, '.waybill')
+  mkdirSync(folder, { recursive: true })
+
+  return join(folder, ...path)
+}
+
+/** Does one step and prints its name, what it says about itself, and its time. */
+export async function step(name, work) {
+  const started = performance.now()
+  const say = (note) => console.log(`${name.padEnd(10)} ${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${note}`)
+  try {
+    const result = await work()
+    say(typeof result === 'string' ? result : 'done')
+
+    return result
+  } catch (error) {
+    say('FAILED')
+    throw error
+  }
+}
+
+const children = new Set()
+
+/** Runs a program and resolves with what it printed; rejects with that when it ends with anything but 0. `show` lets it print by itself. */
+export function run(program, args, { show = false, ...options } = {}) {
+  const child = spawn(program, args, { cwd: root, stdio: show ? 'inherit' : ['ignore', 'pipe', 'pipe'], ...options })
+  let output = ''
+  child.stdout?.on('data', (text) => (output += text))
+  child.stderr?.on('data', (text) => (output += text))
+  children.add(child)
+
+  return new Promise((resolve, reject) => {
+    child.on('error', (error) => reject(new Error(`"${program}" does not start: ${error.message}`)))
+    child.on('close', (code, signal) => {
+      children.delete(child)
+      if (code === 0) resolve(output)
+      else reject(Object.assign(new Error(`"${[program, ...args].join(' ')}" ended with ${signal ?? code}.\n${output}`), { code: code ?? 1 }))
+    })
+  })
+}
+
+/** Runs a program that npm installed. */
+export const tool = (name, args, options) => run(join(root, 'node_modules', '.bin', name), args, options)
+
+/** Does the work when the script was started by its name, not imported. What goes wrong is said in its own words and ends with 1. */
+export async function main(url, work) {
+  if (process.argv[1] !== fileURLToPath(url)) return
+  endTogether()
+  try {
+    await work()
+  } catch (error) {
+    console.error(error.message)
+    process.exitCode = error.code > 0 ? error.code : 1
+  }
+}
+
+// Somebody who interrupts this process ends what it started too. What runs detached stays.
+function endTogether() {
+  for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 })) process.on(signal, () => process.exit(128 + number))
+  process.on('exit', () => {
+    for (const child of children) child.kill()
+  })
+}
