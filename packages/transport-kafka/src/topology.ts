@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { ChannelOptions, ChannelTopology, Fault, GroupAddress, Topology } from '@waybill/core'
 import { BrokerRefused, ConfigError, suggest } from '@waybill/core'
 import type { Admin, ITopicConfig } from 'kafkajs'
@@ -60,6 +61,11 @@ export function parseReplyAddress(address: string): { readonly topic: string; re
   const found = /^([a-zA-Z0-9._-]+\.reply)#(.+)$/.exec(address)
 
   return found ? { topic: found[1] ?? '', instance: found[2] ?? '' } : undefined
+}
+
+/** There the key of a record says whose reply it is, and is no key of the message. */
+export function isReplyTopic(topic: string): boolean {
+  return topic.endsWith('.reply')
 }
 
 /** Makes what is missing and compares what is there. Several processes may do it at once. */
@@ -130,7 +136,7 @@ async function declareTopics(admin: Admin, wanted: readonly WantedTopic[]): Prom
   const existing = await partitionCounts(admin, wanted.map(({ topic }) => topic))
   const missing = wanted.filter(({ topic }) => !existing.has(topic))
   for (const topic of missing) await createTopic(admin, topic)
-  const made = missing.length === 0 ? existing : await partitionCounts(admin, wanted.map(({ topic }) => topic))
+  const made = missing.length === 0 ? existing : await madeTopics(admin, wanted)
   for (const topic of wanted) compare(topic, made.get(topic.topic))
 }
 
@@ -144,8 +150,18 @@ async function createTopic(admin: Admin, { topic, partitions, replication, setti
   try {
     await admin.createTopics({ topics: [config], waitForLeaders: true })
   } catch (error) {
-    if (codeOf(error) === 'TOPIC_ALREADY_EXISTS') return
+    // kafkajs looks for the leader of what it has made, and gives up where the broker has not heard of it yet.
+    if (['TOPIC_ALREADY_EXISTS', 'UNKNOWN_TOPIC_OR_PARTITION'].includes(codeOf(error))) return
     throw new BrokerRefused('TOPIC_REFUSED', `The topic "${topic}" could not be made: ${sentenceOf(error)}. Make it by hand, or give this user the right to.`, { cause: error })
+  }
+}
+
+/** A topic that was just made is known to each broker a little later. */
+async function madeTopics(admin: Admin, wanted: readonly WantedTopic[]): Promise<Map<string, number>> {
+  for (let look = 1; ; look++) {
+    const made = await partitionCounts(admin, wanted.map(({ topic }) => topic))
+    if (made.size === wanted.length || look === 100) return made
+    await wait(50)
   }
 }
 
