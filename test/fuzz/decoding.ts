@@ -76,7 +76,12 @@ function judge(raw: RawDelivery): string {
 
 /** Whatever came can be kept: bytes as they were, headers within bounds. */
 function bury(raw: RawDelivery): void {
-  const letter = deadLetterOf(raw, 'm-1', { channel: 'orders', group: 'billing', listener: 'Billing.on', code: 'SCHEMA', message: 'why', error: undefined, attempts: 1, time: '2026-01-01T00:00:00.000Z' }, limits)
+  const letter = deadLetterOf(
+    raw,
+    'm-1',
+    { channel: 'orders', group: 'billing', listener: 'Billing.on', code: 'SCHEMA', message: 'why', error: undefined, attempts: 1, time: '2026-01-01T00:00:00.000Z' },
+    limits,
+  )
   if (letter.body !== raw.body) throw new Error('The dead letter has other bytes.')
   if (Object.keys(letter.headers).length > limits.headers + 16) throw new Error('The dead letter has too many headers.')
 }

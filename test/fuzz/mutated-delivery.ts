@@ -5,7 +5,22 @@ import { mutateBody, secret } from './mutated-body.js'
 import { mutateHeaders } from './mutated-headers.js'
 
 const types = ['order.placed', 'order.placed', 'order.placed', 'order.cancelled', 'com.acme.OrderPlaced', '__proto__']
-const contentTypes = [undefined, '', 'application/json', 'application/json; charset=utf-8', 'text/json', 'APPLICATION/JSON', 'application/cloudevents+json', 'application/octet-stream', 'text/plain', 'application/x-protobuf', 'application/json\0', `application/json;${' '.repeat(50_000)}x`, `application/${'a.'.repeat(30_000)}`, 'json']
+const contentTypes = [
+  undefined,
+  '',
+  'application/json',
+  'application/json; charset=utf-8',
+  'text/json',
+  'APPLICATION/JSON',
+  'application/cloudevents+json',
+  'application/octet-stream',
+  'text/plain',
+  'application/x-protobuf',
+  'application/json\0',
+  `application/json;${' '.repeat(50_000)}x`,
+  `application/${'a.'.repeat(30_000)}`,
+  'json',
+]
 const encodings = [undefined, '', 'identity', 'utf-8', 'gzip', 'br', 'deflate', 'GZIP', 'gzip, br', 'x'.repeat(5_000), '\0']
 const replyAddresses = [undefined, '', 'amq.rabbitmq.reply-to.g1h2', 'orders.billing', 'somebody.elses.queue', '../x', '\ud800', 'x'.repeat(70_000)]
 
