@@ -173,7 +173,7 @@ export class Runner {
     if (!diagnostics.process.start.hasSubscribers && !diagnostics.process.asyncEnd.hasSubscribers) return undefined
 
     const { channel, group, label } = this.listener
-    const event: ProcessEvent = { app: this.#options.app, channel, group, listener: label, messageName: String(job.raw.envelope.type), id: job.id, attempt: job.attempt, headers: job.raw.headers }
+    const event: ProcessEvent = { app: this.#options.app, channel, group, listener: label, messageName: textUpTo(job.raw.envelope.type, 255) ?? 'unknown', id: job.id, attempt: job.attempt, headers: job.raw.headers }
     diagnostics.process.start.publish(event)
 
     return event
