@@ -28,7 +28,7 @@ interface CommonOptions<T extends string> {
   /** After which a publish that is not confirmed settles as `unknown`. Default: 10 s. */
   readonly publishDeadline?: Duration
   /** How long `stop` lets running listeners finish. Default: 25 s. */
-  readonly shutdown?: Duration
+  readonly shutdown?: `${number}${'ms' | 's' | 'm'}`
   readonly log?: Logger | false
   /** Time, chance and identity; a test's virtual clock. Default: the system's. */
   readonly runtime?: Runtime

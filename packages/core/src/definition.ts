@@ -21,7 +21,8 @@ export interface Definition {
   readonly faults: readonly Fault[]
 }
 
-const known = ['channel', 'key', 'payload', 'version', 'upcast', 'foreign']
+// `heard` gets a sentence of its own on what is no event.
+const known = ['channel', 'key', 'payload', 'version', 'upcast', 'foreign', 'heard']
 
 /** Never throws, whatever it is given: a class that threw while it is defined would take the whole program with it. */
 export function resolveDefinition(kind: Kind, name: unknown, given: unknown): Definition {
@@ -32,7 +33,7 @@ export function resolveDefinition(kind: Kind, name: unknown, given: unknown): De
 
   const badName = faultOfName('message', name)
   if (badName) fault('MESSAGE_NAME', badName)
-  faults.push(...unknownOptions(title, options, optionsOf(kind)))
+  faults.push(...unknownOptions(title, options, kind === 'query' ? [...known, 'reply'] : known))
   const messageName = typeof name === 'string' ? name : '(unnamed)'
   const version = resolveVersion(options['version'], fault)
 
@@ -52,13 +53,6 @@ export function resolveDefinition(kind: Kind, name: unknown, given: unknown): De
 }
 
 const kindNames: Readonly<Record<Kind, string>> = { event: 'Event', command: 'Command', query: 'Query' }
-
-function optionsOf(kind: Kind): readonly string[] {
-  if (kind === 'query') return [...known, 'reply']
-
-  // `heard` gets a sentence of its own on a command.
-  return [...known, 'heard']
-}
 
 function readOptions(given: unknown, fault: Complain): Readonly<Record<string, unknown>> {
   if (!isRecord(given)) {
@@ -129,7 +123,7 @@ function checkSteps(version: number, steps: Readonly<Record<string, unknown>>, f
 
 function resolveHeard(kind: Kind, given: unknown, fault: Complain): boolean {
   if (given === undefined || given === false) return false
-  if (kind === 'command') fault('HEARD', '`heard` is said of events; a command without a listener is an error anyway. Remove the option.')
+  if (kind !== 'event') fault('HEARD', `\`heard\` is said of events; a ${kind} without a listener is an error anyway. Remove the option.`)
   else if (given !== true) fault('HEARD', `\`heard\` is true or left out; found ${describeFound(given)}.`)
 
   return kind === 'event' && given === true
