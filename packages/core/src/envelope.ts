@@ -25,15 +25,16 @@ export type Headers = Readonly<Record<string, HeaderValue>>
 
 /** Writes the envelope into a header block of the transport's own making, under its prefix. */
 export function writeEnvelope(envelope: Envelope, prefix: string, into: Record<string, unknown>): void {
-  into[prefix + attribute.id] = envelope.id
-  into[prefix + attribute.specVersion] = specVersion
-  into[prefix + attribute.type] = envelope.type
-  into[prefix + attribute.source] = envelope.source
-  into[prefix + attribute.time] = envelope.time
-  if (envelope.subject !== undefined) into[prefix + attribute.subject] = envelope.subject
-  if (envelope.dataVersion !== 1) into[prefix + attribute.dataVersion] = String(envelope.dataVersion)
-  if (envelope.correlationId !== undefined) into[prefix + attribute.correlationId] = envelope.correlationId
-  if (envelope.causationId !== undefined) into[prefix + attribute.causationId] = envelope.causationId
+  const names = namesUnder(prefix)
+  into[names.id] = envelope.id
+  into[names.specVersion] = specVersion
+  into[names.type] = envelope.type
+  into[names.source] = envelope.source
+  into[names.time] = envelope.time
+  if (envelope.subject !== undefined) into[names.subject] = envelope.subject
+  if (envelope.dataVersion !== 1) into[names.dataVersion] = String(envelope.dataVersion)
+  if (envelope.correlationId !== undefined) into[names.correlationId] = envelope.correlationId
+  if (envelope.causationId !== undefined) into[names.causationId] = envelope.causationId
   if (envelope.traceparent !== undefined) into[trace.parent] = envelope.traceparent
   if (envelope.tracestate !== undefined) into[trace.state] = envelope.tracestate
   if (envelope.baggage !== undefined) into[trace.baggage] = envelope.baggage
@@ -41,19 +42,36 @@ export function writeEnvelope(envelope: Envelope, prefix: string, into: Record<s
 
 /** Reads what stands under the prefix. `headers` has no prototype; values are whatever the sender put there. */
 export function readEnvelope(headers: Readonly<Record<string, unknown>>, prefix: string): RawEnvelope {
+  const names = namesUnder(prefix)
+
   return {
-    id: headers[prefix + attribute.id],
-    type: headers[prefix + attribute.type],
-    source: headers[prefix + attribute.source],
-    time: headers[prefix + attribute.time],
-    subject: headers[prefix + attribute.subject],
-    dataVersion: headers[prefix + attribute.dataVersion],
-    correlationId: headers[prefix + attribute.correlationId],
-    causationId: headers[prefix + attribute.causationId],
+    id: headers[names.id],
+    type: headers[names.type],
+    source: headers[names.source],
+    time: headers[names.time],
+    subject: headers[names.subject],
+    dataVersion: headers[names.dataVersion],
+    correlationId: headers[names.correlationId],
+    causationId: headers[names.causationId],
     traceparent: headers[trace.parent],
     tracestate: headers[trace.state],
     baggage: headers[trace.baggage],
   }
+}
+
+type AttributeNames = Readonly<Record<keyof typeof attribute, string>>
+
+const namesByPrefix = new Map<string, AttributeNames>()
+
+// A name that is put together for each message costs ten times what the store of its value does.
+function namesUnder(prefix: string): AttributeNames {
+  const known = namesByPrefix.get(prefix)
+  if (known) return known
+
+  const names = Object.fromEntries(Object.entries(attribute).map(([key, name]) => [key, prefix + name])) as AttributeNames
+  namesByPrefix.set(prefix, names)
+
+  return names
 }
 
 /** The user's own headers among those of a delivery: scalars that neither the envelope, nor the broker, nor Waybill put there. */
