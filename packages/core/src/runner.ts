@@ -1,4 +1,5 @@
 import { Deadlines } from './deadlines.js'
+import { textUpTo } from './dead-letter.js'
 import { decode, inspect, rawMessage, type DecodeRules, type Refusal } from './decode.js'
 import { Deque } from './deque.js'
 import { diagnostics, type ProcessEvent } from './diagnostics.js'
