@@ -44,11 +44,11 @@ export class Lane {
     this.#waiting.push(parcel)
   }
 
-  /** Sends at once if nothing is under way. */
+  /** Sends in this turn if nothing is under way, with what the rest of the turn brings. */
   pump(): void {
     if (this.#busy || this.#waiting.length === 0 || !this.#owner.mayJoin) return
     this.#busy = true
-    void this.#run()
+    this.#owner.runtime.soon(() => void this.#run())
   }
 
   /** Gives up what was never sent. */
@@ -57,7 +57,11 @@ export class Lane {
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0 && this.#owner.mayJoin) await this.#send(this.#take())
+    while (this.#waiting.length > 0 && this.#owner.mayJoin) {
+      await this.#send(this.#take())
+      // Whoever awaited one of these publishes the next one now: it shall not miss the request.
+      await new Promise<void>((resolve) => this.#owner.runtime.soon(resolve))
+    }
     this.#busy = false
   }
 
