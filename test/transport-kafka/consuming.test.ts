@@ -151,6 +151,24 @@ describe('consuming from kafka', () => {
     expect(inbox.texts()).toEqual(texts(500))
   })
 
+  test('K17 a partition with much to do does not starve the others', async () => {
+    const name = channel()
+    const one = await party([channelOf(name, ['billing'], { partitions: 2 })])
+    const hot = texts(5_000).map((text) => message(name, text, { key: 'hot' }))
+    const cold = Array.from({ length: 20 }, (_, i) => message(name, 'cold', { key: `cold${i}` }))
+    await send(one.transport, [...hot, ...cold])
+
+    const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 4 }, (delivery) => void setImmediate(() => delivery.settle('ack')))
+    await eventually(
+      () => inbox.received.length === 5_020,
+      () => inbox.received.length,
+    )
+
+    expect(inbox.texts().indexOf('cold')).toBeLessThan(4_000)
+    await eventually(() => inbox.consumer.health().unsettled === 0)
+    expect(inbox.consumer.health().waiting).toBe(0)
+  })
+
   test('a delivery that is returned comes again, marked, and holds the prefix back', async () => {
     const name = channel()
     const one = await party([channelOf(name)])

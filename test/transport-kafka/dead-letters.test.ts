@@ -89,6 +89,23 @@ describe('dead letters on kafka', () => {
     expect((await two.transport.dead.list(of, 100)).map(textOf)).toEqual(['d1', 'd3', 'd5', 'd7', 'd9'])
   })
 
+  test('gaps among kept letters that no note can hold end the taking, and nothing that was kept is lost', async () => {
+    const { one, of } = await withLetters(3_000)
+    const isEven = (text: string): boolean => Number(text.slice(1)) % 2 === 0
+
+    const removed = await one.transport.dead.take(
+      of,
+      3_000,
+      decide((text) => (isEven(text) ? 'remove' : 'keep')),
+    )
+
+    expect(removed).toBeGreaterThan(900)
+    expect(removed).toBeLessThan(1_500)
+    const left = (await one.transport.dead.list(of, 3_000)).map(textOf)
+    expect(left.length).toBe(3_000 - removed)
+    expect(left.filter((text) => !isEven(text)).length).toBe(1_500)
+  })
+
   test('a group that nobody declared is named', async () => {
     const one = await party()
 

@@ -1,4 +1,4 @@
-import type { Outgoing, PublishOutcome, Runtime, Settled } from '@waybill/core'
+import type { PublishOutcome, Runtime, Settled } from '@waybill/core'
 import { confirmed } from '@waybill/core'
 import type { Producer } from 'kafkajs'
 import { codeOf, sentenceOf, verdictOf } from './broker-error.js'
@@ -12,7 +12,6 @@ const pauseMs = 100
 
 /** One message on its way. */
 export interface Parcel {
-  readonly message: Outgoing
   readonly record: WireRecord
   readonly bytes: number
   readonly index: number

@@ -179,14 +179,10 @@ class KafkaTransport implements Transport {
     const session = this.#session
     if (!session) return
     const { host, connection, publisher, reader, subscribers } = session
-    const gentle = Math.max(0, deadlineMs - closeReserveMs)
-    const work = async (): Promise<void> => {
-      await Promise.allSettled([...subscribers].map((subscriber) => subscriber.stop()))
-      await this.#forgetReplies(session)
-      await Promise.allSettled([reader.close(), connection.close()])
-    }
-    await Promise.race([Promise.allSettled([publisher.close(gentle), work()]), pause(host, deadlineMs)])
-    await Promise.race([connection.close(), pause(host, 0)])
+    const gentleMs = Math.max(0, deadlineMs - closeReserveMs)
+    const work = Promise.allSettled([publisher.close(gentleMs), ...[...subscribers].map((subscriber) => subscriber.stop())])
+    await Promise.race([work.then(() => this.#forgetReplies(session)), pause(host, gentleMs)])
+    await Promise.race([Promise.allSettled([reader.close(), connection.close()]), pause(host, closeReserveMs)])
     await publisher.close(0)
   }
 
