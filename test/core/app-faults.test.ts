@@ -65,7 +65,12 @@ test('a channel on a transport that the app does not have is refused', () => {
   const several = { transport: undefined, transports: { queue: memory(), log: memory() } }
 
   expect(faultsOf({ ...several, channels: { orders: { transport: 'log' } } })).toEqual([])
-  expectFault(faultsOf({ ...several, channels: { orders: { transport: 'logs' } } }), 'UNKNOWN_TRANSPORT', 'Channel "orders": `transport` is one of "queue", "log"; found "logs"', 'Did you mean "log"?')
+  expectFault(
+    faultsOf({ ...several, channels: { orders: { transport: 'logs' } } }),
+    'UNKNOWN_TRANSPORT',
+    'Channel "orders": `transport` is one of "queue", "log"; found "logs"',
+    'Did you mean "log"?',
+  )
   expectFault(faultsOf({ channels: { orders: { transport: 'memory' } } }), 'UNKNOWN_TRANSPORT', 'left out where the app has one `transport`')
 })
 
@@ -100,6 +105,18 @@ test.each([
 ])('the channel options %j are refused', (options, says) => {
   expectFault(faultsOf({ channels: { orders: options } }), 'CHANNEL_OPTIONS', 'Channel "orders"', says)
 })
+
+const garbage = [null, 0, 1n, '', Symbol('s'), [], [null], Object.create(null), () => 1, class {}, new Map(), { a: { b: 1 } }, Promise.resolve()]
+
+test.each(['name', 'namespace', 'services', 'transport', 'transports', 'channels', 'modules', 'middleware', 'plugins', 'shutdown', 'log', 'junk'])(
+  'reading the plan never throws, whatever %s is',
+  (option) => {
+    for (const value of garbage) {
+      expect(Array.isArray(faultsOf({ [option]: value }))).toBe(true)
+      expect(faultsOf({ services: [value], channels: { a: value, b: { transport: value, partitions: value, queue: value, existing: value } } }).length).toBeGreaterThan(0)
+    }
+  },
+)
 
 test('everything that is wrong in an app is found at once', () => {
   class Wrong extends Event('Wrong', { payload: z.object({ id: z.string() }) }) {}

@@ -11,6 +11,10 @@ class GetThing extends Query('thing.get', { payload: z.object({ id: z.string() }
 
 class Pool {
   isOpen = true
+
+  close(): void {
+    this.isOpen = false
+  }
 }
 
 @Service()
@@ -77,7 +81,7 @@ test('each instance is shown to its app before anybody uses it, what a module ma
 
   await container.create()
 
-  expect(created.map(({ constructor }) => constructor.name)).toEqual(['Pool', 'Repository', 'Things'])
+  expect(created.map((instance) => instance.constructor.name)).toEqual(['Pool', 'Repository', 'Things'])
 })
 
 test('no instance is made while the container is built', async () => {
@@ -135,7 +139,7 @@ test('a parameter that is an interface, a text or a token says what to do', asyn
   const [shape, text, url] = container.faults.map(({ message }) => message)
   expect(shape).toContain('Object, which is all that is left of an interface')
   expect(text).toContain('a String, which nobody can bind')
-  expect(url).toContain('the token url, which no module binds')
+  expect(url).toContain('the token "url", which no module binds')
 })
 
 test('tokens, names and optional parameters of inversify are honoured', async () => {
@@ -162,7 +166,9 @@ test('tokens, names and optional parameters of inversify are honoured', async ()
 test('what a module makes asynchronously is there when a service is made', async () => {
   const module = new ContainerModule(async ({ bind }) => {
     await Promise.resolve()
-    bind(Pool).toDynamicValue(async () => new Pool()).inSingletonScope()
+    bind(Pool)
+      .toDynamicValue(async () => new Pool())
+      .inSingletonScope()
   })
   const { container } = await build([Others], module)
   await container.create()
@@ -175,7 +181,7 @@ test('closing lets the modules close what they opened', async () => {
     bind(Pool)
       .toSelf()
       .inSingletonScope()
-      .onDeactivation((pool) => void (pool.isOpen = false))
+      .onDeactivation((pool) => pool.close())
   })
   const { container } = await build([Others], module)
   await container.create()
@@ -220,7 +226,12 @@ test('D1 a service that a module binds too is refused', async () => {
 })
 
 test('a module that throws is named', async () => {
-  const { container } = await build([], new ContainerModule(() => { throw new Error('no file') }))
+  const { container } = await build(
+    [],
+    new ContainerModule(() => {
+      throw new Error('no file')
+    }),
+  )
 
   expectFault(container.faults, 'MODULE', '`modules[0]` threw while it was loaded: no file')
 })

@@ -20,6 +20,11 @@ export function expectCodes(faults: readonly Fault[], ...codes: readonly string[
   expect(faults.map(({ code }) => code).sort()).toEqual([...codes].sort())
 }
 
+/** Calls a decorator as a compiler would, on what its type forbids. */
+export function decorate(decorator: unknown, ...args: readonly unknown[]): void {
+  ;(decorator as (...args: readonly unknown[]) => void)(...args)
+}
+
 function onlyOf(faults: readonly Fault[], code: string): string {
   const found = faults.filter((fault) => fault.code === code)
   expect(found, JSON.stringify(faults, null, 2)).toHaveLength(1)

@@ -2,7 +2,7 @@ import { Command, Event, Listener, Publisher, Query, RawListener, Service } from
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { expectCodes, expectFault, faultsOf } from './fault-list.js'
+import { decorate, expectCodes, expectFault, faultsOf } from './fault-list.js'
 
 const payload = z.object({ id: z.string() })
 class Placed extends Event('order.placed', { channel: 'orders', payload }) {}
@@ -15,7 +15,7 @@ function serviceOf(decorator: unknown, name = 'billing'): new () => object {
   class Billing {
     on(): void {}
   }
-  ;(decorator as (...args: unknown[]) => void)(Billing.prototype, 'on', Object.getOwnPropertyDescriptor(Billing.prototype, 'on'))
+  decorate(decorator, Billing.prototype, 'on', Object.getOwnPropertyDescriptor(Billing.prototype, 'on'))
   Service(name)(Billing)
 
   return Billing
@@ -91,7 +91,7 @@ test('a listener of a query that publishes what it returns is refused', () => {
       return undefined
     }
   }
-  ;(listener(GetStock) as (...args: unknown[]) => void)(Stock.prototype, 'get')
+  decorate(listener(GetStock), Stock.prototype, 'get')
 
   expectFault(faultsOf({ services: [Stock] }), 'QUERY_LISTENER', 'Stock.get answers the query "stock.get" and has @Publisher')
 })
@@ -132,13 +132,17 @@ test('names that are too long together are refused', () => {
 test('the faults of a definition are reported once, wherever it is used', () => {
   class Wrong extends Event('Wrong', { payload, version: 0 }) {}
 
-  expectCodes(faultsOf({ services: [serviceOf(Listener(Wrong), 'one'), serviceOf(Listener(Wrong), 'two')] }).filter(({ code }) => code !== 'CHANNEL_NAME'), 'MESSAGE_NAME', 'VERSION')
+  expectCodes(
+    faultsOf({ services: [serviceOf(Listener(Wrong), 'one'), serviceOf(Listener(Wrong), 'two')] }).filter(({ code }) => code !== 'CHANNEL_NAME'),
+    'MESSAGE_NAME',
+    'VERSION',
+  )
 })
 
 test('a schema that always waits is refused', () => {
   class Waits extends Event('thing.waits', { payload: v.objectAsync({ id: v.string() }) as never }) {}
 
-  expectFault(faultsOf({ services: [serviceOf(Listener(Waits))] }), 'ASYNCHRONOUS_SCHEMA', 'The schema of "thing.waits" answers with a promise', 'use a synchronous schema')
+  expectFault(faultsOf({ services: [serviceOf(listener(Waits))] }), 'ASYNCHRONOUS_SCHEMA', 'The schema of "thing.waits" answers with a promise', 'use a synchronous schema')
 })
 
 test('two message classes of one name are refused', () => {

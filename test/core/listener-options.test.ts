@@ -21,10 +21,25 @@ test('without options a listener gets every default', () => {
 })
 
 test('what is said is kept, in milliseconds', () => {
-  const given = { group: 'g', concurrency: [1, 16], timeout: '1.5s', rate: { limit: 10, per: '1m', by: 'kind' }, transaction: false, deadKey: 'park', batch: { size: 100, wait: '50ms' } }
+  const given = {
+    group: 'g',
+    concurrency: [1, 16],
+    timeout: '1.5s',
+    rate: { limit: 10, per: '1m', by: 'kind' },
+    transaction: false,
+    deadKey: 'park',
+    batch: { size: 100, wait: '50ms' },
+  }
 
   expect(resolve(given)).toMatchObject({
-    options: { concurrency: { min: 1, max: 16 }, timeoutMs: 1_500, rate: { limit: 10, perMs: 60_000, by: 'kind' }, transaction: false, deadKey: 'park', batch: { size: 100, waitMs: 50 } },
+    options: {
+      concurrency: { min: 1, max: 16 },
+      timeoutMs: 1_500,
+      rate: { limit: 10, perMs: 60_000, by: 'kind' },
+      transaction: false,
+      deadKey: 'park',
+      batch: { size: 100, waitMs: 50 },
+    },
     faults: [],
   })
 })

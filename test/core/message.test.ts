@@ -27,8 +27,8 @@ test('everything in an open record stays readable as payload', () => {
 
   const { payload } = new Labels(hostile)
 
-  expect(payload['constructor']).toBe(2)
-  expect(payload['payload']).toBe(5)
+  expect(payload.constructor).toBe(2)
+  expect(payload.payload).toBe(5)
 })
 
 test('a union is carried as payload, also where a member has a field of that name', () => {

@@ -1,8 +1,8 @@
-import { Event, Listener, Publisher, RawListener, Service } from '@waybill/core'
+import { Event, Listener, Publisher, RawListener, Service, type Publish } from '@waybill/core'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { metadataOf } from '../../packages/core/src/metadata.js'
-import { expectCodes } from './fault-list.js'
+import { decorate, expectCodes } from './fault-list.js'
 
 class Seen extends Event('thing.seen', { payload: z.object({ id: z.string() }) }) {}
 class Done extends Event('thing.done', { payload: z.object({ id: z.string() }) }) {}
@@ -13,7 +13,7 @@ test('what the decorators say is found on the class', () => {
   class Things {
     constructor(
       readonly helper: Helper,
-      @Publisher(Done) readonly done: (payload: object) => Promise<void>,
+      @Publisher(Done) readonly done: Publish<Done>,
     ) {}
 
     @Listener(Seen, { concurrency: 3 })
@@ -32,7 +32,7 @@ test('what the decorators say is found on the class', () => {
     ],
     publisherMethods: [{ method: 'seen', messages: [Done] }],
     publisherParameters: [{ index: 1, messages: [Done] }],
-    parameterTypes: [Helper, Function],
+    parameterTypes: [Helper, Object],
     faults: [],
   })
 })
@@ -64,15 +64,15 @@ test('the mark @Service is not inherited', () => {
 test('a constructor of its own hides the parameters of the class it extends', () => {
   @Service()
   class Parent {
-    constructor(@Publisher(Seen) readonly seen: (payload: object) => Promise<void>) {}
+    constructor(@Publisher(Seen) readonly seen: Publish<Seen>) {}
   }
   @Service()
   class Child extends Parent {
     constructor(
       readonly helper: Helper,
-      @Publisher(Done) done: (payload: object) => Promise<void>,
+      @Publisher(Done) readonly done: Publish<Done>,
     ) {
-      super(done)
+      super(async () => {})
     }
   }
 
@@ -105,6 +105,7 @@ test('a method that is overridden without @Publisher no longer publishes', () =>
 test('a decorator on a static method is a fault', () => {
   class Things {
     static seen(): void {}
+    seen(): void {}
   }
   decorate(Listener(Seen), Things, 'seen')
   decorate(Publisher(Done), Things, 'seen')
@@ -179,8 +180,3 @@ test('a decorated method keeps its name and its length', () => {
   expect(Things.prototype.done.name).toBe('done')
   expect(Things.prototype.done.length).toBe(2)
 })
-
-/** Calls a decorator as a compiler would, on what its type forbids. */
-function decorate(decorator: unknown, ...args: readonly unknown[]): void {
-  ;(decorator as (...args: readonly unknown[]) => void)(...args)
-}

@@ -44,7 +44,15 @@ test('a method that takes messages of two channels is a listener on each', () =>
     { channel: 'orders', takes: [Placed] },
     { channel: 'payment', takes: [Paid] },
   ])
-  expect(both[0]).toMatchObject({ service: Stock, serviceName: 'stock', label: 'Stock.both', group: 'stock', returns: [Reserve], mode: 'single', options: { concurrency: { min: 2, max: 2 } } })
+  expect(both[0]).toMatchObject({
+    service: Stock,
+    serviceName: 'stock',
+    label: 'Stock.both',
+    group: 'stock',
+    returns: [Reserve],
+    mode: 'single',
+    options: { concurrency: { min: 2, max: 2 } },
+  })
 })
 
 test('group, mode and what is raw are read from the options', () => {
@@ -58,7 +66,11 @@ test('group, mode and what is raw are read from the options', () => {
 })
 
 test('everything that is published is known, by whom, also by what is only injected', () => {
-  expect(plan.published.map(({ definition, publisher }) => `${definition.name} by ${publisher}`)).toEqual(['stock.get by Stock.constructor', 'stock.reserve by Stock.both', 'payment.paid by Clock.constructor'])
+  expect(plan.published.map(({ definition, publisher }) => `${definition.name} by ${publisher}`)).toEqual([
+    'stock.get by Stock.constructor',
+    'stock.reserve by Stock.both',
+    'payment.paid by Clock.constructor',
+  ])
 })
 
 test('messages are found by their own name and by the one that others give them', () => {

@@ -34,7 +34,7 @@ async function checkGiven(broker, address) {
 async function find(broker) {
   const folder = keep(broker.name)
   mkdirSync(folder, { recursive: true })
-  if (await listens('127.0.0.1', broker.port)) return `found on port ${broker.port}`
+  if (await listens('127.0.0.1', broker.port, broker.greeting)) return `found on port ${broker.port}`
   // A run that was interrupted while this one started left it behind.
   const left = detachedIn(folder)
   if (left) await end(left)
@@ -59,10 +59,10 @@ async function startContainer(broker, folder, reason) {
 }
 
 async function awaitPort(broker, folder) {
-  for (const deadline = Date.now() + 60_000; !(await listens('127.0.0.1', broker.port)); await wait(100)) {
+  for (const deadline = Date.now() + 60_000; !(await listens('127.0.0.1', broker.port, broker.greeting)); await wait(100)) {
     const ended = existsSync(join(folder, 'pid')) && !detachedIn(folder)
     if (ended || Date.now() > deadline) {
-      throw new Error(`${broker.title} ${ended ? 'ended while it started' : `does not listen on port ${broker.port} after 60 s`}. See ${join(folder, 'server.log')}.`)
+      throw new Error(`${broker.title} ${ended ? 'ended while it started' : `does not answer on port ${broker.port} after 60 s`}. See ${join(folder, 'server.log')}.`)
     }
   }
 }

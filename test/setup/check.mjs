@@ -1,10 +1,9 @@
 // npm run check: everything that can be said about the tree without running it. `-- --fix` mends what a tool can mend.
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from './build.mjs'
 import { install } from './install.mjs'
-import { main, root, run, step, tool } from './steps.mjs'
+import { main, passingFolder, root, run, step, tool } from './steps.mjs'
 
 /** Runs every check, also after one that failed, and rejects with all that they found. Packages are built before. */
 export async function check() {
@@ -23,18 +22,14 @@ const promises = () => step('promises', () => quiet('oxlint', '--type-aware', '-
 // The tarballs are looked at, not the folders: they are what a user gets.
 const packages = () =>
   step('packages', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'waybill-pack-'))
-    try {
-      const folders = readdirSync(join(root, 'packages')).map((name) => `./packages/${name}`)
-      await run('npm', ['pack', ...folders, '--ignore-scripts', '--pack-destination', folder, '--loglevel=error'])
-      const tarballs = readdirSync(folder).map((name) => join(folder, name))
-      await Promise.all(tarballs.map((tarball) => tool('publint', ['--strict', tarball])))
-      await Promise.all(tarballs.map((tarball) => tool('attw', ['--profile', 'esm-only', '--format', 'ascii', '--no-emoji', tarball])))
+    const folder = passingFolder()
+    const folders = readdirSync(join(root, 'packages')).map((name) => `./packages/${name}`)
+    await run('npm', ['pack', ...folders, '--ignore-scripts', '--pack-destination', folder, '--loglevel=error'])
+    const tarballs = readdirSync(folder).map((name) => join(folder, name))
+    await Promise.all(tarballs.map((tarball) => tool('publint', ['--strict', tarball])))
+    await Promise.all(tarballs.map((tarball) => tool('attw', ['--profile', 'esm-only', '--format', 'ascii', '--no-emoji', tarball])))
 
-      return `${tarballs.length} tarballs`
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
-    }
+    return `${tarballs.length} tarballs`
   })
 
 async function fix() {

@@ -15,6 +15,8 @@ export const kafka = {
   title: `Kafka ${version}`,
   variable: 'WAYBILL_KAFKA_BROKERS',
   port: 9092,
+  // "Which API versions do you speak?", version 0, from a client without a name.
+  greeting: Buffer.from('0000000a0012000000000001ffff', 'hex'),
   address: (port) => `127.0.0.1:${port}`,
   start,
   container: (port) => ({ image: `apache/kafka:${version}`, publish: `127.0.0.1:${port}:${port}`, env: containerEnv(port) }),

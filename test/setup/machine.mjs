@@ -5,17 +5,17 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { run } from './steps.mjs'
 
-/** Whether something accepts connections there. */
-export function listens(host, port) {
+/** Whether something accepts connections there; with a greeting: whether it answers it. A container's port accepts before anybody is behind it. */
+export function listens(host, port, greeting) {
   return new Promise((resolve) => {
     const socket = connect({ host, port: Number(port), timeout: 2_000 })
     const end = (answer) => {
       socket.destroy()
       resolve(answer)
     }
-    socket.once('connect', () => end(true))
-    socket.once('error', () => end(false))
-    socket.once('timeout', () => end(false))
+    socket.once('connect', () => (greeting ? socket.write(greeting) : end(true)))
+    socket.once('data', () => end(true))
+    for (const event of ['error', 'timeout', 'close']) socket.once(event, () => end(false))
   })
 }
 

@@ -10,6 +10,7 @@ export const rabbitmq = {
   title: 'RabbitMQ',
   variable: 'WAYBILL_RABBITMQ_URL',
   port: 5672,
+  greeting: Buffer.from('AMQP\0\0\x09\x01'),
   address: (port) => `amqp://guest:guest@127.0.0.1:${port}`,
   start,
   container: (port) => ({ image: 'rabbitmq:4', publish: `127.0.0.1:${port}:5672`, env: [] }),
@@ -18,7 +19,7 @@ export const rabbitmq = {
 /** Starts one node on this port with everything in this folder, unless the package started its own. */
 async function start(folder, port) {
   if (!programs()) await installPackages('RabbitMQ', ['rabbitmq-server'])
-  if (await listens('127.0.0.1', port)) return
+  if (await listens('127.0.0.1', port, rabbitmq.greeting)) return
   const env = environment(folder, port)
   spawnDetached(folder, join(programs(), 'rabbitmq-server'), [], env)
   await awaitStartup(env)

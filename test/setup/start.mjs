@@ -17,7 +17,13 @@ try {
   process.exit(1)
 }
 
-const shop = spawn(process.execPath, ['--enable-source-maps', 'examples/shop/dist/main.js', ...args], { cwd: root, stdio: 'inherit' })
-// The shop ends by itself when it is told to; this process only outlives it.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => shop.kill(signal))
-shop.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)))
+// In a group of its own: the terminal tells a whole group of a Ctrl-C, and npm passes it on once more. The shop hears it once.
+const shop = spawn(process.execPath, ['--enable-source-maps', 'examples/shop/dist/main.js', ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+let toldAt = Number.NEGATIVE_INFINITY
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    if (performance.now() - toldAt > 300) shop.kill(signal)
+    toldAt = performance.now()
+  })
+}
+shop.on('exit', (code) => process.exit(code ?? 1))

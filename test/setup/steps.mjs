@@ -1,6 +1,7 @@
 // What every script here needs: where the tree is, how a program is run, how long a step took.
 import { spawn } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -12,6 +13,14 @@ export function keep(...path) {
   mkdirSync(folder, { recursive: true })
 
   return join(folder, ...path)
+}
+
+/** A folder outside the tree that goes when this process ends, however it ends. */
+export function passingFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'waybill-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+
+  return folder
 }
 
 /** Does one step and prints its name, what it says about itself, and its time. */

@@ -84,8 +84,10 @@ export class Peer {
   /** Gives a batch; the outcomes appear in the list when they are told. */
   give(...batch: readonly Outgoing[]): PublishOutcome[] {
     const outcomes: PublishOutcome[] = []
+    const settled = new Set<number>()
     this.transport.publish(batch, (index, outcome) => {
-      if (outcomes[index] !== undefined) throw new Error(`Index ${index} was settled twice.`)
+      if (settled.has(index)) throw new Error(`Index ${index} was settled twice.`)
+      settled.add(index)
       outcomes[index] = outcome
     })
 

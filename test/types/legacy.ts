@@ -52,7 +52,7 @@ export class Legacy {
 
   @Listener(Labels)
   labels({ payload }: Labels): number {
-    return payload['a'] ?? 0
+    return payload.a ?? 0
   }
 
   @Listener(Totals)

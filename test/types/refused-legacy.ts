@@ -89,8 +89,8 @@ export function build(queue: Transport, log: Transport): void {
   createApp({ name: 'x', services, transport: queue, modules: [Prices] })
   // @ts-expect-error signals are handled unless they are not
   createApp({ name: 'x', services, transport: queue, signals: true })
-  // @ts-expect-error a shutdown of days is none
-  createApp({ name: 'x', services, transport: queue, shutdown: '2d' })
+  // @ts-expect-error a shutdown is a duration
+  createApp({ name: 'x', services, transport: queue, shutdown: 25_000 })
   // @ts-expect-error a logger has all four levels
   createApp({ name: 'x', services, transport: queue, log: { info: () => {} } })
 }

@@ -8,7 +8,7 @@ const maxPartitions = 64
 
 /** What is wrong with the app's `channels`. Whether a transport can honour an option is asked once it is connected. */
 export function checkChannels(app: Options): readonly Fault[] {
-  const channels = app['channels']
+  const channels = app.channels
 
   return isRecord(channels) ? Object.entries(channels).flatMap(([name, options]) => checkChannel(name, options, app)) : []
 }
@@ -25,12 +25,12 @@ function checkChannel(name: string, options: unknown, app: Options): readonly Fa
     return faults
   }
 
-  checkTransport(options['transport'], app['transports'], fault)
+  checkTransport(options.transport, app.transports, fault)
   numberOption(options, 'partitions', fault, { min: 1, max: maxPartitions, otherwise: 1 })
-  checkQueue(options['queue'], fault)
-  checkLog(options['log'], fault)
-  checkNamed(options['existing'], 'existing', ['exchange', 'queue', 'topic'], fault)
-  checkFallback(options['fallback'], app['plugins'], fault)
+  checkQueue(options.queue, fault)
+  checkLog(options.log, fault)
+  checkNamed(options.existing, 'existing', ['exchange', 'queue', 'topic'], fault)
+  checkFallback(options.fallback, app.plugins, fault)
 
   return [...unknownOptions(title, options, known), ...faults]
 }
@@ -45,20 +45,22 @@ function checkTransport(given: unknown, transports: unknown, fault: Complain): v
 
 function checkQueue(given: unknown, fault: Complain): void {
   const queue = readObject(given, 'queue', ['type', 'arguments'], fault)
-  if (queue['type'] !== undefined && queue['type'] !== 'quorum' && queue['type'] !== 'classic') fault('CHANNEL_OPTIONS', `\`queue.type\` is "quorum" or "classic"; found ${describeFound(queue['type'])}.`)
-  checkValues(queue['arguments'], 'queue.arguments', ['string', 'number', 'boolean'], fault)
+  if (queue.type !== undefined && queue.type !== 'quorum' && queue.type !== 'classic')
+    fault('CHANNEL_OPTIONS', `\`queue.type\` is "quorum" or "classic"; found ${describeFound(queue.type)}.`)
+  checkValues(queue.arguments, 'queue.arguments', ['string', 'number', 'boolean'], fault)
 }
 
 function checkLog(given: unknown, fault: Complain): void {
   const log = readObject(given, 'log', ['replication', 'settings'], fault)
   numberOption(log, 'replication', fault, { of: 'log', min: 1, max: 100, otherwise: 1 })
-  checkValues(log['settings'], 'log.settings', ['string'], fault)
+  checkValues(log.settings, 'log.settings', ['string'], fault)
 }
 
 function checkNamed(given: unknown, option: string, names: readonly string[], fault: Complain): void {
   const read = readObject(given, option, names, fault)
   for (const name of names) {
-    if (read[name] !== undefined && (typeof read[name] !== 'string' || read[name] === '')) fault('CHANNEL_OPTIONS', `\`${option}.${name}\` is a name that exists at the broker; found ${describeFound(read[name])}.`)
+    if (read[name] !== undefined && (typeof read[name] !== 'string' || read[name] === ''))
+      fault('CHANNEL_OPTIONS', `\`${option}.${name}\` is a name that exists at the broker; found ${describeFound(read[name])}.`)
   }
 }
 
@@ -85,6 +87,10 @@ function checkValues(given: unknown, option: string, types: readonly string[], f
 function checkFallback(given: unknown, plugins: unknown, fault: Complain): void {
   if (given === undefined) return
   if (given !== 'outbox') return fault('CHANNEL_OPTIONS', `\`fallback\` is "outbox" or left out; found ${describeFound(given)}.`)
-  const hasOutbox = Array.isArray(plugins) && plugins.some((plugin) => isRecord(plugin) && plugin['name'] === 'outbox')
-  if (!hasOutbox) fault('FALLBACK', '`fallback: \'outbox\'` keeps what the broker does not take in the outbox, but the app has no plugin "outbox". Add outbox(…) to `plugins`, or remove the option.')
+  const hasOutbox = Array.isArray(plugins) && plugins.some((plugin) => isRecord(plugin) && plugin.name === 'outbox')
+  if (!hasOutbox)
+    fault(
+      'FALLBACK',
+      '`fallback: \'outbox\'` keeps what the broker does not take in the outbox, but the app has no plugin "outbox". Add outbox(…) to `plugins`, or remove the option.',
+    )
 }

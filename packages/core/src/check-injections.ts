@@ -6,7 +6,10 @@ type Bound = (token: unknown, options: { readonly name?: NonNullable<Injection['
 
 /** What the constructors of an app's services ask for and the container does not have, and who waits for whom in a circle. */
 export function checkInjections(services: readonly MarkedService[], isBound: Bound): readonly Fault[] {
-  return [...services.flatMap((service) => [...injectionsOf(service).flatMap((injection) => checkInjection(service, injection, isBound)), ...checkExtras(service)]), ...checkCycles(services)]
+  return [
+    ...services.flatMap((service) => [...injectionsOf(service).flatMap((injection) => checkInjection(service, injection, isBound)), ...checkExtras(service)]),
+    ...checkCycles(services),
+  ]
 }
 
 function checkInjection(service: MarkedService, injection: Injection, isBound: Bound): readonly Fault[] {
@@ -58,5 +61,8 @@ function checkCycles(services: readonly MarkedService[]): readonly Fault[] {
 }
 
 function cycle(path: readonly MarkedService[]): Fault {
-  return { code: 'CYCLE', message: `These services need each other, so none can be made first: ${path.map(({ label }) => label).join(' → ')}. Let a third class hold what they share, or send a message instead.` }
+  return {
+    code: 'CYCLE',
+    message: `These services need each other, so none can be made first: ${path.map(({ label }) => label).join(' → ')}. Let a third class hold what they share, or send a message instead.`,
+  }
 }

@@ -33,7 +33,12 @@ function checkDuplicates(listeners: readonly PlannedListener[]): readonly Fault[
     if (!first || !second) return []
     const what = first.kind === 'raw' ? `are raw listeners on channel "${first.listener.channel}"` : `take "${first.name}" (channel "${first.listener.channel}")`
 
-    return [{ code: 'DUPLICATE_LISTENER', message: `Two listeners ${what} in group "${first.listener.group}": ${first.listener.label} and ${second.listener.label}. A group shares the work, so only one of them would run. Give one of them another group, or call the second from the first.` }]
+    return [
+      {
+        code: 'DUPLICATE_LISTENER',
+        message: `Two listeners ${what} in group "${first.listener.group}": ${first.listener.label} and ${second.listener.label}. A group shares the work, so only one of them would run. Give one of them another group, or call the second from the first.`,
+      },
+    ]
   })
 }
 
@@ -45,14 +50,22 @@ function checkOneGroup(listeners: readonly PlannedListener[]): readonly Fault[] 
     const other = uses.find(({ listener }) => listener.group !== first?.listener.group)
     if (!first || !other) return []
 
-    return [{ code: 'TWO_GROUPS', message: `Two groups take the ${first.kind} "${first.name}" (channel "${first.listener.channel}"): "${first.listener.group}" by ${first.listener.label} and "${other.listener.group}" by ${other.listener.label}. Exactly one group ${first.kind === 'query' ? 'answers a query' : 'does a command'}: remove one, or make it an Event.` }]
+    return [
+      {
+        code: 'TWO_GROUPS',
+        message: `Two groups take the ${first.kind} "${first.name}" (channel "${first.listener.channel}"): "${first.listener.group}" by ${first.listener.label} and "${other.listener.group}" by ${other.listener.label}. Exactly one group ${first.kind === 'query' ? 'answers a query' : 'does a command'}: remove one, or make it an Event.`,
+      },
+    ]
   })
 }
 
 function checkReplies(listeners: readonly PlannedListener[]): readonly Fault[] {
   return taken(listeners)
     .filter(({ kind, listener }) => kind === 'query' && listener.returns.length > 0)
-    .map(({ name, listener }) => ({ code: 'QUERY_LISTENER', message: `${listener.label} answers the query "${name}" and has @Publisher; what it returns is the reply and cannot be published too. Inject a publisher into the constructor instead.` }))
+    .map(({ name, listener }) => ({
+      code: 'QUERY_LISTENER',
+      message: `${listener.label} answers the query "${name}" and has @Publisher; what it returns is the reply and cannot be published too. Inject a publisher into the constructor instead.`,
+    }))
 }
 
 /** A topic's name has at most 249 characters, and the longest ending that a transport adds is `.retry.<rung>`. */
@@ -63,7 +76,10 @@ function checkLengths(listeners: readonly PlannedListener[], namespace: unknown)
 
   return names
     .filter(({ name }) => name.length > longest)
-    .map(({ name, label }) => ({ code: 'NAME_LENGTH', message: `${label}: its queue would be called "${name.slice(0, 60)}…". Namespace, channel and group together have at most ${longest} characters; found ${name.length}. Shorten one of them.` }))
+    .map(({ name, label }) => ({
+      code: 'NAME_LENGTH',
+      message: `${label}: its queue would be called "${name.slice(0, 60)}…". Namespace, channel and group together have at most ${longest} characters; found ${name.length}. Shorten one of them.`,
+    }))
 }
 
 function gather<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly T[])[] {

@@ -31,7 +31,10 @@ export function checkMessages(uses: readonly MessageUse[]): readonly Fault[] {
 
 /** The fault of something that stands where a message class belongs. */
 export function noMessage(place: string, found: unknown): Fault {
-  const remedy = found === undefined ? 'Two files probably import each other, or the message is defined below: define messages in a file of their own.' : 'Name a class that extends Event(…), Command(…) or Query(…), from the same copy of @waybill/core.'
+  const remedy =
+    found === undefined
+      ? 'Two files probably import each other, or the message is defined below: define messages in a file of their own.'
+      : 'Name a class that extends Event(…), Command(…) or Query(…), from the same copy of @waybill/core.'
 
   return { code: 'NOT_A_MESSAGE', message: `${place} names a message class; found ${describeFound(found)}. ${remedy}` }
 }
@@ -66,7 +69,13 @@ function checkNames(uses: readonly MessageUse[]): readonly Fault[] {
 }
 
 function twoOfOneName(name: string, one: MessageUse, other: MessageUse): Fault {
-  const remedy = one.definition === other.definition ? 'One class extends the other: use one of them everywhere.' : 'Give one of them another name; if they are the same class, its file is loaded twice.'
+  const remedy =
+    one.definition === other.definition
+      ? 'One class extends the other: use one of them everywhere.'
+      : 'Give one of them another name; if they are the same class, its file is loaded twice.'
 
-  return { code: 'DUPLICATE_MESSAGE', message: `Two message classes are called "${name}": ${nameOf(one.type)}, used by ${one.place}, and ${nameOf(other.type)}, used by ${other.place}. What comes in under that name can be only one of them. ${remedy}` }
+  return {
+    code: 'DUPLICATE_MESSAGE',
+    message: `Two message classes are called "${name}": ${nameOf(one.type)}, used by ${one.place}, and ${nameOf(other.type)}, used by ${other.place}. What comes in under that name can be only one of them. ${remedy}`,
+  }
 }

@@ -36,9 +36,9 @@ export function checkOptions(given: unknown): readonly Fault[] {
     ...checkObject(given, 'runtime', 'a Runtime, such as the virtual clock of a test'),
     ...checkTime(given, 'publishDeadline'),
     ...checkTime(given, 'shutdown'),
-    ...checkLimits(given['limits']),
-    ...checkSignals(given['signals']),
-    ...checkLog(given['log']),
+    ...checkLimits(given.limits),
+    ...checkSignals(given.signals),
+    ...checkLog(given.log),
   ]
 }
 
@@ -53,12 +53,17 @@ function checkNames({ name, namespace }: Options): readonly Fault[] {
 }
 
 function checkTransports({ transport, transports }: Options): readonly Fault[] {
-  if (transport !== undefined && transports !== undefined) return [transportFault('it has both `transport` and `transports`. Keep `transport` for one broker, `transports` for several by name')]
+  if (transport !== undefined && transports !== undefined)
+    return [transportFault('it has both `transport` and `transports`. Keep `transport` for one broker, `transports` for several by name')]
   if (transport === undefined && transports === undefined) return [transportFault('it has neither `transport` nor `transports`. Say which broker: transport: memory()')]
-  if (transport !== undefined) return isTransport(transport) ? [] : [transportFault(`\`transport\` is what memory(), rabbitmq(…) or kafka(…) returns; found ${describeFound(transport)}`)]
-  if (!isRecord(transports) || Object.keys(transports).length === 0) return [transportFault(`\`transports\` is an object with at least one transport by name; found ${isRecord(transports) ? 'an empty one' : describeFound(transports)}`)]
+  if (transport !== undefined)
+    return isTransport(transport) ? [] : [transportFault(`\`transport\` is what memory(), rabbitmq(…) or kafka(…) returns; found ${describeFound(transport)}`)]
+  if (!isRecord(transports) || Object.keys(transports).length === 0)
+    return [transportFault(`\`transports\` is an object with at least one transport by name; found ${isRecord(transports) ? 'an empty one' : describeFound(transports)}`)]
 
-  return Object.entries(transports).flatMap(([name, one]) => (isTransport(one) ? [] : [transportFault(`\`transports.${name}\` is what memory(), rabbitmq(…) or kafka(…) returns; found ${describeFound(one)}`)]))
+  return Object.entries(transports).flatMap(([name, one]) =>
+    isTransport(one) ? [] : [transportFault(`\`transports.${name}\` is what memory(), rabbitmq(…) or kafka(…) returns; found ${describeFound(one)}`)],
+  )
 }
 
 function transportFault(sentence: string): Fault {
@@ -66,15 +71,15 @@ function transportFault(sentence: string): Fault {
 }
 
 function isTransport(value: unknown): boolean {
-  return isRecord(value) && typeof value['name'] === 'string' && ['connect', 'declare', 'publish', 'subscribe', 'close'].every((method) => typeof value[method] === 'function')
+  return isRecord(value) && typeof value.name === 'string' && ['connect', 'declare', 'publish', 'subscribe', 'close'].every((method) => typeof value[method] === 'function')
 }
 
 function checkLists(options: Options): readonly Fault[] {
   const lists = [
     { option: 'services', of: 'classes marked @Service', each: () => true, required: true },
-    { option: 'modules', of: 'inversify ContainerModules', each: (entry: unknown) => isRecord(entry) && typeof entry['load'] === 'function', required: false },
+    { option: 'modules', of: 'inversify ContainerModules', each: (entry: unknown) => isRecord(entry) && typeof entry.load === 'function', required: false },
     { option: 'middleware', of: 'objects with `listen`, `publish` or both', each: isMiddleware, required: false },
-    { option: 'plugins', of: 'plugins, such as outbox(…)', each: (entry: unknown) => isRecord(entry) && typeof entry['name'] === 'string', required: false },
+    { option: 'plugins', of: 'plugins, such as outbox(…)', each: (entry: unknown) => isRecord(entry) && typeof entry.name === 'string', required: false },
   ]
 
   return lists.flatMap(({ option, of, each, required }) => {
@@ -82,12 +87,14 @@ function checkLists(options: Options): readonly Fault[] {
     if (given === undefined && !required) return []
     if (!Array.isArray(given)) return [{ code: 'APP_OPTIONS', message: `createApp: \`${option}\` is a list of ${of}; found ${describeFound(given)}.` }]
 
-    return given.flatMap((entry, i) => (each(entry) ? [] : [{ code: 'APP_OPTIONS', message: `createApp: \`${option}[${i}]\` is one of a list of ${of}; found ${describeFound(entry)}.` }]))
+    return given.flatMap((entry, i) =>
+      each(entry) ? [] : [{ code: 'APP_OPTIONS', message: `createApp: \`${option}[${i}]\` is one of a list of ${of}; found ${describeFound(entry)}.` }],
+    )
   })
 }
 
 function isMiddleware(entry: unknown): boolean {
-  return isRecord(entry) && (typeof entry['listen'] === 'function' || typeof entry['publish'] === 'function')
+  return isRecord(entry) && (typeof entry.listen === 'function' || typeof entry.publish === 'function')
 }
 
 function checkObject(options: Options, option: string, what: string): readonly Fault[] {
@@ -116,7 +123,9 @@ function checkLimits(given: unknown): readonly Fault[] {
 }
 
 function checkSignals(given: unknown): readonly Fault[] {
-  return given === undefined || given === false ? [] : [{ code: 'APP_OPTIONS', message: `createApp: \`signals\` is false or left out; found ${describeFound(given)}. SIGTERM and SIGINT stop the app unless it is false.` }]
+  return given === undefined || given === false
+    ? []
+    : [{ code: 'APP_OPTIONS', message: `createApp: \`signals\` is false or left out; found ${describeFound(given)}. SIGTERM and SIGINT stop the app unless it is false.` }]
 }
 
 function checkLog(given: unknown): readonly Fault[] {
@@ -125,5 +134,10 @@ function checkLog(given: unknown): readonly Fault[] {
   const missing = isRecord(given) ? methods.filter((method) => typeof given[method] !== 'function') : methods
   if (missing.length === 0) return []
 
-  return [{ code: 'APP_OPTIONS', message: `createApp: \`log\` is false or a logger with ${methods.join(', ')}; found ${isRecord(given) ? `one without ${missing.join(', ')}` : describeFound(given)}.` }]
+  return [
+    {
+      code: 'APP_OPTIONS',
+      message: `createApp: \`log\` is false or a logger with ${methods.join(', ')}; found ${isRecord(given) ? `one without ${missing.join(', ')}` : describeFound(given)}.`,
+    },
+  ]
 }

@@ -11,7 +11,9 @@ export function checkServices(given: unknown, listed: readonly MarkedService[], 
   return [
     ...(Array.isArray(given) ? checkList(given) : []),
     ...listed.flatMap(checkMark),
-    ...reachable.filter(({ marks, isListed }) => marks.service || isListed).flatMap((service) => [...service.marks.faults, ...checkName(service), ...checkConstructor(service), ...checkPublishers(service)]),
+    ...reachable
+      .filter(({ marks, isListed }) => marks.service || isListed)
+      .flatMap((service) => [...service.marks.faults, ...checkName(service), ...checkConstructor(service), ...checkPublishers(service)]),
     ...reachable.filter((service) => !service.isListed).flatMap(checkUnlisted),
   ]
 }
@@ -20,11 +22,19 @@ function checkList(given: readonly unknown[]): readonly Fault[] {
   const notClasses = given.flatMap((entry, i) =>
     isClass(entry)
       ? []
-      : [{ code: 'SERVICE_CLASS', message: `\`services[${i}]\` is a class marked @Service; found ${describeFound(entry)}.${entry === undefined ? ' Two files probably import each other: move what both need into a third.' : ' List the class itself, not an instance.'}` }],
+      : [
+          {
+            code: 'SERVICE_CLASS',
+            message: `\`services[${i}]\` is a class marked @Service; found ${describeFound(entry)}.${entry === undefined ? ' Two files probably import each other: move what both need into a third.' : ' List the class itself, not an instance.'}`,
+          },
+        ],
   )
   const twice = [...new Set(given.filter((entry, i) => isClass(entry) && given.indexOf(entry) !== i))]
 
-  return [...notClasses, ...twice.map((type) => ({ code: 'SERVICE_TWICE', message: `${nameOf(type)} stands twice in \`services\`. It is made once per app: remove one of the two.` }))]
+  return [
+    ...notClasses,
+    ...twice.map((type) => ({ code: 'SERVICE_TWICE', message: `${nameOf(type)} stands twice in \`services\`. It is made once per app: remove one of the two.` })),
+  ]
 }
 
 function checkMark({ label, marks }: MarkedService): readonly Fault[] {
@@ -32,7 +42,12 @@ function checkMark({ label, marks }: MarkedService): readonly Fault[] {
   const [first] = marks.listeners
   const where = first ? `, so ${label}.${String(first.method)} would not listen` : ''
 
-  return [{ code: 'NO_SERVICE', message: `${label} stands in \`services\` but is not marked @Service${where}. Write @Service('…') above the class; a class does not inherit the mark of the one it extends.` }]
+  return [
+    {
+      code: 'NO_SERVICE',
+      message: `${label} stands in \`services\` but is not marked @Service${where}. Write @Service('…') above the class; a class does not inherit the mark of the one it extends.`,
+    },
+  ]
 }
 
 function checkName({ label, marks, serviceName }: MarkedService): readonly Fault[] {
@@ -46,7 +61,12 @@ function checkName({ label, marks, serviceName }: MarkedService): readonly Fault
   const [first] = marks.listeners
   if (!first || serviceName !== undefined) return []
 
-  return [{ code: 'SERVICE_NAME', message: `${label} has a listener, ${label}.${String(first.method)}, but @Service gives it no name. The name is the group that its listeners share: write @Service('…').` }]
+  return [
+    {
+      code: 'SERVICE_NAME',
+      message: `${label} has a listener, ${label}.${String(first.method)}, but @Service gives it no name. The name is the group that its listeners share: write @Service('…').`,
+    },
+  ]
 }
 
 function checkUnlisted({ label, marks }: MarkedService): readonly Fault[] {
@@ -89,26 +109,36 @@ function checkPublishers({ label, marks }: MarkedService): readonly Fault[] {
 
   return [
     ...marks.publisherParameters.flatMap(({ index, messages }) => checkParameter(`Parameter ${index + 1} of the constructor of ${label}`, messages)),
-    ...twice.map((index) => ({ code: 'PUBLISHER_PARAMETER', message: `Parameter ${index + 1} of the constructor of ${label} has two @Publisher decorators; a publisher sends one message. Use a parameter for each.` })),
+    ...twice.map((index) => ({
+      code: 'PUBLISHER_PARAMETER',
+      message: `Parameter ${index + 1} of the constructor of ${label} has two @Publisher decorators; a publisher sends one message. Use a parameter for each.`,
+    })),
     ...marks.publisherMethods.flatMap(({ method, messages }) => checkReturned(`${label}.${String(method)}`, messages)),
   ]
 }
 
 function checkParameter(place: string, messages: readonly unknown[]): readonly Fault[] {
-  if (messages.length !== 1) return [{ code: 'PUBLISHER_PARAMETER', message: `${place} has @Publisher for ${messages.length} messages; an injected publisher sends exactly one. Use a parameter for each.` }]
+  if (messages.length !== 1)
+    return [{ code: 'PUBLISHER_PARAMETER', message: `${place} has @Publisher for ${messages.length} messages; an injected publisher sends exactly one. Use a parameter for each.` }]
 
   return definitionOf(messages[0]) ? [] : [noMessage(`@Publisher on ${lower(place)}`, messages[0])]
 }
 
 function checkReturned(label: string, messages: readonly unknown[]): readonly Fault[] {
-  if (messages.length === 0) return [{ code: 'PUBLISHER_EMPTY', message: `@Publisher on ${label} names no message. Name every message that the method returns: @Publisher(OrderPlaced).` }]
+  if (messages.length === 0)
+    return [{ code: 'PUBLISHER_EMPTY', message: `@Publisher on ${label} names no message. Name every message that the method returns: @Publisher(OrderPlaced).` }]
 
   return messages.flatMap((type) => {
     const definition = definitionOf(type)
     if (!definition) return [noMessage(`@Publisher on ${label}`, type)]
     if (definition.kind !== 'query') return []
 
-    return [{ code: 'QUERY_RETURNED', message: `@Publisher on ${label} names the query "${definition.name}"; a query is asked, and its reply would have no place to go. Inject it: @Publisher(${nameOf(type)}) on a constructor parameter gives an Ask.` }]
+    return [
+      {
+        code: 'QUERY_RETURNED',
+        message: `@Publisher on ${label} names the query "${definition.name}"; a query is asked, and its reply would have no place to go. Inject it: @Publisher(${nameOf(type)}) on a constructor parameter gives an Ask.`,
+      },
+    ]
   })
 }
 

@@ -149,7 +149,8 @@ function getOne<T>(container: Container, maker: Maker, type: abstract new (...ar
   const token = type as unknown as ServiceIdentifier<T>
   if (container.isBound(token)) return container.get<T>(token)
   const services = reachableServices(listedServices([type])).filter(({ marks }) => marks.service)
-  if (!services.some(({ isListed }) => isListed)) throw new WaybillError('NOT_BOUND', `${describeToken(type)} is neither marked @Service nor bound in \`modules\`. Mark it @Service(), or bind it.`)
+  if (!services.some(({ isListed }) => isListed))
+    throw new WaybillError('NOT_BOUND', `${describeToken(type)} is neither marked @Service nor bound in \`modules\`. Mark it @Service(), or bind it.`)
 
   const added = services.filter((service) => !container.isBound(service.type))
   const known = new Set<unknown>(added.map((service) => service.type))
@@ -177,9 +178,15 @@ function boundTwice({ label, marks }: MarkedService): Fault {
   const [listener] = marks.listeners
   const reason = listener ? `, so it is unclear which instance ${label}.${String(listener.method)} belongs to` : ''
 
-  return { code: 'BOUND_TWICE', message: `${label} is marked @Service and also bound in \`modules\`${reason}. Remove the binding: a @Service class is bound by itself, as a singleton.` }
+  return {
+    code: 'BOUND_TWICE',
+    message: `${label} is marked @Service and also bound in \`modules\`${reason}. Remove the binding: a @Service class is bound by itself, as a singleton.`,
+  }
 }
 
 function cycleThroughModule(path: readonly MarkedService[]): Fault {
-  return { code: 'CYCLE', message: `These services need each other through a binding in \`modules\`: ${path.map(({ label }) => label).join(' → ')}. Let a third class hold what both need.` }
+  return {
+    code: 'CYCLE',
+    message: `These services need each other through a binding in \`modules\`: ${path.map(({ label }) => label).join(' → ')}. Let a third class hold what both need.`,
+  }
 }

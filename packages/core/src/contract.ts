@@ -50,12 +50,13 @@ type IsUnion<T, U = T> = [T] extends [never] ? false : T extends unknown ? ([U] 
  * A union, an open record or a list cannot be a base class: such a message carries it as `payload`.
  * `payload` is always the whole payload, so a field of that name is found inside it.
  */
-export type Fields<O> = true extends IsUnion<O>
-  ? { readonly payload: O }
-  : string extends keyof O
-    ? { readonly payload: Readonly<O> }
-    : O extends readonly unknown[]
-      ? { readonly payload: O }
-      : 'payload' extends keyof O
-        ? Readonly<Omit<O, 'payload'>> & { readonly payload: Readonly<O> }
-        : Readonly<O>
+export type Fields<O> =
+  true extends IsUnion<O>
+    ? { readonly payload: O }
+    : string extends keyof O
+      ? { readonly payload: Readonly<O> }
+      : O extends readonly unknown[]
+        ? { readonly payload: O }
+        : 'payload' extends keyof O
+          ? Readonly<Omit<O, 'payload'>> & { readonly payload: Readonly<O> }
+          : Readonly<O>

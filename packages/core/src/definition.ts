@@ -35,19 +35,19 @@ export function resolveDefinition(kind: Kind, name: unknown, given: unknown): De
   if (badName) fault('MESSAGE_NAME', badName)
   faults.push(...unknownOptions(title, options, kind === 'query' ? [...known, 'reply'] : known))
   const messageName = typeof name === 'string' ? name : '(unnamed)'
-  const version = resolveVersion(options['version'], fault)
+  const version = resolveVersion(options.version, fault)
 
   return Object.freeze({
     kind,
     name: messageName,
-    channel: resolveChannel(messageName, options['channel'], fault),
-    schema: resolveSchema('payload', options['payload'], fault),
-    reply: kind === 'query' ? resolveSchema('reply', options['reply'], fault) : undefined,
-    keyOf: keyFunction(messageName, options['key'], fault),
+    channel: resolveChannel(messageName, options.channel, fault),
+    schema: resolveSchema('payload', options.payload, fault),
+    reply: kind === 'query' ? resolveSchema('reply', options.reply, fault) : undefined,
+    keyOf: keyFunction(messageName, options.key, fault),
     version,
-    upcast: resolveUpcast(version, options['upcast'], fault),
-    heard: resolveHeard(kind, options['heard'], fault),
-    foreignName: resolveForeign(options['foreign'], fault),
+    upcast: resolveUpcast(version, options.upcast, fault),
+    heard: resolveHeard(kind, options.heard, fault),
+    foreignName: resolveForeign(options.foreign, fault),
     faults,
   })
 }
@@ -112,12 +112,14 @@ function checkSteps(version: number, steps: Readonly<Record<string, unknown>>, f
   for (const [from, step] of Object.entries(steps)) {
     if (typeof step !== 'function') fault('UPCAST', `\`upcast\` from version ${from} is a function; found ${describeFound(step)}.`)
     if (!/^[1-9]\d*$/.test(from)) fault('UPCAST', `\`upcast\` is keyed by the version a payload has; found "${from}". Use a positive whole number.`)
-    else if (Number(from) >= version) fault('UPCAST', `\`upcast\` has a step from version ${from}, but the message is at version ${version}. Raise \`version\` to ${Number(from) + 1} or remove the step.`)
+    else if (Number(from) >= version)
+      fault('UPCAST', `\`upcast\` has a step from version ${from}, but the message is at version ${version}. Raise \`version\` to ${Number(from) + 1} or remove the step.`)
   }
 
   const oldest = Math.min(...numbers.filter((n) => n >= 1))
   for (let from = oldest + 1; from < version; from++) {
-    if (!numbers.includes(from)) fault('UPCAST', `\`upcast\` leads from version ${oldest} to ${version}, but the step from version ${from} is missing. Add it: a payload is brought up one version at a time.`)
+    if (!numbers.includes(from))
+      fault('UPCAST', `\`upcast\` leads from version ${oldest} to ${version}, but the step from version ${from} is missing. Add it: a payload is brought up one version at a time.`)
   }
 }
 
@@ -131,8 +133,11 @@ function resolveHeard(kind: Kind, given: unknown, fault: Complain): boolean {
 
 function resolveForeign(given: unknown, fault: Complain): string | undefined {
   if (given === undefined) return undefined
-  if (isRecord(given) && typeof given['name'] === 'string' && given['name'] !== '' && Object.keys(given).length === 1) return given['name']
-  fault('FOREIGN_NAME', `\`foreign\` is { name: '…' }, the type that other systems write in their header; found ${isRecord(given) ? `{ ${Object.keys(given).join(', ')} }` : describeFound(given)}.`)
+  if (isRecord(given) && typeof given.name === 'string' && given.name !== '' && Object.keys(given).length === 1) return given.name
+  fault(
+    'FOREIGN_NAME',
+    `\`foreign\` is { name: '…' }, the type that other systems write in their header; found ${isRecord(given) ? `{ ${Object.keys(given).join(', ')} }` : describeFound(given)}.`,
+  )
 
   return undefined
 }

@@ -59,16 +59,16 @@ export function readEnvelope(headers: Readonly<Record<string, unknown>>, prefix:
   }
 }
 
-type AttributeNames = Readonly<Record<keyof typeof attribute, string>>
+type Names = { readonly [K in keyof typeof attribute]: string }
 
-const knownNames = new Map<string, AttributeNames>()
+const known = new Map<string, Names>()
 
-/** Names are joined once for each prefix: a string that was just joined costs a property look-up ten times as much. */
-function namesUnder(prefix: string): AttributeNames {
-  let names = knownNames.get(prefix)
-  if (names === undefined) {
-    names = Object.fromEntries(Object.entries(attribute).map(([key, name]) => [key, prefix + name])) as AttributeNames
-    knownNames.set(prefix, names)
+/** Joined once for each prefix: a name that is put together for each message costs more than writing all of them. */
+function namesUnder(prefix: string): Names {
+  let names = known.get(prefix)
+  if (!names) {
+    names = Object.fromEntries(Object.entries(attribute).map(([word, name]) => [word, prefix + name])) as Names
+    known.set(prefix, names)
   }
 
   return names

@@ -1,4 +1,4 @@
-import { isRecord, nameOf } from './found.js'
+import { describeFound, isRecord, nameOf } from './found.js'
 import type { MarkedService } from './marked-service.js'
 
 /** What one parameter of a constructor asks for. */
@@ -23,34 +23,36 @@ export function injectionsOf({ type, marks }: MarkedService): readonly Injection
 /** What inversify's decorators ask for beside the constructor: a service is made by its constructor alone. */
 export function extrasOf({ type }: MarkedService): readonly string[] {
   const stated = metadataOf(type)
-  const lifecycle = isRecord(stated['lifecycle']) ? stated['lifecycle'] : {}
+  const lifecycle = isRecord(stated.lifecycle) ? stated.lifecycle : {}
 
-  return [stated['properties'], lifecycle['postConstructMethodNames'], lifecycle['preDestroyMethodNames']].flatMap((names) => (names instanceof Map || names instanceof Set ? [...names.keys()].map(String) : []))
+  return [stated.properties, lifecycle.postConstructMethodNames, lifecycle.preDestroyMethodNames].flatMap((names) =>
+    names instanceof Map || names instanceof Set ? [...names.keys()].map(String) : [],
+  )
 }
 
 /** For people: the class, or the token as text. */
 export function describeToken(token: unknown): string {
-  return typeof token === 'function' ? nameOf(token) : String(token)
+  return typeof token === 'function' ? nameOf(token) : describeFound(token)
 }
 
 function injectionOf(index: number, parameter: unknown, stated: unknown): Injection {
   const plain = { index, token: parameter, isOptional: false, isMany: false, name: undefined, tag: undefined }
   if (!isRecord(stated)) return plain
-  const [tag] = stated['tags'] instanceof Map ? [...(stated['tags'] as Map<string, unknown>)] : []
+  const [tag] = stated.tags instanceof Map ? [...(stated.tags as Map<string, unknown>)] : []
 
   return {
     index,
-    token: unwrap(stated['value'] ?? parameter),
-    isOptional: stated['optional'] === true,
+    token: unwrap(stated.value ?? parameter),
+    isOptional: stated.optional === true,
     isMany: 'chained' in stated,
-    name: stated['name'] as Injection['name'],
+    name: stated.name as Injection['name'],
     tag: tag && { key: tag[0], value: tag[1] },
   }
 }
 
 /** A LazyServiceIdentifier names a class that is defined later. */
 function unwrap(token: unknown): unknown {
-  return isRecord(token) && typeof token['unwrap'] === 'function' ? (token as { unwrap(): unknown }).unwrap() : token
+  return isRecord(token) && typeof token.unwrap === 'function' ? (token as { unwrap(): unknown }).unwrap() : token
 }
 
 // `@inject` and its sisters write here; inversify has no public way to read it for a class that it does not make itself.
@@ -63,7 +65,7 @@ function metadataOf(type: object): Readonly<Record<string, unknown>> {
 }
 
 function statedArguments(type: object): readonly unknown[] {
-  const found = metadataOf(type)['constructorArguments']
+  const found = metadataOf(type).constructorArguments
 
   return Array.isArray(found) ? found : []
 }

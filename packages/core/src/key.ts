@@ -25,7 +25,8 @@ function compute(messageName: string, find: (payload: object) => unknown, payloa
 
 function checkKey(messageName: string, path: string, found: unknown): string {
   const key = typeof found === 'number' && Number.isFinite(found) ? String(found) : found
-  if (typeof key !== 'string') throw new InvalidMessage(messageName, [{ path, message: `a key is a string or a number; found a value of type ${found === null ? 'null' : typeof found}` }])
+  if (typeof key !== 'string')
+    throw new InvalidMessage(messageName, [{ path, message: `a key is a string or a number; found a value of type ${found === null ? 'null' : typeof found}` }])
   if (key === '') throw new InvalidMessage(messageName, [{ path, message: 'a key is not empty' }])
   // A UTF-16 unit takes at most three bytes: only long keys are worth counting.
   if (key.length * 3 > maxBytes && Buffer.byteLength(key) > maxBytes) {

@@ -21,13 +21,13 @@ export function resolveListenerOptions(label: string, given: unknown): { readonl
 
   return {
     options: Object.freeze({
-      concurrency: resolveConcurrency(options['concurrency'], fault),
+      concurrency: resolveConcurrency(options.concurrency, fault),
       timeoutMs: durationOption(options, 'timeout', fault, { otherwise: defaultTimeoutMs }),
-      retry: resolveRetry(options['retry'], fault),
-      rate: resolveRate(options['rate'], fault),
-      transaction: resolveTransaction(options['transaction'], fault),
-      deadKey: resolveDeadKey(options['deadKey'], fault),
-      batch: resolveBatch(options['batch'], fault),
+      retry: resolveRetry(options.retry, fault),
+      rate: resolveRate(options.rate, fault),
+      transaction: resolveTransaction(options.transaction, fault),
+      deadKey: resolveDeadKey(options.deadKey, fault),
+      batch: resolveBatch(options.batch, fault),
     }),
     faults,
   }
@@ -38,7 +38,10 @@ function resolveConcurrency(given: unknown, fault: Complain): ResolvedListenerOp
   const range: readonly unknown[] = Array.isArray(given) ? given : [given, given]
   const [min, max] = range
   if (range.length === 2 && isCount(min) && isCount(max) && min <= max) return { min, max }
-  fault('CONCURRENCY', `\`concurrency\` is a whole number from 1 to ${maxCount}, or two of them, [min, max]; found ${Array.isArray(given) ? `[${given.map(describeFound).join(', ')}]` : describeFound(given)}.`)
+  fault(
+    'CONCURRENCY',
+    `\`concurrency\` is a whole number from 1 to ${maxCount}, or two of them, [min, max]; found ${Array.isArray(given) ? `[${given.map(describeFound).join(', ')}]` : describeFound(given)}.`,
+  )
 
   return { min: defaultConcurrency, max: defaultConcurrency }
 }
@@ -57,17 +60,19 @@ function resolveRate(given: unknown, fault: Complain): ResolvedListenerOptions['
     return undefined
   }
   for (const { code, message } of unknownOptions('`rate`', given, ['limit', 'per', 'by'])) fault(code, message)
-  if (given['by'] !== undefined && (typeof given['by'] !== 'string' || given['by'] === '')) fault('RATE', `\`rate.by\` is the name of a field of the payload; found ${describeFound(given['by'])}.`)
+  if (given.by !== undefined && (typeof given.by !== 'string' || given.by === ''))
+    fault('RATE', `\`rate.by\` is the name of a field of the payload; found ${describeFound(given.by)}.`)
 
   return {
     limit: numberOption(given, 'limit', fault, { of: 'rate', min: 1, max: 1_000_000, otherwise: 1, required: true }),
     perMs: durationOption(given, 'per', fault, { of: 'rate', otherwise: 1_000, required: true }),
-    by: typeof given['by'] === 'string' ? given['by'] : undefined,
+    by: typeof given.by === 'string' ? given.by : undefined,
   }
 }
 
 function resolveTransaction(given: unknown, fault: Complain): boolean {
-  if (given !== undefined && given !== false) fault('TRANSACTION', `\`transaction\` is false or left out; found ${describeFound(given)}. With a store installed a listener is transactional by itself.`)
+  if (given !== undefined && given !== false)
+    fault('TRANSACTION', `\`transaction\` is false or left out; found ${describeFound(given)}. With a store installed a listener is transactional by itself.`)
 
   return given !== false
 }
@@ -95,6 +100,10 @@ function resolveBatch(given: unknown, fault: Complain): ResolvedListenerOptions[
 }
 
 function checkMode(options: Options, fault: Complain): void {
-  if (options['settle'] !== undefined && options['settle'] !== 'manual') fault('SETTLE', `\`settle\` is "manual" or left out; found ${describeFound(options['settle'])}.`)
-  if (options['settle'] === 'manual' && options['batch'] !== undefined) fault('SETTLE', '`settle: \'manual\'` and `batch` exclude each other: an item of a batch is settled by what the method does. Remove one of them; `item.fail(error)` marks a single item.')
+  if (options.settle !== undefined && options.settle !== 'manual') fault('SETTLE', `\`settle\` is "manual" or left out; found ${describeFound(options.settle)}.`)
+  if (options.settle === 'manual' && options.batch !== undefined)
+    fault(
+      'SETTLE',
+      "`settle: 'manual'` and `batch` exclude each other: an item of a batch is settled by what the method does. Remove one of them; `item.fail(error)` marks a single item.",
+    )
 }

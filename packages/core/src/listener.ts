@@ -9,8 +9,9 @@ export interface RetryOptions {
   readonly attempts?: number
   readonly backoff?: `${Duration}..${Duration}` | readonly Duration[]
   /** Errors that no retry can mend: dead letter at once. */
-  // biome-ignore lint/suspicious/noExplicitAny: any is what a constraint over every error class is
-  readonly unless?: readonly (new (...args: any[]) => Error)[]
+  readonly unless?: readonly (new (
+    ...args: never[]
+  ) => Error)[]
 }
 
 export interface ListenerOptions {

@@ -35,8 +35,6 @@ export interface PublisherParameterMark {
   readonly messages: readonly unknown[]
 }
 
-type Marked = { [name in keyof typeof keys]: unknown }
-
 const keys = {
   service: Symbol.for('waybill:service'),
   listeners: Symbol.for('waybill:listeners'),
@@ -44,6 +42,8 @@ const keys = {
   publisherParameters: Symbol.for('waybill:publisher-parameters'),
   faults: Symbol.for('waybill:faults'),
 } as const
+
+type Mark = keyof typeof keys
 
 export function markService(target: unknown, name: unknown, place?: unknown): void {
   if (isContext(place)) return addFault(target, standardDecorator('@Service', nameOf(target)))
@@ -94,7 +94,7 @@ function markMethod(decorator: string, target: unknown, key: unknown, mark: (met
   if (typeof target === 'object' && target !== null) mark(key)
 }
 
-function add(kind: keyof Marked, target: object, mark: object): void {
+function add(kind: Mark, target: object, mark: object): void {
   Reflect.defineMetadata(keys[kind], [...ownMarks(target, kind), mark], target)
 }
 
@@ -102,7 +102,7 @@ function addFault(target: unknown, fault: Fault): void {
   if ((typeof target === 'object' || typeof target === 'function') && target !== null) add('faults', target, fault)
 }
 
-function ownMarks<T>(target: object, kind: keyof Marked): readonly T[] {
+function ownMarks<T>(target: object, kind: Mark): readonly T[] {
   return (Reflect.getOwnMetadata(keys[kind], target) as readonly T[] | undefined) ?? []
 }
 
@@ -128,7 +128,7 @@ function parameterTypesOf(type: object): readonly unknown[] | undefined {
 }
 
 /** The nearest class's mark of a method stands for those of the classes it extends. */
-function methodMarks<T extends { readonly method: string | symbol }>(chain: readonly (abstract new () => object)[], kind: keyof Marked): readonly T[] {
+function methodMarks<T extends { readonly method: string | symbol }>(chain: readonly (abstract new () => object)[], kind: Mark): readonly T[] {
   const marks: T[] = []
   for (const type of chain) {
     if (typeof type.prototype !== 'object') continue
@@ -140,7 +140,9 @@ function methodMarks<T extends { readonly method: string | symbol }>(chain: read
 }
 
 function nearestOwner(chain: readonly (abstract new () => object)[], method: string | symbol): object | undefined {
-  return chain.map((type) => type.prototype as unknown).find((prototype): prototype is object => typeof prototype === 'object' && prototype !== null && Object.hasOwn(prototype, method))
+  return chain
+    .map((type) => type.prototype as unknown)
+    .find((prototype): prototype is object => typeof prototype === 'object' && prototype !== null && Object.hasOwn(prototype, method))
 }
 
 /** An override that is not decorated itself replaces the method that publishes. */

@@ -3,7 +3,7 @@ import { isRecord } from './found.js'
 
 /** What a TC39 decorator gets as its second argument; the old ones get a name there, or nothing. */
 export function isContext(value: unknown): value is { readonly kind: string; readonly name: unknown } {
-  return isRecord(value) && typeof value['kind'] === 'string' && 'name' in value
+  return isRecord(value) && typeof value.kind === 'string' && 'name' in value
 }
 
 export function standardDecorator(decorator: string, place: string): Fault {
@@ -21,7 +21,10 @@ export function onStatic(decorator: string, place: string): Fault {
 }
 
 export function noMethod(decorator: string, place: string): Fault {
-  return { code: 'NOT_A_METHOD', message: `${decorator} stands on ${place}, which is no method. Put it on a method of the class: an arrow function in a field or an accessor is none.` }
+  return {
+    code: 'NOT_A_METHOD',
+    message: `${decorator} stands on ${place}, which is no method. Put it on a method of the class: an arrow function in a field or an accessor is none.`,
+  }
 }
 
 export function misplacedPublisher(place: string): Fault {

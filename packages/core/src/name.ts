@@ -13,8 +13,11 @@ export function faultOfName(kind: 'channel' | 'message' | 'group' | 'namespace' 
   if (words.length === 0 || !words.every((w) => word.test(w)) || (!dotted && words.length > 1)) {
     return `${kind === 'app' ? 'An' : 'A'} ${kind} is named with a-z, 0-9 and "-"${dotted ? ', words separated by dots' : ', without dots'}; found ${describeFound(name)}.`
   }
-  if (words.join('.').length > longest) return `The name of ${kind === 'app' ? 'an' : 'a'} ${kind} has at most ${longest} characters; found ${words.join('.').length}. Shorten ${describeFound(name)}.`
+  if (words.join('.').length > longest)
+    return `The name of ${kind === 'app' ? 'an' : 'a'} ${kind} has at most ${longest} characters; found ${words.join('.').length}. Shorten ${describeFound(name)}.`
   const taken = words.find((w) => reserved.includes(w))
 
-  return taken ? `"${name}" cannot name ${kind === 'app' ? 'an' : 'a'} ${kind}: the word "${taken}" is reserved for Waybill's own queues and topics. Choose another word.` : undefined
+  return taken
+    ? `"${name}" cannot name ${kind === 'app' ? 'an' : 'a'} ${kind}: the word "${taken}" is reserved for Waybill's own queues and topics. Choose another word.`
+    : undefined
 }

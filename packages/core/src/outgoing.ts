@@ -76,7 +76,7 @@ function envelopeOf(message: Message, definition: Definition, id: string, scope:
     id,
     type: definition.name,
     source: cause ? `/${app}/${cause.serviceName}` : `/${app}`,
-    time: new Date(runtime.now()).toISOString(),
+    time: timestamp(runtime.now()),
     subject: definition.keyOf?.(Message.outputOf(message)),
     dataVersion: definition.version,
     correlationId: cause?.correlationId ?? id,
@@ -85,6 +85,15 @@ function envelopeOf(message: Message, definition: Definition, id: string, scope:
     tracestate: cause?.tracestate,
     baggage: cause?.baggage,
   }
+}
+
+let latest = { ms: Number.NaN, text: '' }
+
+/** RFC 3339. Messages of one turn share their millisecond, so it is written once. */
+function timestamp(ms: number): string {
+  if (latest.ms !== ms) latest = { ms, text: new Date(ms).toISOString() }
+
+  return latest.text
 }
 
 function idFor(scope: Scope | undefined, runtime: Runtime, options: PublishOptions): string {

@@ -26,10 +26,18 @@ export class Publishing {
 
   /** Resolves when each is confirmed or held. A rejection that nobody awaits is logged and ends there. */
   publish(messages: readonly Message[], options: PublishOptions, publisher: string): Promise<void> {
-    const done = this.#publish(messages, options)
+    const done = this.#attempt(messages, options)
     done.catch((error: unknown) => this.#log.warn(`A publish by ${publisher} was not confirmed: ${error instanceof Error ? error.message : String(error)}`, { code: error instanceof WaybillError ? error.code : undefined }))
 
     return done
+  }
+
+  #attempt(messages: readonly Message[], options: PublishOptions): Promise<void> {
+    try {
+      return this.#publish(messages, options)
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new WaybillError('PUBLISH', String(error)))
+    }
   }
 
   /** Sends what a listener held back. Resolves when every message is confirmed. */
@@ -42,24 +50,33 @@ export class Publishing {
     await this.#settle(leaving, undefined)
   }
 
-  async #send(messages: readonly Message[], options: PublishOptions): Promise<void> {
+  #send(messages: readonly Message[], options: PublishOptions): Promise<void> {
     options.signal?.throwIfAborted()
     const scope = scopes.getStore()
-    if (scope?.held?.isOver && options.held !== false) throw late(scope)
+    const held = options.held === false ? undefined : scope?.held
+    if (held?.isOver) throw late(scope as Scope)
 
     const leaving: Leaving[] = []
+    let declaring: Promise<unknown> | undefined
     for (const message of messages) {
       const definition = definitionOfMessage(message)
       const link = this.#links.of(definition.channel)
-      const outgoing = prepareOutgoing(message, definition, options, link, scope, this.#rules)
-      leaving.push({ link, outgoing })
-      const declaring = link.ensure(definition)
-      if (declaring) await declaring
+      leaving.push({ link, outgoing: prepareOutgoing(message, definition, options, link, scope, this.#rules) })
+      const missing = link.ensure(definition)
+      if (missing) declaring = declaring ? Promise.all([declaring, missing]) : missing
     }
-    options.signal?.throwIfAborted()
-    if (!scope?.held || options.held === false) return this.#settle(leaving, options.signal)
+    if (declaring) return declaring.then(() => this.#leave(leaving, held, options.signal))
 
-    for (const { link, outgoing } of leaving) scope.held.outgoing.push({ transport: link.name, message: outgoing })
+    return this.#leave(leaving, held, options.signal)
+  }
+
+  #leave(leaving: readonly Leaving[], held: Held | undefined, signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted()
+    if (!held) return this.#settle(leaving, signal)
+
+    for (const { link, outgoing } of leaving) held.outgoing.push({ transport: link.name, message: outgoing })
+
+    return Promise.resolve()
   }
 
   #settle(leaving: readonly Leaving[], signal: AbortSignal | undefined): Promise<void> {

@@ -29,16 +29,16 @@ function readListener(service: MarkedService, mark: ListenerMark): Read {
     serviceName: service.serviceName ?? service.label,
     method: mark.method,
     label,
-    group: typeof given['group'] === 'string' ? given['group'] : (service.serviceName ?? service.label),
+    group: typeof given.group === 'string' ? given.group : (service.serviceName ?? service.label),
     returns: returnsOf(service, mark),
-    mode: options.batch ? 'batch' : given['settle'] === 'manual' ? 'manual' : 'single',
+    mode: options.batch ? 'batch' : given.settle === 'manual' ? 'manual' : 'single',
     options,
   } as const
   const places = placesOf(mark)
 
   return {
     listeners: [...places].map(([channel, takes]) => ({ ...common, channel, takes })),
-    faults: [...faults, ...checkGroup(label, given['group']), ...checkTaken(label, mark), ...checkMode(label, mark, common.mode), ...checkDeadKey(label, places, options.deadKey)],
+    faults: [...faults, ...checkGroup(label, given.group), ...checkTaken(label, mark), ...checkMode(label, mark, common.mode), ...checkDeadKey(label, places, options.deadKey)],
   }
 }
 
@@ -78,19 +78,33 @@ function checkTaken(label: string, { messages }: ListenerMark): readonly Fault[]
 
   return [
     ...messages.filter((type) => !definitionOf(type)).map((type) => noMessage(`@Listener on ${label}`, type)),
-    ...twice.filter((type) => definitionOf(type)).map((type) => ({ code: 'DUPLICATE_LISTENER', message: `@Listener on ${label} names ${describeFound(definitionOf(type)?.name)} twice. Remove one of the two.` })),
+    ...twice
+      .filter((type) => definitionOf(type))
+      .map((type) => ({ code: 'DUPLICATE_LISTENER', message: `@Listener on ${label} names ${describeFound(definitionOf(type)?.name)} twice. Remove one of the two.` })),
   ]
 }
 
 function checkMode(label: string, { messages }: ListenerMark, mode: PlannedListener['mode']): readonly Fault[] {
   const option = mode === 'batch' ? '`batch`' : "`settle: 'manual'`"
   if ('rawChannel' in messages) {
-    return mode === 'single' ? [] : [{ code: 'RAW_LISTENER', message: `@RawListener on ${label} has ${option}; a raw listener takes one delivery and settles by what it throws. Remove the option.` }]
+    return mode === 'single'
+      ? []
+      : [{ code: 'RAW_LISTENER', message: `@RawListener on ${label} has ${option}; a raw listener takes one delivery and settles by what it throws. Remove the option.` }]
   }
   const query = messages.map(definitionOf).find((definition) => definition?.kind === 'query')
-  if (query && messages.length > 1) return [{ code: 'QUERY_LISTENER', message: `@Listener on ${label} takes the query "${query.name}" together with other messages; what it returns answers that query alone. Give the query a method of its own.` }]
-  if (query && mode !== 'single') return [{ code: 'QUERY_LISTENER', message: `@Listener on ${label} takes the query "${query.name}" with ${option}, so nobody would answer it. Remove the option.` }]
-  if (messages.length > 1 && mode !== 'single') return [{ code: 'LISTENER_MODE', message: `@Listener on ${label} takes ${messages.length} messages with ${option}, which needs exactly one. Give each message a method of its own.` }]
+  if (query && messages.length > 1)
+    return [
+      {
+        code: 'QUERY_LISTENER',
+        message: `@Listener on ${label} takes the query "${query.name}" together with other messages; what it returns answers that query alone. Give the query a method of its own.`,
+      },
+    ]
+  if (query && mode !== 'single')
+    return [{ code: 'QUERY_LISTENER', message: `@Listener on ${label} takes the query "${query.name}" with ${option}, so nobody would answer it. Remove the option.` }]
+  if (messages.length > 1 && mode !== 'single')
+    return [
+      { code: 'LISTENER_MODE', message: `@Listener on ${label} takes ${messages.length} messages with ${option}, which needs exactly one. Give each message a method of its own.` },
+    ]
 
   return []
 }
@@ -99,8 +113,14 @@ function checkDeadKey(label: string, places: Places, deadKey: 'park' | 'go on'):
   const takes = [...places.values()].flatMap((types) => (types === 'raw' ? [] : types))
   const definitions = takes.map(definitionOf)
   if (deadKey === 'go on') return []
-  if (definitions.some((definition) => definition?.kind === 'query')) return [{ code: 'DEAD_KEY', message: `${label} answers a query with \`deadKey: 'park'\`; a query has no dead letter. Remove the option.` }]
+  if (definitions.some((definition) => definition?.kind === 'query'))
+    return [{ code: 'DEAD_KEY', message: `${label} answers a query with \`deadKey: 'park'\`; a query has no dead letter. Remove the option.` }]
   if (definitions.some((definition) => definition?.keyOf)) return []
 
-  return [{ code: 'DEAD_KEY', message: `${label} has \`deadKey: 'park'\`, but none of its messages has a key whose order could be kept. Give the message a \`key\`, or remove the option.` }]
+  return [
+    {
+      code: 'DEAD_KEY',
+      message: `${label} has \`deadKey: 'park'\`, but none of its messages has a key whose order could be kept. Give the message a \`key\`, or remove the option.`,
+    },
+  ]
 }

@@ -16,15 +16,18 @@ export function readPlan(options: AppOptions): { readonly plan: Plan; readonly f
   const given: unknown = options
   const faults = [...checkOptions(given)]
   const read = isRecord(given) ? given : {}
-  const listed = listedServices(read['services'])
+  const listed = listedServices(read.services)
   const reachable = reachableServices(listed)
-  faults.push(...checkServices(read['services'], listed, reachable))
+  faults.push(...checkServices(read.services, listed, reachable))
 
   const { listeners, faults: listenerFaults } = readListeners(listed)
   const uses = collectMessages(reachable)
-  faults.push(...listenerFaults, ...checkListeners(listeners, read['namespace']), ...checkMessages(uses), ...checkChannels(read))
+  faults.push(...listenerFaults, ...checkListeners(listeners, read.namespace), ...checkMessages(uses), ...checkChannels(read))
 
-  return { plan: { services: listed.map(({ type, serviceName }) => ({ type, name: serviceName })), listeners, published: publishedBy(reachable), messages: byName(uses) }, faults: once(faults) }
+  return {
+    plan: { services: listed.map(({ type, serviceName }) => ({ type, name: serviceName })), listeners, published: publishedBy(reachable), messages: byName(uses) },
+    faults: once(faults),
+  }
 }
 
 function publishedBy(services: readonly MarkedService[]): Plan['published'] {

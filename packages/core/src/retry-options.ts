@@ -13,12 +13,17 @@ export function resolveRetry(given: unknown, fault: Complain): ResolvedRetry {
   if (given !== undefined && !isRecord(given)) fault('RETRY', `\`retry\` is false or an object such as { attempts: 5, backoff: '200ms..30s' }; found ${describeFound(given)}.`)
   const options = isRecord(given) ? given : {}
   for (const { code, message } of unknownOptions('`retry`', options, ['attempts', 'backoff', 'unless'])) fault(code, message)
-  const backoff = resolveBackoff(options['backoff'], fault)
+  const backoff = resolveBackoff(options.backoff, fault)
 
   return {
     ...backoff,
-    attempts: numberOption(options, 'attempts', fault, { of: 'retry', min: 1, max: maxAttempts, otherwise: backoff.jitter ? defaultWaitsMs.length + 1 : backoff.waitsMs.length + 1 }),
-    unless: resolveUnless(options['unless'], fault),
+    attempts: numberOption(options, 'attempts', fault, {
+      of: 'retry',
+      min: 1,
+      max: maxAttempts,
+      otherwise: backoff.jitter ? defaultWaitsMs.length + 1 : backoff.waitsMs.length + 1,
+    }),
+    unless: resolveUnless(options.unless, fault),
   }
 }
 
@@ -28,7 +33,11 @@ function resolveBackoff(given: unknown, fault: Complain): Backoff {
   if (Array.isArray(given) && given.length > 0) return { waitsMs: given.map((wait, i) => waitOf(wait, `retry.backoff[${i}]`, fault)), jitter: false }
   const range = typeof given === 'string' ? given.split('..') : []
   if (range.length === 2) return { waitsMs: doubling(waitOf(range[0], 'retry.backoff', fault), waitOf(range[1], 'retry.backoff', fault), fault), jitter: true }
-  if (given !== undefined) fault('BACKOFF', `\`retry.backoff\` is a range of durations, "200ms..30s", or a list of waits, ["1s", "10s"]; found ${Array.isArray(given) ? 'an empty list' : describeFound(given)}.`)
+  if (given !== undefined)
+    fault(
+      'BACKOFF',
+      `\`retry.backoff\` is a range of durations, "200ms..30s", or a list of waits, ["1s", "10s"]; found ${Array.isArray(given) ? 'an empty list' : describeFound(given)}.`,
+    )
 
   return { waitsMs: defaultWaitsMs, jitter: true }
 }

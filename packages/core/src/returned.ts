@@ -52,5 +52,8 @@ export function undeclared(value: unknown, declared: readonly unknown[], label: 
   const found = value instanceof Message ? `"${definitionOf(value.constructor)?.name}"` : `a value of type ${value === null ? 'null' : typeof value} that is no message`
   const expected = declared.length > 0 ? declared.map((type) => `"${definitionOf(type)?.name}"`).join(', ') : 'no message'
 
-  return new WaybillError('UNDECLARED_RETURN', `${label} returned ${found}; declared is ${expected}. Nothing of what it returned was published. Declare it: @Publisher(${value instanceof Message ? nameOf(value.constructor) : '…'}).`)
+  return new WaybillError(
+    'UNDECLARED_RETURN',
+    `${label} returned ${found}; declared is ${expected}. Nothing of what it returned was published. Declare it: @Publisher(${value instanceof Message ? nameOf(value.constructor) : '…'}).`,
+  )
 }

@@ -1,6 +1,5 @@
-import { contextsOf } from './context.js'
 import { Deadlines } from './deadlines.js'
-import { traceparentOf, textUpTo } from './dead-letter.js'
+import { textUpTo } from './dead-letter.js'
 import { decode, inspect, rawMessage, type DecodeRules, type Refusal } from './decode.js'
 import { Deque } from './deque.js'
 import { diagnostics, type ProcessEvent } from './diagnostics.js'
@@ -10,7 +9,8 @@ import { definitionOf, Message, type MessageClass } from './message.js'
 import type { ListenCall, Middleware } from './middleware.js'
 import type { PlannedListener } from './plan.js'
 import { isDeclared, undeclared } from './returned.js'
-import { Held, scopes, type Scope } from './scope.js'
+import { JobScope } from './job-scope.js'
+import { Held, scopes } from './scope.js'
 import type { Runtime } from './runtime.js'
 
 /** How one run of a listener ended. Exactly one of these follows each start. */
@@ -116,7 +116,7 @@ export class Runner {
     const call: ListenCall = { message: found.message, delivery: run.delivery, listener: this.listener.label, channel: this.listener.channel, group: this.listener.group }
     let value: unknown
     try {
-      value = scopes.run(scopeOf(job, run.held, this.listener), this.#invoke, call)
+      value = scopes.run(new JobScope(job, run.held, this.listener), this.#invoke, call)
     } catch (error) {
       return this.#failed(run, error, event)
     }
@@ -174,7 +174,7 @@ export class Runner {
     if (!diagnostics.process.start.hasSubscribers && !diagnostics.process.asyncEnd.hasSubscribers) return undefined
 
     const { channel, group, label } = this.listener
-    const event: ProcessEvent = { app: this.#options.app, channel, group, listener: label, messageName: String(job.raw.envelope.type), id: job.id, attempt: job.attempt, headers: job.raw.headers }
+    const event: ProcessEvent = { app: this.#options.app, channel, group, listener: label, messageName: textUpTo(job.raw.envelope.type, 255) ?? 'unknown', id: job.id, attempt: job.attempt, headers: job.raw.headers }
     diagnostics.process.start.publish(event)
 
     return event
@@ -234,27 +234,6 @@ function invoker({ instance, listener, middleware }: RunnerOptions): (call: List
 
     return (call) => listen(call, async () => inner(call))
   }, innermost)
-}
-
-function scopeOf({ id, raw }: Job, held: Held, { label, group, serviceName }: PlannedListener): Scope {
-  const { envelope } = raw
-  const time = typeof envelope.time === 'string' ? Date.parse(envelope.time) : Number.NaN
-
-  return {
-    owner: label,
-    held,
-    contexts: contextsOf(raw.headers),
-    cause: {
-      id,
-      group,
-      serviceName,
-      time: time >= 0 ? time : 0,
-      correlationId: textUpTo(envelope.correlationId, 255) ?? id,
-      traceparent: traceparentOf(envelope.traceparent),
-      tracestate: textUpTo(envelope.tracestate, 512),
-      baggage: textUpTo(envelope.baggage, 8_192),
-    },
-  }
 }
 
 function undeclaredReturn(value: unknown, { label, returns }: PlannedListener): WaybillError | undefined {

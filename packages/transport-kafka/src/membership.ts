@@ -109,7 +109,7 @@ export class Membership {
       groupId,
       partitionAssigners: [evenAssigner],
       sessionTimeout: options.sessionTimeoutMs,
-      heartbeatInterval: Math.max(1, Math.floor(options.sessionTimeoutMs / 10)),
+      heartbeatInterval: Math.max(1, Math.floor(options.sessionTimeoutMs / 30)),
       maxWaitTimeInMs: fetchWaitMs,
       allowAutoTopicCreation: false,
       // kafkajs would start again by itself with a promise that nobody watches.

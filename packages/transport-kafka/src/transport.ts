@@ -11,6 +11,7 @@ import { resolveOptions } from './options.js'
 import { KafkaPublisher } from './publisher.js'
 import type { SubscriberOptions } from './subscriber.js'
 import { KafkaSubscriber } from './subscriber.js'
+import type { TopologyTools } from './topology.js'
 import { declareTopology, KafkaNames, replyAddress } from './topology.js'
 import { envelopePrefix } from './wire.js'
 
@@ -66,7 +67,7 @@ class KafkaTransport implements Transport {
 
   async declare(topology: Topology): Promise<void> {
     const session = this.#open()
-    await declareTopology(session.connection.admin, session.names, topology)
+    await declareTopology(toolsOf(session), topology)
     session.declared = topology
   }
 
@@ -143,7 +144,7 @@ class KafkaTransport implements Transport {
     const session = this.#session
     if (!session) return
     try {
-      if (session.declared) await declareTopology(session.connection.admin, session.names, session.declared)
+      if (session.declared) await declareTopology(toolsOf(session), session.declared)
     } catch (error) {
       session.host.log.warn('kafka: the topology could not be declared again', { error: sentenceOf(error) })
     }
@@ -188,6 +189,10 @@ class KafkaTransport implements Transport {
       this.#session?.host.log.warn('kafka: a listener of connection states threw', { error: sentenceOf(error) })
     }
   }
+}
+
+function toolsOf({ connection, names, host }: Session): TopologyTools {
+  return { admin: connection.admin, names, runtime: host.runtime }
 }
 
 function capabilitiesOf(broker: string): Capabilities {

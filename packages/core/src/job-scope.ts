@@ -1,0 +1,47 @@
+import { contextsOf } from './context.js'
+import { textUpTo, traceparentOf } from './dead-letter.js'
+import type { Job } from './job.js'
+import type { PlannedListener } from './plan.js'
+import type { Cause, Held, Scope } from './scope.js'
+
+/** The scope of one run of a listener. What it knows of its cause is read when something is published. */
+export class JobScope implements Scope {
+  readonly held: Held
+  readonly #job: Job
+  readonly #listener: PlannedListener
+  #cause: Cause | undefined
+  #contexts: ReadonlyMap<string, unknown> | undefined
+
+  constructor(job: Job, held: Held, listener: PlannedListener) {
+    this.held = held
+    this.#job = job
+    this.#listener = listener
+  }
+
+  get owner(): string {
+    return this.#listener.label
+  }
+
+  get contexts(): ReadonlyMap<string, unknown> {
+    return (this.#contexts ??= contextsOf(this.#job.raw.headers))
+  }
+
+  get cause(): Cause {
+    return (this.#cause ??= causeOf(this.#job, this.#listener))
+  }
+}
+
+function causeOf({ id, raw: { envelope } }: Job, { group, serviceName }: PlannedListener): Cause {
+  const time = typeof envelope.time === 'string' ? Date.parse(envelope.time) : Number.NaN
+
+  return {
+    id,
+    group,
+    serviceName,
+    time: time >= 0 ? time : 0,
+    correlationId: textUpTo(envelope.correlationId, 255) ?? id,
+    traceparent: traceparentOf(envelope.traceparent),
+    tracestate: textUpTo(envelope.tracestate, 512),
+    baggage: textUpTo(envelope.baggage, 8_192),
+  }
+}
