@@ -10,6 +10,8 @@ export interface KeptChannelOptions<C extends Channel> {
   readonly create: (model: Model) => Promise<C>
   /** Does on the channel what it is for. */
   readonly attach: (channel: C, model: Model) => Promise<unknown>
+  /** The channel can be used, for the first time or again. */
+  readonly opened?: () => void
   /** The channel is gone, with everything on it. */
   readonly lost: (reason: string) => void
 }
@@ -109,6 +111,7 @@ export class KeptChannel<C extends Channel = Channel> {
     this.#backoff.reset()
     this.#first?.resolve()
     this.#first = undefined
+    this.#options.opened?.()
   }
 
   #missed(error: unknown): void {

@@ -39,6 +39,7 @@ export class Publisher {
       attach: async (channel) => {
         this.#window = this.openWindow(channel)
       },
+      opened: () => this.changed(),
       lost: (reason) => this.#lost(reason),
     })
   }
