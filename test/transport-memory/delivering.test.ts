@@ -55,7 +55,12 @@ describe('delivering', () => {
 
     expect(first.texts).toEqual(['0', '1', '2', '3', '4'])
     expect(second.texts).toEqual(['1', '2', '3', '4'])
-    expect(second.received.map((delivery) => [delivery.redelivered, delivery.deliveryCount])).toEqual([[true, 1], [true, 1], [true, 1], [true, 1]])
+    expect(second.received.map((delivery) => [delivery.redelivered, delivery.deliveryCount])).toEqual([
+      [true, 1],
+      [true, 1],
+      [true, 1],
+      [true, 1],
+    ])
   })
 
   test('what returns goes to the head of the queue, in order, whatever the order of returning', async () => {

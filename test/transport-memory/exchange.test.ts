@@ -2,7 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { Bench } from './bench.js'
 
 /** A broker with one exchange and a queue for each binding. */
-async function bound(kind: 'topic' | 'direct' | 'fanout' | 'headers', bindings: Readonly<Record<string, readonly [string, Record<string, unknown>?]>>): Promise<(routingKey: string, headers?: Record<string, unknown>) => readonly string[]> {
+async function bound(
+  kind: 'topic' | 'direct' | 'fanout' | 'headers',
+  bindings: Readonly<Record<string, readonly [string, Record<string, unknown>?]>>,
+): Promise<(routingKey: string, headers?: Record<string, unknown>) => readonly string[]> {
   const bench = new Bench()
   await bench.app()
   bench.broker.exchange('e', kind)
@@ -15,7 +18,10 @@ async function bound(kind: 'topic' | 'direct' | 'fanout' | 'headers', bindings: 
     const before = new Map(bench.broker.queues().map((queue) => [queue.name, queue.waiting]))
     bench.broker.send({ exchange: 'e', routingKey, headers, body: '' })
 
-    return bench.broker.queues().filter((queue) => queue.waiting > (before.get(queue.name) ?? 0)).map((queue) => queue.name)
+    return bench.broker
+      .queues()
+      .filter((queue) => queue.waiting > (before.get(queue.name) ?? 0))
+      .map((queue) => queue.name)
   }
 }
 

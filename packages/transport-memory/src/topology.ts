@@ -27,8 +27,8 @@ export class Layout {
   routingKey(type: string, key: string | undefined): string {
     if (key === undefined) return type
     // Joined once: a string that was just joined has to be hashed anew for each look-up of a route.
-    let keys = this.#routingKeys.get(type)
-    if (keys === undefined) this.#routingKeys.set(type, (keys = keyedRoutingKeys(type)))
+    const keys = this.#routingKeys.get(type) ?? keyedRoutingKeys(type)
+    this.#routingKeys.set(type, keys)
 
     return keys[slotOf(key)] as string
   }
@@ -138,10 +138,14 @@ function spreadDiffers(key: string, expected: string, found: string): BrokerRefu
 
 function faultsOfChannel({ name, groups, options }: ChannelTopology): string[] {
   const faults = faultsOfArguments(`Channel "${name}"`, options.queue?.arguments ?? {}, userArguments)
-  if (options.log !== undefined) faults.push(`Channel "${name}" has "log" options, which only a log such as Kafka can honour; the memory broker has queues. Remove "log", or use "queue".`)
-  if (options.existing?.topic !== undefined) faults.push(`Channel "${name}" uses the existing topic "${options.existing.topic}", but the memory broker has no topics. Name an "exchange" or a "queue".`)
+  if (options.log !== undefined)
+    faults.push(`Channel "${name}" has "log" options, which only a log such as Kafka can honour; the memory broker has queues. Remove "log", or use "queue".`)
+  if (options.existing?.topic !== undefined)
+    faults.push(`Channel "${name}" uses the existing topic "${options.existing.topic}", but the memory broker has no topics. Name an "exchange" or a "queue".`)
   if (options.existing?.queue !== undefined && groups.length > 1) {
-    faults.push(`Channel "${name}" uses the existing queue "${options.existing.queue}" for ${groups.length} groups (${groups.map((g) => g.name).join(', ')}), which would take each other's messages. Let one group listen.`)
+    faults.push(
+      `Channel "${name}" uses the existing queue "${options.existing.queue}" for ${groups.length} groups (${groups.map((g) => g.name).join(', ')}), which would take each other's messages. Let one group listen.`,
+    )
   }
 
   return faults
