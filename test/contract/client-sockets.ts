@@ -20,12 +20,12 @@ export function clientSockets(ports: readonly number[]): ClientSockets {
     const { socket } = message as { readonly socket: Socket }
     socket.once('connectionAttempt', (_address: string, port: number) => {
       if (!ports.includes(port)) return
-      if (isRefusing) return void setImmediate(() => socket.destroy(refusal(port)))
+      if (isRefusing) return void setImmediate(() => socket.destroy(failure('connect', 'ECONNREFUSED')))
       open.add(socket)
       socket.once('close', () => open.delete(socket))
     })
   }
-  const cut = (): void => open.forEach((socket) => socket.resetAndDestroy())
+  const cut = (): void => open.forEach((socket) => socket.destroy(failure('read', 'ECONNRESET')))
   subscribe('net.client.socket', watch)
 
   return {
@@ -41,6 +41,7 @@ export function clientSockets(ports: readonly number[]): ClientSockets {
   }
 }
 
-function refusal(port: number): Error {
-  return Object.assign(new Error(`connect ECONNREFUSED 127.0.0.1:${port}`), { code: 'ECONNREFUSED', syscall: 'connect', port })
+/** As the system tells it to a driver. */
+function failure(syscall: string, code: string): Error {
+  return Object.assign(new Error(`${syscall} ${code}`), { code, syscall })
 }

@@ -10,7 +10,7 @@ import { clientSockets } from './client-sockets.js'
 export function kafkaSubject(): ContractSubject & { close(): Promise<void> } {
   const brokers = (process.env.WAYBILL_KAFKA_BROKERS ?? '127.0.0.1:9092').split(',')
   const sockets = clientSockets(brokers.map((broker) => Number(broker.split(':').at(-1))))
-  const client = new Kafka({ brokers, clientId: 'contract', logLevel: logLevel.NOTHING })
+  const declared: DeclaredTopology[] = []
 
   return {
     name: 'kafka',
@@ -18,11 +18,15 @@ export function kafkaSubject(): ContractSubject & { close(): Promise<void> } {
     cut: () => Promise.resolve(sockets.cut()),
     leave: () => Promise.resolve(sockets.refuse()),
     back: () => Promise.resolve(sockets.accept()),
-    remove: (declared) => remove(client, declared),
-    close: () => Promise.resolve(sockets.release()),
+    remove: (more) => Promise.resolve(void declared.push(...more)),
+    async close() {
+      sockets.release()
+      await remove(new Kafka({ brokers, clientId: 'contract', logLevel: logLevel.NOTHING }), declared)
+    },
   }
 }
 
+/** All at once in the end: a broker that is busy deleting is slow to make the next case's topics. */
 async function remove(client: Kafka, declared: readonly DeclaredTopology[]): Promise<void> {
   const admin = client.admin()
   await admin.connect()

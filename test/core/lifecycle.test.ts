@@ -1,4 +1,4 @@
-import { createApp, type Logger, Listener, Event, Command, type Publish, Publisher, Service, type Transport, BrokerRefused } from '@waybill/core'
+import { ConfigError, createApp, type Logger, Listener, Event, Command, type Publish, Publisher, Service, type Transport, BrokerRefused } from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import { eventually } from '@waybill/testing'
 import { expect, onTestFinished, test } from 'vitest'
@@ -231,4 +231,25 @@ test('what the broker refuses for good fails start with its own words', async ()
 
   await expect(app.start()).rejects.toMatchObject({ code: 'REFUSED' })
   expect(app.health().state).toBe('stopped')
+})
+
+test('a start says everything that is wrong at once: services, options, the transport and what is not built', async () => {
+  class Unmarked {}
+  @Service('worker')
+  class Worker {
+    @Listener(Work, { rate: { limit: 1, per: '1s' }, deadKey: 'park' })
+    work(): void {}
+  }
+  const app = createApp({ name: 'test', services: [Unmarked, Worker], signals: false, log: false, transport: memory({ brocker: 1 } as object), shutdown: '5 minutes' as '5m' })
+
+  const failed = await app.start().catch((error: unknown) => error)
+
+  expect((failed as ConfigError).faults.map(({ code }) => code).sort()).toEqual(['DEAD_KEY', 'DURATION', 'NOT_BUILT', 'NOT_BUILT', 'NO_SERVICE', 'UNKNOWN_OPTION'])
+})
+
+test.for([undefined, null, 7, {}, { name: 'x' }, { name: 'x', services: 'y', transport: 'z' }, { name: 'x', services: [], transports: { a: 1 } }])('createApp(%j) throws nothing; start says what is wrong', async (options) => {
+  const app = createApp(options as never)
+
+  await expect(app.start()).rejects.toBeInstanceOf(ConfigError)
+  await app.stop()
 })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createHash } from 'node:crypto'
-import { eventually } from '@waybill/testing'
+import { eventually, virtualRuntime } from '@waybill/testing'
 import { expect, test } from 'vitest'
 import { echoThroughProxy, type Peer } from './echo-server.js'
 
@@ -50,17 +50,18 @@ test('latency delays each direction and keeps the order under jitter', async () 
 })
 
 test('latency passes in virtual time where a runtime is given', async () => {
-  const timers: { atMs: number; work: () => void }[] = []
-  const runtime = { elapsed: () => 0, after: (atMs: number, work: () => void) => (timers.push({ atMs, work }), () => {}), random: () => 0.5 }
+  const runtime = virtualRuntime(3)
   const { proxy, served, dial } = await echoThroughProxy({ runtime })
   proxy.latency(60_000, 1000, 'up')
   const client = await dial()
 
   client.socket.write('x')
-  await eventually(() => expect(timers).toHaveLength(1))
+  await eventually(() => expect(runtime.pending().timers).toBe(1))
+  await runtime.advance('59s')
+  expect(served[0]?.text() ?? '').toBe('')
+  await runtime.advance('2s')
 
-  expect(timers[0]?.atMs).toBe(60_500)
-  expect(served[0]?.chunks ?? []).toEqual([])
+  await said(client, 'x')
 })
 
 test('bandwidth limits what moves in a second', async () => {
@@ -237,7 +238,9 @@ test('a receiver that does not read slows the sender down instead of filling mem
   await turns(200)
 
   expect(client.socket.writableLength).toBeGreaterThan(20 * 1024 * 1024)
-  const before = createHash('sha256').update(Buffer.alloc(40 * 1024 * 1024)).digest('hex')
+  const before = createHash('sha256')
+    .update(Buffer.alloc(40 * 1024 * 1024))
+    .digest('hex')
   await proxy.heal()
   await eventually(() => expect(client.chunks.reduce((sum, chunk) => sum + chunk.length, 0)).toBe(40 * 1024 * 1024), { within: 20_000 })
   expect(createHash('sha256').update(Buffer.concat(client.chunks)).digest('hex')).toBe(before)

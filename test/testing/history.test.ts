@@ -92,7 +92,12 @@ test('a rejected attempt beside one that is open, unknown or confirmed contradic
 
 test('a first processing after one with a higher sequence of its key is reordered', () => {
   const record = history()
-  for (const [id, sequence] of [['a', 1], ['c', 3], ['b', 2], ['d', 4]] as const) {
+  for (const [id, sequence] of [
+    ['a', 1],
+    ['c', 3],
+    ['b', 2],
+    ['d', 4],
+  ] as const) {
     record.attempted(id)
     record.processed({ id, group: 'stock', key: 'k', sequence })
   }

@@ -2,7 +2,13 @@ import { seededRandom } from '@waybill/testing'
 import { expect, test } from 'vitest'
 
 test('the same seed gives the same numbers for ever', () => {
-  const numbers = Array.from({ length: 3 }, ((random) => () => random.between(0, 999_999))(seededRandom(1)))
+  const numbers = Array.from(
+    { length: 3 },
+    (
+      (random) => () =>
+        random.between(0, 999_999)
+    )(seededRandom(1)),
+  )
 
   expect(numbers).toMatchInlineSnapshot(`
     [

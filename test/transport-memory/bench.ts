@@ -1,4 +1,18 @@
-import type { ChannelOptions, ConnectionState, Consumer, Destination, Envelope, GroupTopology, LogFields, Logger, Outgoing, PublishOutcome, RawDelivery, Topology, Transport } from '@waybill/core'
+import type {
+  ChannelOptions,
+  ConnectionState,
+  Consumer,
+  Destination,
+  Envelope,
+  GroupTopology,
+  LogFields,
+  Logger,
+  Outgoing,
+  PublishOutcome,
+  RawDelivery,
+  Topology,
+  Transport,
+} from '@waybill/core'
 import { memory, memoryBroker, type MemoryBroker, type MemoryBrokerOptions } from '@waybill/transport-memory'
 import { VirtualRuntime } from './virtual-runtime.js'
 
@@ -21,13 +35,25 @@ export class Bench {
   }
 
   unconnected(name = 'shop', parts: { readonly namespace?: string; readonly instance?: string } = {}): Peer {
-    return new Peer(this, memory({ broker: this.broker }), { app: name, instance: parts.instance ?? this.runtime.id(), namespace: parts.namespace, runtime: this.runtime, log: this.#logger() })
+    return new Peer(this, memory({ broker: this.broker }), {
+      app: name,
+      instance: parts.instance ?? this.runtime.id(),
+      namespace: parts.namespace,
+      runtime: this.runtime,
+      log: this.#logger(),
+    })
   }
 
   /** What a queue holds, by name. */
   queue(name: string): { readonly waiting: number; readonly delayed: number; readonly unsettled: number; readonly consumers: number } {
     const found = this.broker.queues().find((queue) => queue.name === name)
-    if (!found) throw new Error(`There is no queue "${name}", only ${this.broker.queues().map((q) => q.name).join(', ')}.`)
+    if (!found)
+      throw new Error(
+        `There is no queue "${name}", only ${this.broker
+          .queues()
+          .map((q) => q.name)
+          .join(', ')}.`,
+      )
     const { waiting, delayed, unsettled, consumers } = found
 
     return { waiting, delayed, unsettled, consumers }
@@ -84,8 +110,10 @@ export class Peer {
   /** Gives a batch; the outcomes appear in the list when they are told. */
   give(...batch: readonly Outgoing[]): PublishOutcome[] {
     const outcomes: PublishOutcome[] = []
+    const settled = new Set<number>()
     this.transport.publish(batch, (index, outcome) => {
-      if (outcomes[index] !== undefined) throw new Error(`Index ${index} was settled twice.`)
+      if (settled.has(index)) throw new Error(`Index ${index} was settled twice.`)
+      settled.add(index)
       outcomes[index] = outcome
     })
 
@@ -161,7 +189,19 @@ export function messages(count: number, parts: Parts = {}): readonly Outgoing[] 
 }
 
 function envelopeOf(id: string, type: string, key: string | undefined): Envelope {
-  return { id, type, source: '/shop/orders', time: '2026-01-01T00:00:00.000Z', subject: key, dataVersion: 1, correlationId: undefined, causationId: undefined, traceparent: undefined, tracestate: undefined, baggage: undefined }
+  return {
+    id,
+    type,
+    source: '/shop/orders',
+    time: '2026-01-01T00:00:00.000Z',
+    subject: key,
+    dataVersion: 1,
+    correlationId: undefined,
+    causationId: undefined,
+    traceparent: undefined,
+    tracestate: undefined,
+    baggage: undefined,
+  }
 }
 
 function topology(options: ChannelOptions, groups: readonly Partial<GroupTopology>[]): Topology {

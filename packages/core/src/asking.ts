@@ -1,4 +1,5 @@
 import type { Codec } from './codec.js'
+import { textUpTo } from './dead-letter.js'
 import { parseDuration } from './duration.js'
 import { AskTimeout, RemoteError, WaybillError } from './error.js'
 import type { Link } from './link.js'
@@ -112,7 +113,7 @@ export class Asking {
     if (!pending) return
 
     const problem = raw.headers[header.replyError]
-    if (problem !== undefined) return pending.fail(new RemoteError(String(raw.headers[header.replyCode] ?? 'REMOTE'), `"${pending.name}" could not be answered: ${String(problem)}`))
+    if (problem !== undefined) return pending.fail(new RemoteError(textUpTo(raw.headers[header.replyCode], 200) ?? 'REMOTE', `"${pending.name}" could not be answered: ${textUpTo(problem, 2_000) ?? 'the responder gave no reason.'}`))
 
     try {
       pending.answer(validate(pending.reply, `${pending.name}.reply`, this.#codec.decode(raw.body, this.#rules.limits.nesting)))

@@ -33,8 +33,18 @@ export const jsonCodec: Codec = {
     if (nestsTooDeep(body, nesting)) throw new Error(`The body is nested deeper than ${nesting} levels.`)
     if (!isUtf8(body)) throw new Error('The body is not UTF-8.')
 
-    return JSON.parse(textOf(body)) as unknown
+    return parseJson(body)
   },
+}
+
+/** Throws an Error that says where the text stops being JSON and not what stands there: V8 would quote the payload. */
+export function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(textOf(body)) as unknown
+  } catch (error) {
+    const position = /at position (\d+)/.exec((error as Error).message)?.[1]
+    throw new Error(position === undefined ? 'Its text is no JSON.' : `Its text is no JSON from position ${position} on.`)
+  }
 }
 
 /** The body as text, without the mark that some editors and .NET put before it. */

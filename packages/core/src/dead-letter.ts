@@ -49,7 +49,7 @@ export function deadLetterOf(raw: RawDelivery, id: Job['id'], death: Death, limi
 
 /** What can be said of a message whose envelope nobody has checked. */
 export function envelopeFrom({ envelope }: RawDelivery, id: string, time: string): Envelope {
-  const version = Number(envelope.dataVersion ?? 1)
+  const version = numberOf(envelope.dataVersion ?? 1)
 
   return {
     id,
@@ -73,4 +73,9 @@ export function traceparentOf(value: unknown): string | undefined {
 
 export function textUpTo(value: unknown, most: number): string | undefined {
   return typeof value === 'string' && value.length > 0 && value.length <= most ? value : undefined
+}
+
+/** What a text or a number says; NaN for all else, of which a hostile table could not even be converted. */
+export function numberOf(value: unknown): number {
+  return typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN
 }

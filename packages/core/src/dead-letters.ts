@@ -1,6 +1,6 @@
 import { WaybillError } from './error.js'
 import { withoutDeath } from './envelope.js'
-import { envelopeFrom, textUpTo } from './dead-letter.js'
+import { envelopeFrom, numberOf, textUpTo } from './dead-letter.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
 import type { Logger } from './logger.js'
@@ -72,7 +72,7 @@ export class GroupDeadLetters implements DeadLetters {
       const outcome = await this.#send(link, of, letter)
       if (outcome.kind === 'confirmed') return 'remove'
 
-      this.#options.log.error(`The redrive of ${String(letter.envelope.id)} to group "${of.group}" was not taken: ${outcome.reason} It stays a dead letter.`)
+      this.#options.log.error(`The redrive of ${textUpTo(letter.envelope.id, 255) ?? 'a dead letter without an id'} to group "${of.group}" was not taken: ${outcome.reason} It stays a dead letter.`)
       return 'stop'
     })
   }
@@ -116,11 +116,11 @@ export class GroupDeadLetters implements DeadLetters {
 }
 
 function isChosen(letter: RawDelivery, ids: readonly string[] | undefined): boolean {
-  return ids === undefined || ids.includes(String(letter.envelope.id))
+  return ids === undefined || (typeof letter.envelope.id === 'string' && ids.includes(letter.envelope.id))
 }
 
 function deadMessageOf({ envelope, headers, body, origin }: RawDelivery): DeadMessage {
-  const attempts = Number(headers[header.deadAttempts])
+  const attempts = numberOf(headers[header.deadAttempts])
 
   return {
     id: textUpTo(envelope.id, 255),

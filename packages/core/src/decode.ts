@@ -1,4 +1,4 @@
-import { textOf, type Codec } from './codec.js'
+import { parseJson, textOf, type Codec } from './codec.js'
 import type { RawMessage } from './delivery.js'
 import { DeadLetter } from './decision.js'
 import { InvalidMessage } from './error.js'
@@ -58,9 +58,9 @@ export function rawMessage(raw: RawDelivery): RawMessage {
     text: () => textOf(raw.body),
     json() {
       try {
-        return JSON.parse(textOf(raw.body)) as unknown
+        return parseJson(raw.body)
       } catch (error) {
-        throw new DeadLetter(`The body is no JSON: ${(error as Error).message}`)
+        throw new DeadLetter(`The body cannot be read: ${(error as Error).message}`)
       }
     },
   }

@@ -27,9 +27,16 @@ export class InvalidMessage extends WaybillError {
   readonly issues: readonly { readonly path: string; readonly message: string }[]
 
   constructor(messageName: string, issues: readonly { readonly path: string; readonly message: string }[], options?: ErrorOptions) {
-    super('INVALID_MESSAGE', `"${messageName}" does not fit its schema: ${issues.map((i) => `${i.path || 'payload'}: ${i.message}`).join('; ')}.`, options)
+    super('INVALID_MESSAGE', `"${messageName}" does not fit its schema: ${described(issues)}.`, options)
     this.issues = issues
   }
+}
+
+/** A few issues, shortened: a body of 1 MiB can have as many thousands, with names of its own choice. */
+function described(issues: InvalidMessage['issues']): string {
+  const shown = issues.slice(0, 5).map(({ path, message }) => `${path.slice(0, 100) || 'payload'}: ${message.slice(0, 200)}`)
+
+  return issues.length > shown.length ? `${shown.join('; ')}; and ${issues.length - shown.length} more` : shown.join('; ')
 }
 
 /** Some messages did not reach the broker, or nobody knows whether they did. The others were sent. */

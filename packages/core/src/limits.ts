@@ -84,8 +84,9 @@ function sizeOf(value: unknown, nesting: number, most: number): number | undefin
   if (nesting === 0) return undefined
 
   let total = 0
-  for (const [name, inner] of Object.entries(value)) {
-    const size = sizeOf(inner, nesting - 1, most - total)
+  // for…in ends at the limit, where a list of a wide table's entries would be made whole first.
+  for (const name in value) {
+    const size = sizeOf((value as Readonly<Record<string, unknown>>)[name], nesting - 1, most - total)
     if (size === undefined) return undefined
     total += size + name.length
     if (total > most) return undefined

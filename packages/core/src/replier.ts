@@ -1,4 +1,5 @@
 import type { Codec } from './codec.js'
+import { numberOf } from './dead-letter.js'
 import { WaybillError } from './error.js'
 import type { Job } from './job.js'
 import type { Link } from './link.js'
@@ -44,7 +45,7 @@ export class Replier {
 
   /** Whether the caller still waits then. */
   hasTimeFor(job: Job, ms: number): boolean {
-    const deadline = Number(job.raw.headers[header.deadline])
+    const deadline = numberOf(job.raw.headers[header.deadline])
 
     return Number.isFinite(deadline) && this.#options.runtime.now() + ms < deadline
   }

@@ -1,4 +1,5 @@
 import { Deadlines } from './deadlines.js'
+import { textUpTo } from './dead-letter.js'
 import { decode, inspect, rawMessage, type DecodeRules, type Refusal } from './decode.js'
 import { Deque } from './deque.js'
 import { diagnostics, type ProcessEvent } from './diagnostics.js'
@@ -173,7 +174,7 @@ export class Runner {
     if (!diagnostics.process.start.hasSubscribers && !diagnostics.process.asyncEnd.hasSubscribers) return undefined
 
     const { channel, group, label } = this.listener
-    const event: ProcessEvent = { app: this.#options.app, channel, group, listener: label, messageName: String(job.raw.envelope.type), id: job.id, attempt: job.attempt, headers: job.raw.headers }
+    const event: ProcessEvent = { app: this.#options.app, channel, group, listener: label, messageName: textUpTo(job.raw.envelope.type, 255) ?? 'unknown', id: job.id, attempt: job.attempt, headers: job.raw.headers }
     diagnostics.process.start.publish(event)
 
     return event

@@ -2,6 +2,7 @@ import type { App } from './app.js'
 import type { AppOptions } from './app-options.js'
 import { Asking } from './asking.js'
 import { Burial } from './burial.js'
+import { checkBuilt } from './check-built.js'
 import { checkCapabilities } from './check-capabilities.js'
 import { jsonCodec } from './codec.js'
 import { buildContainer, type ServiceContainer } from './container.js'
@@ -63,7 +64,7 @@ export class RunningApp implements App {
     this.#host = { app: options.name, instance: this.#runtime.id(), namespace: options.namespace, runtime: this.#runtime, log: this.#log }
     const transports = transportsOf(options)
     const deadlineMs = parseDuration(options.publishDeadline) ?? 10_000
-    this.#faults = [...faults, ...transports.flatMap(([, transport]) => transport.faults)]
+    this.#faults = [...faults, ...checkBuilt(plan), ...transports.flatMap(([, transport]) => transport.faults)]
     this.#links = new Links(transports.map(([name, transport]) => new Link(name, transport, this.#host, deadlineMs)), options.channels ?? {})
     const rules: OutgoingRules = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits }
     this.#publishing = new Publishing(this.#links, rules, this.#log, options.middleware ?? [])
@@ -235,7 +236,8 @@ export class RunningApp implements App {
     const deadlineMs = parseDuration(this.#options.shutdown ?? '25s') ?? 25_000
     const end = this.#runtime.elapsed() + deadlineMs
     const left = (): number => Math.max(0, end - this.#runtime.elapsed())
-    this.#state = this.#state === 'new' ? 'stopped' : 'stopping'
+    const began = this.#state !== 'new'
+    this.#state = 'stopping'
     const counts = await Promise.all(this.#groups.map((group) => group.stop(left())))
     const abandoned = counts.reduce((sum, count) => sum + count, 0)
     if (abandoned > 0) this.#log.warn(`${abandoned} listeners did not finish within ${deadlineMs} ms; their messages return to the broker.`)
@@ -245,7 +247,7 @@ export class RunningApp implements App {
     await this.#container?.close()
     this.#release?.()
     this.#state = 'stopped'
-    if (this.#starting) this.#log.info(`${this.#options.name} has stopped`)
+    if (began) this.#log.info(`${this.#options.name} has stopped`)
   }
 
   async #stopPlugin(plugin: NonNullable<AppOptions['plugins']>[number]): Promise<void> {

@@ -3,10 +3,22 @@ export const slots = 64
 
 /** The slot of a key. The same function of the same bytes that Kafka's own clients use. */
 export function slotOf(key: string): number {
-  return (murmur2(utf8.encode(key)) & 0x7fffffff) % slots
+  return (murmur2(bytesOf(key)) & 0x7fffffff) % slots
 }
 
 const utf8 = new TextEncoder()
+
+/** Most keys are short and ASCII, for which an encoder is a large tool. */
+function bytesOf(key: string): Uint8Array {
+  const bytes = new Uint8Array(key.length)
+  for (let i = 0; i < key.length; i++) {
+    const code = key.charCodeAt(i)
+    if (code > 127) return utf8.encode(key)
+    bytes[i] = code
+  }
+
+  return bytes
+}
 
 /** MurmurHash2 as Kafka's Java client computes it, as a signed 32-bit integer. */
 export function murmur2(bytes: Uint8Array): number {

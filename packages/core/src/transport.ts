@@ -8,8 +8,11 @@ import type { ChannelOptions } from './channel-options.js'
  * One broker's driver, as core sees it. An adapter is naive on purpose: it connects, declares, publishes, delivers and
  * settles. Concurrency, lanes, retries, dead-lettering, limits, deadlines and lifecycle live once, in core.
  *
- * No method but `connect`, `declare` and `subscribe` may throw or reject; what happens later is told by outcomes and states.
- * Nothing that a broker, a connection or core's callbacks do may reach the process as an unhandled error.
+ * No method but `connect`, `declare`, `subscribe` and those of `dead` may reject, and none throws; what happens later is told by outcomes and states.
+ * Nothing that a broker, a connection or core's callbacks do may reach the process as an unhandled error: call back within a `try`, and log.
+ *
+ * One transport serves one app, once: `connect`, `declare`, `subscribe` for each group, then publishing and delivering until `close`.
+ * Time, timers, chance and ids come from `host.runtime` alone; where nothing outside the process is involved, the same seed gives the same history.
  */
 export interface Transport {
   /** The product: `rabbitmq`, `kafka`, `memory`. Stands in errors, logs and metrics. */
@@ -26,29 +29,39 @@ export interface Transport {
    */
   connect(host: TransportHost): Promise<Capabilities>
 
-  /** Makes what is missing; safe when several processes do it at once. Rejects with expected and found where the broker has something of another shape. */
+  /**
+   * Makes what is missing; safe when several processes do it at once. Rejects with expected and found where the broker has something of another shape,
+   * and with the name of each option of a channel that this broker cannot honour. While the connection is lost it waits; `close` ends the waiting.
+   * What it was told it keeps: after a reconnect it is declared again, and `partitions` and `existing` decide later where a message goes.
+   */
   declare(topology: Topology): Promise<void>
 
   /**
    * Sends a batch. `settled` is called exactly once for each index, in any order, maybe before `publish` returns, and also when the connection dies or closes.
    * `confirmed`: the broker has it safely. `unroutable`: nobody would get it, and it was `mandatory`. `rejected`: it is certain that the broker does not have it.
    * `unknown`: it may have it. Messages with one key keep the order in which they were given. The adapter never sends a message twice.
-   * Core gives a batch only while `writable`, and times deadlines itself.
+   * Core gives a batch only while `writable`, and times deadlines itself. What comes all the same (the connection was lost in this very turn) settles
+   * `rejected` where nothing was sent, and waits or settles `unknown` where it may have been. The items of a batch do not wait for each other.
+   * The batch, its items and their bytes are the adapter's from here on: nobody writes into them again, so they need not be copied.
    */
   publish(batch: readonly Outgoing[], settled: Settled): void
 
   /** False while not connected, blocked, or while what was given is more than the adapter wants to hold. */
   readonly writable: boolean
 
-  /** Core's one callback for the moment at which `writable` becomes true again. */
+  /** Core's one callback for the moment at which `writable` becomes true, also for the first time. Set before `connect`. */
   onWritable(go: () => void): void
 
-  /** Core's one callback for the state of each connection, also before `connect` resolves. */
+  /**
+   * Core's one callback for the state of each connection, also before `connect` resolves. Set before `connect`.
+   * `connected` is told when everything is declared and attached again, not when the socket is open; a consumer that cannot be attached says so in its health.
+   */
   onState(listener: (state: ConnectionState) => void): void
 
   /**
    * Begins to deliver; resolves when the broker has accepted the consumer. At most `window` deliveries are unsettled at a time.
    * After a lost connection the adapter attaches again by itself, even while core still holds deliveries of the old one.
+   * All queues of a group, with keys and without, share the window, and none starves another. While the connection is lost it waits, as `declare` does.
    */
   subscribe(subscription: Subscription, deliver: Deliver): Promise<Consumer>
 
@@ -56,7 +69,7 @@ export interface Transport {
 
   /**
    * Ends everything within the deadline: what is under way settles (as `unknown` if need be), the rest returns to the broker.
-   * Idempotent; also ends a `connect` that is under way, which then rejects.
+   * Idempotent; also ends a `connect` that is under way, which then rejects. A transport that was closed is not connected again.
    */
   close(deadlineMs: number): Promise<void>
 }
@@ -104,11 +117,11 @@ export interface Capabilities {
 export type Destination =
   /** Every group that takes `envelope.type` on that channel. */
   | { readonly kind: 'channel'; readonly channel: string }
-  /** That group alone: a retry, a redrive. */
+  /** That group alone: a retry, a redrive. It goes where the group's messages of that key go; core sends it `mandatory` where the broker can tell. */
   | { readonly kind: 'group'; readonly channel: string; readonly group: string }
-  /** That group's dead letters. */
+  /** That group's dead letters. They have no expiry and no limit of their own. */
   | { readonly kind: 'dead'; readonly channel: string; readonly group: string }
-  /** One that asked. The address came with its query as `replyTo`. */
+  /** One that asked. The address came with its query as `replyTo`, from anybody: what is no address of replies is `rejected`, one that is gone is `unroutable` where the broker can tell, whatever `mandatory` says. */
   | { readonly kind: 'reply'; readonly address: string }
 
 export interface Outgoing {
@@ -121,8 +134,11 @@ export interface Outgoing {
   readonly contentEncoding: string | undefined
   /** True: nobody there is `unroutable`. */
   readonly mandatory: boolean
+  /** Nobody gets it before. Where it goes may be decided now or then. */
   readonly delayMs: number | undefined
+  /** After so long it is delivered to nobody; where the broker can, it goes to the dead letters of the group that did not take it. */
   readonly expiresMs: number | undefined
+  /** The higher, the earlier; 0 is the least and the default. Among equals the order stays. */
   readonly priority: number | undefined
   /** A query's: the `address` of the consumer of replies. */
   readonly replyTo: string | undefined
@@ -149,14 +165,20 @@ export interface GroupSubscription {
   readonly window: number
 }
 
-/** Replies to what this app asked; its consumer has the `address` to give as `replyTo`. */
+/**
+ * Replies to what this app asked; its consumer has the `address` to give as `replyTo`. There is no window, and the adapter may count a reply as
+ * acknowledged once it is given: core settles it at once, whatever it holds. The queue of an app that is gone goes too.
+ */
 export interface ReplySubscription {
   readonly kind: 'replies'
 }
 
 export type Subscription = GroupSubscription | ReplySubscription
 
-/** Synchronous, never throws. Each delivery is settled later, once; core may settle in any order. */
+/**
+ * Synchronous, never throws. Each delivery is settled later or within the call, once; core may settle in any order. Never called within
+ * `subscribe`, `settle`, `resume` or `publish`, nor for a consumer whose `stop` was called: gather what comes, hand it over at the end of the turn.
+ */
 export type Deliver = (deliveries: readonly RawDelivery[]) => void
 
 /** One message as it came, bytes untouched. It keeps its own channel: settled after a reconnect it does nothing, and that is counted. */
@@ -170,12 +192,15 @@ export interface RawDelivery {
   readonly replyTo: string | undefined
   /** It may have been delivered before. */
   readonly redelivered: boolean
-  /** How often the broker delivered it before this time, where it counts. */
+  /** How often the broker delivered it before this time, where it counts; 0 for the first. */
   readonly deliveryCount: number | undefined
   readonly origin: Origin
   /** Its channel or assignment is gone, so settling does nothing and the broker delivers it again: core drops what it has not begun. */
   readonly isStale: boolean
-  /** `ack`: done, forget it. `return`: deliver it again, to anybody of the group. Idempotent; the adapter gathers acks of a turn. */
+  /**
+   * `ack`: done, forget it. `return`: deliver it again, to anybody of the group, where it stood if the broker can. The first call counts,
+   * later ones do nothing; the adapter gathers those of a turn. On a listed dead letter it does nothing.
+   */
   settle(settlement: Settlement): void
 }
 
@@ -199,7 +224,7 @@ export interface Consumer {
   /** Asks for no more; deliveries already given stay valid. */
   pause(): void
   resume(): void
-  /** Stops delivering at once and returns the unsettled ones to the broker. Acks that were gathered leave first. */
+  /** Stops delivering at once and returns the unsettled ones to the broker, in order. Acks that were gathered leave first; what is settled later is late. Idempotent. */
   stop(): Promise<void>
   health(): ConsumerHealth
 }
@@ -209,7 +234,7 @@ export interface ConsumerHealth {
   readonly attached: boolean
   readonly paused: boolean
   readonly unsettled: number
-  /** Acks that were dropped because their channel was gone; the broker delivers those again. */
+  /** Settlements that were dropped because their channel was gone, over all channels it had; the broker delivers those again. */
   readonly lateSettles: number
   /** Why it is not attached. */
   readonly reason: string | undefined
@@ -233,12 +258,14 @@ export interface GroupAddress {
 }
 
 export interface DeadLetterAccess {
-  /** The oldest `limit` dead letters of a group, left where they are. Order and counters stay where the broker lets them. */
+  /** The oldest `limit` dead letters of a group, left where they are, whichever app the group belongs to. Order and counters stay where the broker lets them. */
   list(of: GroupAddress, limit: number): Promise<readonly RawDelivery[]>
 
   /**
    * Shows the oldest `limit` dead letters to `decide`, one after another, until it answers `stop`. Those it `remove`s are gone when
    * `take` resolves, the others stay. Resolves with the number removed. What `decide` had to do first (publish a redrive) it has done when it resolves.
+   * One letter is shown at a time, and not to two that take at once, where the broker can hold it. When `decide` rejects, so does `take`: that letter
+   * and those behind it stay. When the connection is lost meanwhile the letter stays too: it may be redriven twice, and never be lost.
    */
   take(of: GroupAddress, limit: number, decide: (letter: RawDelivery) => Promise<'remove' | 'keep' | 'stop'>): Promise<number>
 }

@@ -1,5 +1,6 @@
 import type { Origin, RawDelivery, RawEnvelope, Settlement } from '@waybill/core'
 import { header } from '@waybill/core'
+import { isRepliesTopic } from './topology.js'
 import type { StoredRecord } from './wire.js'
 import { contentEncodingHeader, contentTypeHeader, readHeaders, readRecordEnvelope, textHeader } from './wire.js'
 
@@ -30,7 +31,7 @@ export class KafkaDelivery implements RawDelivery {
 
   constructor(record: StoredRecord, address: string, partition: number, settler: Settler, redelivered = false) {
     this.headers = readHeaders(record.headers)
-    this.envelope = readRecordEnvelope(this.headers, record.key)
+    this.envelope = readRecordEnvelope(this.headers, isRepliesTopic(address) ? null : record.key)
     this.body = record.value ?? nothing
     this.contentType = textHeader(this.headers, contentTypeHeader)
     this.contentEncoding = textHeader(this.headers, contentEncodingHeader)

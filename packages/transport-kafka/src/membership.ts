@@ -109,7 +109,7 @@ export class Membership {
       groupId,
       partitionAssigners: [evenAssigner],
       sessionTimeout: options.sessionTimeoutMs,
-      heartbeatInterval: Math.max(1, Math.floor(options.sessionTimeoutMs / 10)),
+      heartbeatInterval: Math.max(1, Math.floor(options.sessionTimeoutMs / 30)),
       maxWaitTimeInMs: fetchWaitMs,
       allowAutoTopicCreation: false,
       // kafkajs would start again by itself with a promise that nobody watches.
@@ -189,7 +189,11 @@ export class Membership {
   }
 
   #refusal(error: unknown): BrokerRefused {
-    return new BrokerRefused('GROUP_REFUSED', `The group "${this.#to.groupId}" was expected to read ${this.#to.topics.map((topic) => `"${topic}"`).join(' and ')} and was refused: ${sentenceOf(error)}. Give the user the right to.`, { cause: error })
+    return new BrokerRefused(
+      'GROUP_REFUSED',
+      `The group "${this.#to.groupId}" was expected to read ${this.#to.topics.map((topic) => `"${topic}"`).join(' and ')} and was refused: ${sentenceOf(error)}. Give the user the right to.`,
+      { cause: error },
+    )
   }
 }
 

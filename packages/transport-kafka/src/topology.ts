@@ -1,7 +1,10 @@
-import type { ChannelOptions, ChannelTopology, Fault, GroupAddress, Topology } from '@waybill/core'
+import type { ChannelOptions, ChannelTopology, Fault, GroupAddress, Runtime, Topology } from '@waybill/core'
 import { BrokerRefused, ConfigError, suggest } from '@waybill/core'
 import type { Admin, ITopicConfig } from 'kafkajs'
-import { codeOf, sentenceOf } from './broker-error.js'
+import { codeOf, sentenceOf, verdictOf } from './broker-error.js'
+
+const patienceMs = 10_000
+const pauseMs = 50
 
 /** One topic as this app wants it. `partitions` undefined: as many as it has, 1 where it must be made. */
 interface WantedTopic {
@@ -55,6 +58,11 @@ export function replyAddress(topic: string, instance: string): string {
   return `${topic}#${instance}`
 }
 
+/** Records of such a topic have the asker as their key, which is no subject. */
+export function isRepliesTopic(topic: string): boolean {
+  return topic.endsWith('.reply')
+}
+
 /** Undefined for an address that no topic of replies has: a query may come from anybody, and its address too. */
 export function parseReplyAddress(address: string): { readonly topic: string; readonly instance: string } | undefined {
   const found = /^([a-zA-Z0-9._-]+\.reply)#(.+)$/.exec(address)
@@ -62,17 +70,30 @@ export function parseReplyAddress(address: string): { readonly topic: string; re
   return found ? { topic: found[1] ?? '', instance: found[2] ?? '' } : undefined
 }
 
+export interface TopologyTools {
+  readonly admin: Admin
+  readonly names: KafkaNames
+  readonly runtime: Runtime
+}
+
 /** Makes what is missing and compares what is there. Several processes may do it at once. */
-export async function declareTopology(admin: Admin, names: KafkaNames, topology: Topology): Promise<void> {
+export async function declareTopology({ admin, names, runtime }: TopologyTools, topology: Topology): Promise<void> {
   const faults = topology.channels.flatMap(faultsOf)
   if (faults.length > 0) throw new ConfigError(faults)
   names.learn(topology.channels)
-  await declareTopics(admin, topology.channels.filter(isOurs).map((channel) => channelTopic(names, channel)))
-  const counts = await partitionCounts(admin, topology.channels.map(({ name }) => names.channel(name)))
+  await declareTopics(
+    admin,
+    runtime,
+    topology.channels.filter(isOurs).map((channel) => channelTopic(names, channel)),
+  )
+  const counts = await partitionCounts(
+    admin,
+    topology.channels.map(({ name }) => names.channel(name)),
+  )
   const foreign = topology.channels.find(({ name }) => !counts.has(names.channel(name)))
   if (foreign) throw missingTopic(foreign.name, names.channel(foreign.name))
   const own = topology.channels.flatMap((channel) => groupTopics(names, channel, counts.get(names.channel(channel.name)) ?? 1))
-  await declareTopics(admin, topology.asks ? [...own, repliesTopic(names)] : own)
+  await declareTopics(admin, runtime, topology.asks ? [...own, repliesTopic(names)] : own)
 }
 
 /** How many partitions each topic has; those that do not exist are absent. */
@@ -126,12 +147,34 @@ function logOf(options: ChannelOptions): { readonly replication: number | undefi
   return { replication: options.log?.replication }
 }
 
-async function declareTopics(admin: Admin, wanted: readonly WantedTopic[]): Promise<void> {
-  const existing = await partitionCounts(admin, wanted.map(({ topic }) => topic))
-  const missing = wanted.filter(({ topic }) => !existing.has(topic))
-  for (const topic of missing) await createTopic(admin, topic)
-  const made = missing.length === 0 ? existing : await partitionCounts(admin, wanted.map(({ topic }) => topic))
-  for (const topic of wanted) compare(topic, made.get(topic.topic))
+async function declareTopics(admin: Admin, runtime: Runtime, wanted: readonly WantedTopic[]): Promise<void> {
+  const existing = new Set(await admin.listTopics())
+  for (const topic of wanted) if (!existing.has(topic.topic)) await createTopic(admin, topic)
+  const counts = await knownCounts(
+    admin,
+    runtime,
+    wanted.map(({ topic }) => topic),
+  )
+  for (const topic of wanted) compare(topic, counts.get(topic.topic))
+}
+
+/** A topic that was just made, by us or by somebody else, is not known to every broker at once. */
+async function knownCounts(admin: Admin, runtime: Runtime, topics: readonly string[]): Promise<Map<string, number>> {
+  const end = runtime.elapsed() + patienceMs
+  for (;;) {
+    try {
+      const counts = await partitionCounts(admin, topics)
+      if (counts.size === new Set(topics).size) return counts
+    } catch (error) {
+      if (verdictOf(error) !== 'not-yet') throw error
+    }
+    if (runtime.elapsed() > end)
+      throw new BrokerRefused(
+        'TOPIC_MISSING',
+        `The topics ${topics.map((topic) => `"${topic}"`).join(', ')} were made and are not all known after ${patienceMs} ms. Look at the cluster.`,
+      )
+    await new Promise<void>((resolve) => void runtime.after(pauseMs, resolve))
+  }
 }
 
 async function createTopic(admin: Admin, { topic, partitions, replication, settings }: WantedTopic): Promise<void> {
@@ -142,9 +185,10 @@ async function createTopic(admin: Admin, { topic, partitions, replication, setti
     configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
   }
   try {
-    await admin.createTopics({ topics: [config], waitForLeaders: true })
+    await admin.createTopics({ topics: [config], waitForLeaders: false })
   } catch (error) {
     if (codeOf(error) === 'TOPIC_ALREADY_EXISTS') return
+    if (verdictOf(error) === 'unknown') throw error
     throw new BrokerRefused('TOPIC_REFUSED', `The topic "${topic}" could not be made: ${sentenceOf(error)}. Make it by hand, or give this user the right to.`, { cause: error })
   }
 }
@@ -159,5 +203,8 @@ function compare({ topic, partitions }: WantedTopic, found: number | undefined):
 }
 
 function missingTopic(channel: string, topic: string): BrokerRefused {
-  return new BrokerRefused('TOPIC_MISSING', `Channel "${channel}" uses the existing topic "${topic}", and the broker has none of that name. Create it, or leave "existing" out so that it is made.`)
+  return new BrokerRefused(
+    'TOPIC_MISSING',
+    `Channel "${channel}" uses the existing topic "${topic}", and the broker has none of that name. Create it, or leave "existing" out so that it is made.`,
+  )
 }

@@ -46,7 +46,8 @@ export class Connection implements Client {
   }
 
   connect(host: TransportHost): Promise<Session> {
-    if (this.#host !== undefined && !this.#isClosed) return Promise.reject(new BrokerRefused('ALREADY_CONNECTED', 'This memory transport is connected already. Give each app a transport of its own.'))
+    if (this.#host !== undefined && !this.#isClosed)
+      return Promise.reject(new BrokerRefused('ALREADY_CONNECTED', 'This memory transport is connected already. Give each app a transport of its own.'))
     this.#host = host
     const established = this.established()
     if (!this.#isClosed) this.#try(host)

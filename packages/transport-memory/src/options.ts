@@ -20,7 +20,10 @@ export function resolveOptions(options: MemoryOptions): ResolvedOptions {
   const { broker } = options
   if (broker === undefined) return Object.freeze({ broker: new Broker({}), ownsBroker: true, faults })
   if (broker instanceof Broker) return Object.freeze({ broker, ownsBroker: false, faults: [...faults, ...broker.faults] })
-  const fault = { code: 'MEMORY_BROKER', message: `memory() has the option "broker": expected what memoryBroker() returns, found ${typeof broker}. Write memory({ broker: memoryBroker() }).` }
+  const fault = {
+    code: 'MEMORY_BROKER',
+    message: `memory() has the option "broker": expected what memoryBroker() returns, found ${typeof broker}. Write memory({ broker: memoryBroker() }).`,
+  }
 
   return Object.freeze({ broker: new Broker({}), ownsBroker: true, faults: [...faults, fault] })
 }

@@ -1,8 +1,8 @@
-import { type Outgoing, type PublishOutcome, type Runtime, type Settled } from '@waybill/core'
+import type { Outgoing, PublishOutcome, Runtime, Settled } from '@waybill/core'
 import type { Broker } from './broker/broker.js'
 import type { Session } from './broker/session.js'
 import type { Connection } from './connection.js'
-import { type Layout, routingKey } from './topology.js'
+import type { Layout } from './topology.js'
 import { type Address, toMessage } from './wire.js'
 
 /** Sends batches. The broker stores at once and confirms at the end of the turn. */
@@ -43,7 +43,7 @@ export class Publisher {
 
   /** Undefined for a reply to what is no address of replies. Who sends to one place wants to know when it is gone. */
   #addressOf({ to, envelope, mandatory }: Outgoing): Address | undefined {
-    if (to.kind === 'channel') return { exchange: this.#layout.exchange(to.channel), routingKey: routingKey(envelope.type, envelope.subject), mandatory }
+    if (to.kind === 'channel') return { exchange: this.#layout.exchange(to.channel), routingKey: this.#layout.routingKey(envelope.type, envelope.subject), mandatory }
     if (to.kind === 'group') return queue(this.#layout.queueOf(to.channel, to.group, envelope.subject))
     if (to.kind === 'dead') return queue(this.#layout.deadLetters(to.channel, to.group))
 

@@ -43,7 +43,10 @@ function groupQueuesOf({ broker, layout }: Ground, { channel, group, window }: E
   const queues = [layout.queue(channel, group), ...layout.keyedQueues(channel, group)]
   const missing = queues.find((name) => broker.findQueue(name) === undefined)
   if (missing !== undefined || !layout.knows(channel, group)) {
-    throw new BrokerRefused('NO_SUCH_QUEUE', `Group "${group}" listens on channel "${channel}", but its queue "${missing ?? queues[0]}" was not declared. Declare the topology first.`)
+    throw new BrokerRefused(
+      'NO_SUCH_QUEUE',
+      `Group "${group}" listens on channel "${channel}", but its queue "${missing ?? queues[0]}" was not declared. Declare the topology first.`,
+    )
   }
 
   return { address: undefined, queues, window }

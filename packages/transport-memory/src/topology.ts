@@ -8,6 +8,7 @@ import { faultsOfArguments, type QueueArguments, userArguments } from './broker/
 export class Layout {
   readonly #prefix: string
   readonly #channels = new Map<string, ChannelTopology>()
+  readonly #routingKeys = new Map<string, readonly string[]>()
 
   constructor(namespace: string | undefined) {
     this.#prefix = namespace === undefined ? '' : `${namespace}.`
@@ -20,6 +21,16 @@ export class Layout {
 
   exchange(channel: string): string {
     return this.#channels.get(channel)?.options.existing?.exchange ?? `${this.#prefix}${channel}`
+  }
+
+  /** What a message is routed by: its type, and the slot of its key where it has one. */
+  routingKey(type: string, key: string | undefined): string {
+    if (key === undefined) return type
+    // Joined once: a string that was just joined has to be hashed anew for each look-up of a route.
+    const keys = this.#routingKeys.get(type) ?? keyedRoutingKeys(type)
+    this.#routingKeys.set(type, keys)
+
+    return keys[slotOf(key)] as string
   }
 
   /** The queue of a group's messages without a key. */
@@ -59,10 +70,6 @@ export class Layout {
 
     return keyed[slotOf(key ?? '') % Math.max(1, keyed.length)] ?? this.queue(channel, group)
   }
-}
-
-export function routingKey(type: string, key: string | undefined): string {
-  return key === undefined ? type : keyedRoutingKey(type, slotOf(key))
 }
 
 /** Makes what is missing. Throws with expected and found where the broker has something of another shape. */
@@ -110,7 +117,7 @@ function declareGroup(broker: Broker, layout: Layout, channel: ChannelTopology, 
 /** Both forms, with a key and without: so a message can get a key while old and new versions of a service run. */
 function bindType(exchange: Exchange, type: string, unkeyed: Queue, keyed: readonly Queue[]): void {
   exchange.bind(unkeyed, type)
-  for (let slot = 0; slot < slots; slot++) bindSlot(exchange, keyedRoutingKey(type, slot), unkeyed, keyed[slot % keyed.length])
+  for (const [slot, key] of keyedRoutingKeys(type).entries()) bindSlot(exchange, key, unkeyed, keyed[slot % keyed.length])
 }
 
 /** A slot that leads to two queues of one group would deliver twice, and out of order. */
@@ -131,17 +138,22 @@ function spreadDiffers(key: string, expected: string, found: string): BrokerRefu
 
 function faultsOfChannel({ name, groups, options }: ChannelTopology): string[] {
   const faults = faultsOfArguments(`Channel "${name}"`, options.queue?.arguments ?? {}, userArguments)
-  if (options.log !== undefined) faults.push(`Channel "${name}" has "log" options, which only a log such as Kafka can honour; the memory broker has queues. Remove "log", or use "queue".`)
-  if (options.existing?.topic !== undefined) faults.push(`Channel "${name}" uses the existing topic "${options.existing.topic}", but the memory broker has no topics. Name an "exchange" or a "queue".`)
+  if (options.log !== undefined)
+    faults.push(`Channel "${name}" has "log" options, which only a log such as Kafka can honour; the memory broker has queues. Remove "log", or use "queue".`)
+  if (options.existing?.topic !== undefined)
+    faults.push(`Channel "${name}" uses the existing topic "${options.existing.topic}", but the memory broker has no topics. Name an "exchange" or a "queue".`)
   if (options.existing?.queue !== undefined && groups.length > 1) {
-    faults.push(`Channel "${name}" uses the existing queue "${options.existing.queue}" for ${groups.length} groups (${groups.map((g) => g.name).join(', ')}), which would take each other's messages. Let one group listen.`)
+    faults.push(
+      `Channel "${name}" uses the existing queue "${options.existing.queue}" for ${groups.length} groups (${groups.map((g) => g.name).join(', ')}), which would take each other's messages. Let one group listen.`,
+    )
   }
 
   return faults
 }
 
-function keyedRoutingKey(type: string, slot: number): string {
-  return `${type}.keyed.${slot}`
+/** One for each slot. */
+function keyedRoutingKeys(type: string): readonly string[] {
+  return Array.from({ length: slots }, (_, slot) => `${type}.keyed.${slot}`)
 }
 
 function missing(what: string): BrokerRefused {

@@ -19,6 +19,10 @@ export function memory(options: MemoryOptions = {}): Transport {
 class MemoryTransport implements Transport {
   readonly name = 'memory'
   readonly faults: readonly Fault[]
+  readonly dead: DeadLetterAccess = {
+    list: async (of, limit) => this.#connected('dead.list').dead.list(of, limit),
+    take: async (of, limit, decide) => this.#connected('dead.take').dead.take(of, limit, decide),
+  }
   readonly #options: ResolvedOptions
   readonly #connection: Connection
   #parts: Parts | undefined
@@ -31,7 +35,12 @@ class MemoryTransport implements Transport {
 
   async connect(host: TransportHost): Promise<Capabilities> {
     const layout = new Layout(host.namespace)
-    this.#parts = { host, layout, publisher: new Publisher(this.#options.broker, this.#connection, layout, host.runtime), dead: new DeadLetters(this.#options.broker, this.#connection, layout) }
+    this.#parts = {
+      host,
+      layout,
+      publisher: new Publisher(this.#options.broker, this.#connection, layout, host.runtime),
+      dead: new DeadLetters(this.#options.broker, this.#connection, layout),
+    }
     await this.#connection.connect(host)
 
     return capabilities
@@ -65,10 +74,6 @@ class MemoryTransport implements Transport {
     await this.#connection.established()
 
     return subscribe({ broker: this.#options.broker, connection: this.#connection, layout, host }, subscription, deliver)
-  }
-
-  get dead(): DeadLetterAccess {
-    return this.#connected('dead').dead
   }
 
   // Nothing takes long in a process, so the deadline is never needed.

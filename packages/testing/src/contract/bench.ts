@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { createApp, type App, type AppOptions, type Destination, type Envelope, type GroupAddress, type Logger, type Outgoing, type Runtime } from '@waybill/core'
+import { createApp, systemRuntime, type App, type AppOptions, type Destination, type Envelope, type GroupAddress, type Logger, type Outgoing, type Runtime } from '@waybill/core'
 import { eventually, within } from './condition.js'
 import { placed } from './layout.js'
 import { Peer } from './peer.js'
 import type { ContractSubject, DeclaredTopology } from './subject.js'
-import { systemRuntime } from './system-runtime.js'
 
 /** Everything that one case needs, with names that no other case has. */
 export class Bench {

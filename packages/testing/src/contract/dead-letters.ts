@@ -125,9 +125,9 @@ export const deadLetters: readonly Scenario[] = [
       const { peer } = await withLetters(bench, 3)
 
       await bench.subject.cut()
-      await peer.send(bench.messageTo({ kind: 'dead', ...bench.group() }, { text: '3' }))
+      await peer.sendAtLast(() => bench.messageTo({ kind: 'dead', ...bench.group() }, { text: '3' }))
 
-      assert.deepEqual((await peer.transport.dead.list(bench.group(), 10)).map(textOf).sort(), ['0', '1', '2', '3'])
+      assert.deepEqual([...new Set((await peer.transport.dead.list(bench.group(), 10)).map(textOf))].sort(), ['0', '1', '2', '3'])
     },
   },
 ]

@@ -24,7 +24,7 @@ export const delivering: readonly Scenario[] = [
       for (const each of [one, two]) await each.declare(bench.channel, { partitions: 2 })
       const [left, right] = [await one.listen(bench.group(), { window: 10 }), await two.listen(bench.group(), { window: 10 })]
 
-      await one.send(...bench.messages(200))
+      for (let part = 0; part < 20; part++) await one.send(...bench.messages(10, (index) => ({ text: String(part * 10 + index) })))
 
       await one.eventually('200 deliveries arrive at both together', () => left.received.length + right.received.length >= 200)
       assert.equal(new Set([...left.texts, ...right.texts]).size, 200)

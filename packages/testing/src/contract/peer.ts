@@ -77,6 +77,19 @@ export class Peer {
     assert.deepEqual(other, [], `All of ${batch.length} messages are confirmed.`)
   }
 
+  /** Publishes such messages until one is confirmed: after a connection broke, the first ones may go under with it. Resolves with that one. */
+  async sendAtLast(make: () => Outgoing): Promise<Outgoing> {
+    let sent = make()
+    await this.eventually('a publish is confirmed', async () => {
+      sent = make()
+      const [outcome] = await this.publish([sent])
+
+      return outcome?.kind === 'confirmed'
+    })
+
+    return sent
+  }
+
   /** The last state of each connection, by what it is for. */
   get standing(): Readonly<Record<string, ConnectionState['kind']>> {
     return Object.fromEntries(this.states.map((state) => [state.purpose, state.kind]))
@@ -111,7 +124,7 @@ export class Peer {
     return receiver
   }
 
-  eventually(claim: string, condition: () => boolean, found?: () => unknown): Promise<void> {
+  eventually(claim: string, condition: () => boolean | Promise<boolean>, found?: () => unknown): Promise<void> {
     return eventually(claim, condition, { withinMs: this.patienceMs, ...(found ? { found } : {}) })
   }
 

@@ -12,10 +12,8 @@ export const replies: readonly Scenario[] = [
     async run(bench) {
       const { asker, answers, responder, queries } = await conversation(bench)
 
-      const query = bench.message({ text: '{"sku":"A"}', mandatory: asker.capabilities.unroutable, replyTo: answers.consumer.address })
-      await asker.send(query)
-      const taken = await queries.got(query.envelope.id)
-      const reply = bench.messageTo({ kind: 'reply', address: taken.replyTo ?? '' }, { text: '{"left":3}', headers: { 'waybill-reply-code': 'NONE' }, envelope: { correlationId: query.envelope.id } })
+      const address = await addressOf(bench, { asker, answers, queries })
+      const reply = bench.messageTo({ kind: 'reply', address }, { text: '{"left":3}', headers: { 'waybill-reply-code': 'NONE' }, envelope: { correlationId: 'query-1' } })
       await responder.send(reply)
 
       sameMessage(await answers.got(reply.envelope.id), reply)
@@ -28,17 +26,17 @@ export const replies: readonly Scenario[] = [
     title: 'each app gets the replies to its own queries',
     needs: ['replies'],
     async run(bench) {
-      const { asker, answers, responder } = await conversation(bench)
+      const { asker, answers, responder, queries } = await conversation(bench)
       const other = await bench.another()
-      await other.declare(bench.channel, { asks: true })
+      await other.declare(bench.channel, { asks: true, groups: [] })
       const others = await other.listenToReplies()
 
-      for (const [receiver, text] of [[answers, 'one'], [others, 'two']] as const) {
-        await responder.send(bench.messageTo({ kind: 'reply', address: receiver.consumer.address ?? '' }, { text }))
-        await asker.eventually(`the reply "${text}" arrives`, () => receiver.texts.includes(text))
-      }
+      const one = await addressOf(bench, { asker, answers, queries })
+      const two = await addressOf(bench, { asker: other, answers: others, queries })
+      await responder.send(bench.messageTo({ kind: 'reply', address: one }, { text: 'one' }), bench.messageTo({ kind: 'reply', address: two }, { text: 'two' }))
+      await Promise.all([answers.arrived(1), others.arrived(1)])
 
-      assert.notEqual(answers.consumer.address, others.consumer.address)
+      assert.notEqual(one, two)
       assert.deepEqual([answers.texts, others.texts], [['one'], ['two']])
     },
   },
@@ -48,8 +46,8 @@ export const replies: readonly Scenario[] = [
     async run(bench) {
       const { responder, queries } = await conversation(bench)
       const gone = await bench.another()
-      await gone.declare(bench.channel, { asks: true })
-      const address = (await gone.listenToReplies()).consumer.address ?? ''
+      await gone.declare(bench.channel, { asks: true, groups: [] })
+      const address = await addressOf(bench, { asker: gone, answers: await gone.listenToReplies(), queries })
       await gone.close()
 
       const [outcome] = await responder.publish([bench.messageTo({ kind: 'reply', address })])
@@ -81,13 +79,14 @@ export const replies: readonly Scenario[] = [
     title: 'replies arrive again after the connection broke',
     needs: ['replies'],
     async run(bench) {
-      const { asker, answers, responder } = await conversation(bench)
+      const { asker, answers, responder, queries } = await conversation(bench)
 
       await bench.subject.cut()
-      await asker.eventually('a reply arrives', () => {
-        if (answers.received.length === 0 && responder.transport.writable && responder.waiting === 0 && answers.consumer.health().attached) {
-          void responder.give([bench.messageTo({ kind: 'reply', address: answers.consumer.address ?? '' }, { text: 'again' })])
-        }
+      // What was asked or answered before the loss was noticed may be gone with it: ask again, as a caller would.
+      await asker.eventually('a query is answered', async () => {
+        const query = await asker.sendAtLast(() => bench.message({ replyTo: answers.consumer.address }))
+        const { replyTo } = await queries.got(query.envelope.id)
+        await responder.publish([bench.messageTo({ kind: 'reply', address: replyTo ?? '' }, { text: 'again' })])
 
         return answers.received.length > 0
       })
@@ -102,6 +101,16 @@ interface Conversation {
   readonly answers: Receiver
   readonly responder: Peer
   readonly queries: Receiver
+}
+
+/** The address that a query of the asker carries when it arrives. */
+async function addressOf(bench: Bench, { asker, answers, queries }: Omit<Conversation, 'responder'>): Promise<string> {
+  const query = bench.message({ text: '{"sku":"A"}', mandatory: asker.capabilities.unroutable, replyTo: answers.consumer.address })
+  await asker.send(query)
+  const { replyTo } = await queries.got(query.envelope.id)
+  assert.ok(replyTo, 'A query says where its reply goes.')
+
+  return replyTo
 }
 
 async function conversation(bench: Bench): Promise<Conversation> {

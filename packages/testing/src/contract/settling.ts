@@ -150,10 +150,13 @@ export const settling: readonly Scenario[] = [
     title: 'settling after the consumer stopped does nothing and is counted',
     async run(bench) {
       const { peer, receiver } = await holding(bench, 3)
+      const before = receiver.received.map((delivery) => delivery.isStale)
       await receiver.stop()
+      const after = receiver.received.map((delivery) => delivery.isStale)
 
       receiver.ack(...receiver.received)
 
+      assert.deepEqual([before, after], [[false, false, false], [true, true, true]], 'Deliveries know that they are stale.')
       assert.equal(receiver.consumer.health().lateSettles, 3)
       await nothingBut(bench, peer, ['0', '1', '2'])
     },

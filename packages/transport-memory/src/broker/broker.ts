@@ -207,7 +207,10 @@ export class Broker implements MemoryBroker {
       throw new BrokerRefused('NO_SUCH_QUEUE', `Queue "${name}" sends its dead letters to queue "${String(target)}", which is missing. Declare that one first.`)
     }
     if (args['x-overflow'] === 'drop-head' && found === undefined) {
-      throw new BrokerRefused('QUEUE_ARGUMENTS', `Queue "${name}" has "x-overflow": "drop-head" and no dead letters, so what it drops would be lost. Give it an "x-dead-letter-routing-key".`)
+      throw new BrokerRefused(
+        'QUEUE_ARGUMENTS',
+        `Queue "${name}" has "x-overflow": "drop-head" and no dead letters, so what it drops would be lost. Give it an "x-dead-letter-routing-key".`,
+      )
     }
 
     return found
@@ -250,7 +253,10 @@ function describe(args: QueueArguments): string {
 }
 
 function differs(thing: string, expected: string, found: string): BrokerRefused {
-  return new BrokerRefused('TOPOLOGY_DIFFERS', `${thing} exists already and differs: expected ${expected}, found ${found}. Change the app's "channels", or drain it, stop what uses it and delete it.`)
+  return new BrokerRefused(
+    'TOPOLOGY_DIFFERS',
+    `${thing} exists already and differs: expected ${expected}, found ${found}. Change the app's "channels", or drain it, stop what uses it and delete it.`,
+  )
 }
 
 function faultsOf(options: MemoryBrokerOptions): readonly Fault[] {

@@ -14,7 +14,14 @@ export function deadMessage(entry: Entry, death: Death, deadLetters: string, now
 function deadHeaders(entry: Entry, death: Death, now: number): Readonly<Record<string, unknown>> {
   const { message, home } = entry
   const headers = copyHeaders(message.headers, headerBlock()) ?? headerBlock()
-  const story = { reason: death, queue: home.name, exchange: message.exchange, 'routing-keys': [message.routingKey], count: 1, time: { '!': 'timestamp', value: Math.floor(now / 1000) } }
+  const story = {
+    reason: death,
+    queue: home.name,
+    exchange: message.exchange,
+    'routing-keys': [message.routingKey],
+    count: 1,
+    time: { '!': 'timestamp', value: Math.floor(now / 1000) },
+  }
   headers['x-death'] = [story, ...(Array.isArray(headers['x-death']) ? (headers['x-death'] as unknown[]) : [])]
   headers['x-first-death-reason'] ??= death
   headers['x-first-death-queue'] ??= home.name

@@ -18,8 +18,10 @@ export class Ledger {
 
   /** Why so much more does not fit, or undefined where it does. */
   refusal(messages: number, bytes: number): string | undefined {
-    if (this.#messages + messages > this.maxMessages) return `the memory broker is full: it holds ${this.#messages} of at most ${this.maxMessages} messages. Consume some, or raise "maxMessages".`
-    if (this.#bytes + bytes > this.maxBytes) return `the memory broker is full: it holds ${this.#bytes} of at most ${this.maxBytes} bytes and would get ${bytes} more. Consume some, or raise "maxBytes".`
+    if (this.#messages + messages > this.maxMessages)
+      return `the memory broker is full: it holds ${this.#messages} of at most ${this.maxMessages} messages. Consume some, or raise "maxMessages".`
+    if (this.#bytes + bytes > this.maxBytes)
+      return `the memory broker is full: it holds ${this.#bytes} of at most ${this.maxBytes} bytes and would get ${bytes} more. Consume some, or raise "maxBytes".`
 
     return undefined
   }

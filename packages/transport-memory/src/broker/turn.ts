@@ -13,6 +13,7 @@ export class Turn {
   #tasks = new Set<Task>()
   #deliveries = new Set<Task>()
   #runtime: Runtime | undefined
+  #isScheduled = false
 
   use(runtime: Runtime): void {
     this.#runtime = runtime
@@ -21,7 +22,7 @@ export class Turn {
 
   atEnd(task: Task): void {
     this.#tasks.add(task)
-    if (this.#tasks.size === 1) this.#schedule()
+    if (!this.#isScheduled) this.#schedule()
   }
 
   /** For work that `run` of a task makes: done after all tasks of this turn. */
@@ -30,10 +31,13 @@ export class Turn {
   }
 
   #schedule(): void {
-    this.#runtime?.soon(() => this.#run())
+    if (this.#runtime === undefined) return
+    this.#isScheduled = true
+    this.#runtime.soon(() => this.#run())
   }
 
   #run(): void {
+    this.#isScheduled = false
     const tasks = this.#tasks
     this.#tasks = new Set()
     for (const task of tasks) task.run()

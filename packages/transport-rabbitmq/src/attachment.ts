@@ -1,0 +1,124 @@
+import type { Settlement, TransportHost } from '@waybill/core'
+import type { ConsumeMessage } from 'amqplib/callback_api'
+import { Acks } from './acks.js'
+import type { Connection } from './connection.js'
+import type { Declarations } from './declarations.js'
+import { type Channel, call, type Model, openChannel } from './driver.js'
+import { KeptChannel } from './kept-channel.js'
+import { receivedHeaders, RabbitDelivery, type Settler } from './wire.js'
+
+/** What an attachment tells its consumer. */
+export interface AttachmentOwner {
+  arrived(delivery: RabbitDelivery): void
+  /** A delivery that was handed over is settled, on a channel that still stands. */
+  settled(seat: Seat): void
+  /** The same after its channel was gone. */
+  settledLate(): void
+  lost(seat: Seat, queue: string, reason: string): void
+}
+
+export interface AttachmentOptions {
+  readonly queue: string
+  readonly prefetch: number
+  readonly host: TransportHost
+  readonly connection: Connection
+  readonly declarations: Declarations
+  readonly owner: AttachmentOwner
+}
+
+/** One life of one channel: the deliveries that came on it are settled on it or not at all. */
+export class Seat implements Settler {
+  readonly acks: Acks
+  readonly #owner: AttachmentOwner
+  #isOpen = true
+  /** Handed over to core and not settled. */
+  unsettled = 0
+
+  constructor(channel: Channel, owner: AttachmentOwner) {
+    this.acks = new Acks(channel)
+    this.#owner = owner
+  }
+
+  settle(tag: number, settlement: Settlement): void {
+    if (!this.#isOpen) return this.#owner.settledLate()
+    if (settlement === 'ack') this.acks.ack(tag)
+    else this.acks.giveBack(tag)
+    this.#owner.settled(this)
+  }
+
+  get isStale(): boolean {
+    return !this.#isOpen
+  }
+
+  close(): void {
+    this.#isOpen = false
+  }
+}
+
+/**
+ * A consumer of one queue, on a channel of its own: what closes a channel (a queue that is gone, a missing right, a delivery
+ * that was held too long) costs this queue alone.
+ */
+export class Attachment {
+  readonly queue: string
+  readonly #options: AttachmentOptions
+  readonly #kept: KeptChannel
+  #seat: Seat | undefined
+  #tries = 0
+
+  constructor(options: AttachmentOptions) {
+    this.queue = options.queue
+    this.#options = options
+    this.#kept = new KeptChannel({ host: options.host, connection: options.connection, create: (model) => this.#create(model), attach: (channel) => this.#attach(channel), lost: (reason) => this.#lost(reason) })
+  }
+
+  start(): Promise<void> {
+    return this.#kept.start()
+  }
+
+  revive(): void {
+    this.#kept.revive()
+  }
+
+  /** Why the broker will not give it messages. */
+  get reason(): string | undefined {
+    return this.#kept.channel ? undefined : `queue "${this.queue}": ${this.#kept.reason}`
+  }
+
+  /** Gathered acks leave; what is unsettled returns to the broker with the channel. */
+  async stop(): Promise<void> {
+    this.#seat?.acks.flush()
+    this.#seat?.close()
+    this.#seat = undefined
+    await this.#kept.stop()
+  }
+
+  async #create(model: Model): Promise<Channel> {
+    if (this.#tries++ > 0) await this.#options.declarations.ensure(model, this.queue)
+
+    return openChannel(model)
+  }
+
+  async #attach(channel: Channel): Promise<void> {
+    const seat = new Seat(channel, this.#options.owner)
+    this.#seat = seat
+    // Counted per consumer: quorum queues do not know the count per channel.
+    await call((done) => channel.prefetch(this.#options.prefetch, false, done))
+    await call((done) => channel.consume(this.queue, (message) => this.#received(message, seat), {}, done))
+    this.#tries = 0
+  }
+
+  #received(message: ConsumeMessage | null, seat: Seat): void {
+    if (!message) return this.#kept.renew('the broker cancelled its consumer: the queue was deleted or moved')
+    this.#options.owner.arrived(new RabbitDelivery(message, this.queue, seat, receivedHeaders(message.properties.headers)))
+  }
+
+  #lost(reason: string): void {
+    const seat = this.#seat
+    this.#seat = undefined
+    this.#tries++
+    if (!seat) return
+    seat.close()
+    this.#options.owner.lost(seat, this.queue, reason)
+  }
+}

@@ -1,0 +1,152 @@
+import { BrokerRefused, type TransportHost, type Topology } from '@waybill/core'
+import { type Channel, call, closeChannel, type Model, openChannel } from './driver.js'
+import { refusalOfDeclare, replyCodeOf } from './refusal.js'
+import { type Binding, type ExchangePlan, type Names, planOf, type QueuePlan, type TopologyPlan } from './topology.js'
+
+/** A channel carries one declaration at a time, so they are spread over some: 300 queues in a quarter of the time. */
+const lanes = 8
+
+interface Step {
+  /** For people: `queue "orders.billing"`. */
+  readonly what: string
+  readonly run: (channel: Channel) => Promise<unknown>
+  /** What proves that it exists, for users who may not declare. */
+  readonly check: ((channel: Channel) => Promise<unknown>) | undefined
+}
+
+/** Makes what the app needs at the broker, and again after the broker lost it. */
+export class Declarations {
+  readonly #host: TransportHost
+  readonly #names: Names
+  #plan: TopologyPlan = { exchanges: [], queues: [] }
+
+  constructor(host: TransportHost, names: Names) {
+    this.#host = host
+    this.#names = names
+  }
+
+  /** From now on `restore` restores this. */
+  learn(topology: Topology): void {
+    this.#names.learn(topology)
+    this.#plan = planOf(topology, this.#names)
+  }
+
+  /** Makes everything. Rejects with each refusal in one error; with the driver's error where the connection was lost. */
+  async declare(model: Model): Promise<void> {
+    const { exchanges, queues } = this.#plan
+    const refused = await runAll(model, exchanges.map(exchangeStep))
+    refused.push(...(await runAll(model, queues.map(queueStep))))
+    if (refused.length === 0) refused.push(...(await runAll(model, queues.flatMap(bindingSteps))))
+    if (refused.length > 0) throw together(refused)
+  }
+
+  /** The same after a reconnect: what cannot be restored is logged, and leaves the rest alone. */
+  async restore(model: Model): Promise<void> {
+    try {
+      await this.declare(model)
+    } catch (error) {
+      if (!(error instanceof BrokerRefused)) throw error
+      this.#host.log.error(`After a reconnect something could not be declared again. ${error.message}`)
+    }
+  }
+
+  /** Makes one queue that was lost while the rest stands. */
+  async ensure(model: Model, queue: string): Promise<void> {
+    const plan = this.#plan.queues.find((q) => q.name === queue)
+    if (!plan) return
+    const refused = await runAll(model, [queueStep(plan)])
+    if (refused.length === 0) refused.push(...(await runAll(model, bindingSteps(plan))))
+    if (refused.length > 0) throw together(refused)
+  }
+}
+
+function exchangeStep(plan: ExchangePlan): Step {
+  const check = (channel: Channel) => call((done) => channel.checkExchange(plan.name, done))
+  const declare = (channel: Channel) => call((done) => channel.assertExchange(plan.name, 'topic', { durable: true }, done))
+
+  return { what: `exchange "${plan.name}"`, run: plan.isForeign ? check : declare, check }
+}
+
+function queueStep(plan: QueuePlan): Step {
+  const check = (channel: Channel) => call((done) => channel.checkQueue(plan.name, done))
+  const declare = (channel: Channel) => call((done) => channel.assertQueue(plan.name, { durable: true, arguments: plan.arguments }, done))
+
+  return { what: `queue "${plan.name}"`, run: plan.isForeign ? check : declare, check }
+}
+
+function bindingSteps(plan: QueuePlan): Step[] {
+  // First bound, then unbound: a message between the two comes twice rather than never.
+  return [...plan.bindings.map((binding) => bindStep(plan, binding)), ...plan.unbindings.map((binding) => unbindStep(plan, binding))]
+}
+
+function bindStep(plan: QueuePlan, { exchange, routingKey }: Binding): Step {
+  const run = (channel: Channel) => call((done) => channel.bindQueue(plan.name, exchange, routingKey, {}, done))
+
+  return { what: `binding of queue "${plan.name}" to exchange "${exchange}" by "${routingKey}"`, run, check: undefined }
+}
+
+function unbindStep(plan: QueuePlan, { exchange, routingKey }: Binding): Step {
+  const run = (channel: Channel) => call((done) => channel.unbindQueue(plan.name, exchange, routingKey, {}, done))
+
+  return { what: `outdated binding of queue "${plan.name}" to exchange "${exchange}" by "${routingKey}"`, run, check: undefined }
+}
+
+/** Runs steps side by side. Resolves with what the broker refused; rejects where the connection was lost. */
+async function runAll(model: Model, steps: readonly Step[]): Promise<BrokerRefused[]> {
+  const refused: BrokerRefused[] = []
+  const rest = steps.values()
+  await Promise.all(Array.from({ length: Math.min(lanes, steps.length) }, () => runLane(model, rest, refused)))
+
+  return refused
+}
+
+async function runLane(model: Model, steps: Iterator<Step> & Iterable<Step>, refused: BrokerRefused[]): Promise<void> {
+  let channel: Channel | undefined
+  for (let next = steps.next(); !next.done; next = steps.next()) {
+    channel ??= await openQuietChannel(model)
+    const error = await errorOf(next.value.run(channel))
+    if (error === undefined) continue
+    // The broker closes a channel with each refusal.
+    channel = undefined
+    const refusal = await refusalOf(model, next.value, error)
+    if (refusal) refused.push(refusal)
+  }
+  if (channel) await closeChannel(channel)
+}
+
+async function refusalOf(model: Model, step: Step, error: unknown): Promise<BrokerRefused | undefined> {
+  if (replyCodeOf(error) === undefined) throw error
+  if (replyCodeOf(error) !== 403 || !step.check) return refusalOfDeclare(error, step.what)
+  // Without the right to configure, even an equal declaration is refused. What exists is used as it is.
+  const channel = await openQuietChannel(model)
+  const missing = await errorOf(step.check(channel))
+  if (missing !== undefined) return refusalOfDeclare(error, step.what)
+  await closeChannel(channel)
+
+  return undefined
+}
+
+/** A channel whose refusals come as rejected calls alone. */
+export async function openQuietChannel(model: Model): Promise<Channel> {
+  const channel = await openChannel(model)
+  channel.on('error', () => undefined)
+
+  return channel
+}
+
+async function errorOf(work: Promise<unknown>): Promise<unknown> {
+  try {
+    await work
+
+    return undefined
+  } catch (error) {
+    return error
+  }
+}
+
+function together(refused: readonly BrokerRefused[]): BrokerRefused {
+  const [first] = refused
+  if (refused.length === 1) return first as BrokerRefused
+
+  return new BrokerRefused(first?.code ?? 'TOPOLOGY_REFUSED', `RabbitMQ refused ${refused.length} declarations:\n${refused.map((r) => `  ${r.message}`).join('\n')}`, { cause: first })
+}

@@ -1,0 +1,2 @@
+export type { RabbitCredentials, RabbitOptions } from './options.js'
+export { rabbitmq } from './transport.js'

@@ -1,0 +1,154 @@
+import { type Duration, type Fault, parseDuration, unknownOptions } from '@waybill/core'
+import { credentials as mechanisms, type Options, type SocketOptions } from 'amqplib/callback_api'
+import type { TcpSocketConnectOpts } from 'node:net'
+import type { ConnectionOptions } from 'node:tls'
+
+export interface RabbitOptions {
+  /** `amqp://` or `amqps://`, one or several: the nodes of one cluster, tried in turn. Default: `amqp://localhost`. */
+  readonly url?: string | readonly string[]
+  /** Default: what the url says, else `/`. */
+  readonly vhost?: string
+  /** Default: what the url says, else `guest`. `external` takes the name from the client certificate. */
+  readonly credentials?: RabbitCredentials
+  /** After two of these without a sign of life the connection is given up. Whole seconds; default `10s`. */
+  readonly heartbeat?: Duration
+  /** For one try to connect, handshake included. Default: `10s`. */
+  readonly connectTimeout?: Duration
+  /** Passed to `tls.connect` as they are. */
+  readonly tls?: ConnectionOptions
+  /** Passed to `net.connect` as they are. */
+  readonly socket?: Partial<TcpSocketConnectOpts>
+}
+
+export type RabbitCredentials = { readonly username: string; readonly password: string } | 'external'
+
+/** One node to connect to. Its secrets are private, so that no inspection shows them. */
+export class Endpoint {
+  readonly label: string
+  readonly vhost: string
+  readonly #target: Options.Connect
+  readonly #socket: SocketOptions
+
+  constructor(target: Options.Connect, socket: SocketOptions) {
+    this.label = `${target.hostname}:${target.port}`
+    this.vhost = target.vhost ?? '/'
+    this.#target = target
+    this.#socket = socket
+  }
+
+  /** What the driver's `connect` wants. The driver unescapes the vhost. */
+  get target(): Options.Connect {
+    return { ...this.#target, vhost: encodeURIComponent(this.vhost) }
+  }
+
+  get socket(): SocketOptions {
+    return this.#socket
+  }
+}
+
+export interface ResolvedOptions {
+  readonly endpoints: readonly Endpoint[]
+  readonly faults: readonly Fault[]
+}
+
+const known = ['url', 'vhost', 'credentials', 'heartbeat', 'connectTimeout', 'tls', 'socket']
+const parameters = ['heartbeat', 'frameMax', 'channelMax']
+
+/** All defaults and all faults. No fault quotes an url: a password may stand in it. */
+export function resolveOptions(options: RabbitOptions): ResolvedOptions {
+  const faults: Fault[] = unknownOptions('rabbitmq()', options, known)
+  const settings: Settings = {
+    heartbeatMs: milliseconds('heartbeat', options.heartbeat ?? '10s', 1_000, faults),
+    connectTimeoutMs: milliseconds('connectTimeout', options.connectTimeout ?? '10s', 1, faults),
+    login: loginOf(options.credentials, faults),
+    options,
+  }
+  const urls = typeof options.url === 'string' ? [options.url] : (options.url ?? ['amqp://localhost'])
+  if (!Array.isArray(urls) || urls.length === 0) {
+    faults.push(wrong('option "url" takes an url or a list of them; found none. Leave it out for amqp://localhost.'))
+  }
+  const endpoints = faults.length > 0 ? [] : urls.flatMap((url, i) => endpointOf(url, i, settings, faults) ?? [])
+
+  return Object.freeze({ endpoints: Object.freeze(endpoints), faults: Object.freeze(faults) })
+}
+
+interface Settings {
+  readonly heartbeatMs: number
+  readonly connectTimeoutMs: number
+  readonly login: Login | undefined
+  readonly options: RabbitOptions
+}
+
+type Login = ReturnType<typeof mechanisms.plain> | ReturnType<typeof mechanisms.external>
+
+function milliseconds(name: string, text: unknown, least: number, faults: Fault[]): number {
+  const found = parseDuration(text)
+  if (found !== undefined && found >= least) return found
+  faults.push(wrong(`option "${name}" takes a duration of at least ${least} ms such as "10s"; found ${JSON.stringify(text)}.`))
+
+  return least
+}
+
+function loginOf(found: unknown, faults: Fault[]): Login | undefined {
+  if (found === undefined) return undefined
+  if (found === 'external') return mechanisms.external()
+  const { username, password } = (typeof found === 'object' && found !== null ? found : {}) as { username?: unknown; password?: unknown }
+  if (typeof username === 'string' && typeof password === 'string') return mechanisms.plain(username, password)
+  faults.push(wrong('option "credentials" takes { username, password }, both strings, or "external".'))
+
+  return undefined
+}
+
+function endpointOf(url: unknown, index: number, settings: Settings, faults: Fault[]): Endpoint | undefined {
+  const which = `option "url"${index > 0 ? ` (number ${index + 1})` : ''}`
+  try {
+    const parsed = new URL(String(url))
+    const fault = faultOfUrl(parsed, settings.options)
+    if (!fault) return new Endpoint(targetOf(parsed, settings), socketOf(parsed, settings))
+    faults.push(wrong(`${which} ${fault}`))
+  } catch {
+    faults.push(wrong(`${which} is not an url. Expected amqp://user:password@host:5672/vhost, special characters percent-encoded.`))
+  }
+
+  return undefined
+}
+
+function faultOfUrl(url: URL, options: RabbitOptions): string | undefined {
+  const secure = url.protocol === 'amqps:'
+  if (!secure && url.protocol !== 'amqp:') return `begins with "${url.protocol}"; expected amqp: or amqps:.`
+  if (options.tls && !secure) return 'begins with amqp: while "tls" is given. Use amqps:, or leave "tls" out.'
+  const unknown = [...url.searchParams.keys()].find((key) => !parameters.includes(key))
+
+  return unknown === undefined ? undefined : `has a parameter "${unknown}" that nobody knows. Known: ${parameters.join(', ')}.`
+}
+
+function targetOf(url: URL, { heartbeatMs, login, options }: Settings): Options.Connect {
+  const number = (name: string) => (url.searchParams.has(name) ? { [name]: Number(url.searchParams.get(name)) } : {})
+  const isBare = url.username === '' && url.password === ''
+
+  return {
+    protocol: url.protocol.slice(0, -1),
+    hostname: url.hostname.replace(/^\[|\]$/g, '') || 'localhost',
+    port: Number(url.port) || (url.protocol === 'amqps:' ? 5671 : 5672),
+    vhost: options.vhost ?? (decodeURIComponent(url.pathname.slice(1)) || '/'),
+    heartbeat: Math.ceil(heartbeatMs / 1_000),
+    ...(login || isBare ? {} : { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }),
+    ...number('heartbeat'),
+    ...number('frameMax'),
+    ...number('channelMax'),
+  }
+}
+
+function socketOf(url: URL, { connectTimeoutMs, login, options }: Settings): SocketOptions {
+  return {
+    ...(options.socket as SocketOptions | undefined),
+    ...(url.protocol === 'amqps:' ? options.tls : {}),
+    noDelay: true,
+    timeout: connectTimeoutMs,
+    ...(login ? { credentials: login } : {}),
+  }
+}
+
+function wrong(text: string): Fault {
+  return { code: 'RABBITMQ_OPTION', message: `rabbitmq(): ${text}` }
+}

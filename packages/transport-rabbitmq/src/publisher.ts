@@ -1,0 +1,176 @@
+import type { Destination, Outgoing, PublishOutcome, Settled, TransportHost } from '@waybill/core'
+import type { Connection } from './connection.js'
+import { type ConfirmChannel, openConfirmChannel } from './driver.js'
+import { KeptChannel } from './kept-channel.js'
+import { PublishWindow } from './publish-window.js'
+import { type Names, routingKeyOf } from './topology.js'
+import { replyToMe, type Route } from './wire.js'
+
+/** So many bytes of unconfirmed bodies are held; then `writable` is false until half of them is confirmed. */
+const mostBytes = 64 * 1024 * 1024
+
+export interface PublisherOptions {
+  readonly host: TransportHost
+  readonly connection: Connection
+  readonly names: Names
+  readonly maxBodyBytes: () => number
+  /** The broker closed the channel with a reason: maybe something is no longer there. */
+  readonly refused: (reason: string) => void
+}
+
+/** Sends with an outcome for each message. One channel, and a second one for queries, which carries their replies too. */
+export class Publisher {
+  readonly #options: PublisherOptions
+  readonly #kept: KeptChannel<ConfirmChannel>
+  #window: PublishWindow | undefined
+  #queries: PublishWindow | undefined
+  #isHeavy = false
+  #wasWritable = false
+  #isClosed = false
+  #go: () => void = () => undefined
+  #drained: (() => void) | undefined
+
+  constructor(options: PublisherOptions) {
+    this.#options = options
+    this.#kept = new KeptChannel({
+      host: options.host,
+      connection: options.connection,
+      create: openConfirmChannel,
+      attach: async (channel) => {
+        this.#window = this.openWindow(channel)
+      },
+      opened: () => this.changed(),
+      lost: (reason) => this.#lost(reason),
+    })
+  }
+
+  start(): Promise<void> {
+    return this.#kept.start()
+  }
+
+  /** The connection is there again, or takes messages again. */
+  revive(): void {
+    this.#kept.revive()
+    this.changed()
+  }
+
+  get writable(): boolean {
+    return !this.#isClosed && this.#kept.channel !== undefined && !this.#options.connection.isBlocked && !this.#isHeavy && !this.#window?.isFull && !this.#queries?.isFull
+  }
+
+  onWritable(go: () => void): void {
+    this.#go = go
+  }
+
+  publish(batch: readonly Outgoing[], settled: Settled): void {
+    const safe = guarded(settled, this.#options.host)
+    for (let index = 0; index < batch.length; index++) this.#publish(batch[index] as Outgoing, index, safe)
+    this.changed()
+  }
+
+  /** The window of a channel that carries queries and their replies; undefined where there is none now. */
+  useForQueries(window: PublishWindow | undefined): void {
+    this.#queries = window
+    this.changed()
+  }
+
+  openWindow(channel: ConfirmChannel): PublishWindow {
+    return new PublishWindow(channel, () => this.changed())
+  }
+
+  /** Resolves when nothing is unconfirmed, or after the deadline; then the rest is `unknown`. */
+  async close(deadlineMs: number): Promise<void> {
+    this.#isClosed = true
+    await this.#drain(deadlineMs)
+    const reason = 'the transport was closed before the broker confirmed'
+    this.#window?.lose(reason)
+    this.#queries?.lose(reason)
+    // The goodbye of the connection closes the channel; waiting for it here could outlast the deadline.
+    void this.#kept.stop()
+  }
+
+  /** Something that `writable` depends on is different now. */
+  changed(): void {
+    this.#weigh()
+    const isWritable = this.writable
+    const hasOpened = isWritable && !this.#wasWritable
+    this.#wasWritable = isWritable
+    if (this.#outstanding() === 0) this.#drained?.()
+    if (!hasOpened) return
+    try {
+      this.#go()
+    } catch (error) {
+      this.#options.host.log.error(`The callback for a writable transport threw: ${String(error)}.`)
+    }
+  }
+
+  #publish(message: Outgoing, index: number, settled: Settled): void {
+    const refusal = this.#refusalOf(message)
+    if (refusal !== undefined) return settled(index, { kind: 'rejected', reason: refusal })
+    const window = message.replyTo === replyToMe ? this.#queries : this.#window
+    if (!window) return settled(index, { kind: 'rejected', reason: 'there is no connection to RabbitMQ' })
+    window.write(message, this.#routeOf(message.to, message), index, settled)
+  }
+
+  #refusalOf(message: Outgoing): string | undefined {
+    if (this.#isClosed) return 'the transport is closed'
+    if (message.body.byteLength > this.#options.maxBodyBytes()) return `its body of ${message.body.byteLength} bytes is over the broker's limit of ${this.#options.maxBodyBytes()}`
+    if (message.to.kind === 'reply' && !message.to.address.startsWith(`${replyToMe}.`)) return `the reply address is not one of "${replyToMe}.…": a reply goes to who asked, and to no other queue`
+
+    return undefined
+  }
+
+  #routeOf(to: Destination, { envelope }: Outgoing): Route {
+    const { names } = this.#options
+    switch (to.kind) {
+      case 'channel':
+        return { exchange: names.exchange(to.channel), routingKey: routingKeyOf(envelope.type, envelope.subject) }
+      case 'group':
+        return { exchange: '', routingKey: names.queueOf(to.channel, to.group, envelope.subject) }
+      case 'dead':
+        return { exchange: '', routingKey: names.deadQueue(to.channel, to.group) }
+      case 'reply':
+        return { exchange: '', routingKey: to.address }
+    }
+  }
+
+  #lost(reason: string): void {
+    const window = this.#window
+    this.#window = undefined
+    window?.lose(`the channel was lost before the broker confirmed: ${reason}`)
+    if (this.#options.connection.model) this.#options.refused(reason)
+    this.changed()
+  }
+
+  #weigh(): void {
+    const bytes = (this.#window?.bytes ?? 0) + (this.#queries?.bytes ?? 0)
+    this.#isHeavy = bytes > (this.#isHeavy ? mostBytes / 2 : mostBytes)
+  }
+
+  #outstanding(): number {
+    return (this.#window?.size ?? 0) + (this.#queries?.size ?? 0)
+  }
+
+  #drain(deadlineMs: number): Promise<void> {
+    if (this.#outstanding() === 0) return Promise.resolve()
+
+    return new Promise((resolve) => {
+      const cancel = this.#options.host.runtime.after(deadlineMs, resolve)
+      this.#drained = () => {
+        cancel()
+        resolve()
+      }
+    })
+  }
+}
+
+// What core's callback throws would reach the driver, and close the connection for everybody.
+function guarded(settled: Settled, host: TransportHost): Settled {
+  return (index: number, outcome: PublishOutcome) => {
+    try {
+      settled(index, outcome)
+    } catch (error) {
+      host.log.error(`The callback for a publish outcome threw: ${String(error)}.`)
+    }
+  }
+}

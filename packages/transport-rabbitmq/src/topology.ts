@@ -1,0 +1,153 @@
+import { type ChannelOptions, type ChannelTopology, type GroupTopology, slotOf, slots, type Topology } from '@waybill/core'
+
+/** RabbitMQ 4 drops a message of a quorum queue at the 20th redelivery, and each look at a dead letter is one. */
+const deadDeliveryLimit = 1_000_000_000
+const deliveryLimit = 1_000
+
+export interface ExchangePlan {
+  readonly name: string
+  /** Somebody else's: checked, never declared. */
+  readonly isForeign: boolean
+}
+
+export interface QueuePlan {
+  readonly name: string
+  readonly isForeign: boolean
+  readonly arguments: Readonly<Record<string, string | number | boolean>>
+  readonly bindings: readonly Binding[]
+  /** Bindings of an earlier shape of the group that would deliver a message twice. */
+  readonly unbindings: readonly Binding[]
+}
+
+export interface Binding {
+  readonly exchange: string
+  readonly routingKey: string
+}
+
+export interface TopologyPlan {
+  readonly exchanges: readonly ExchangePlan[]
+  readonly queues: readonly QueuePlan[]
+}
+
+/** Physical names. They are the wire: two versions of an app meet in them. */
+export class Names {
+  readonly #prefix: string
+  readonly #channels = new Map<string, ChannelTopology>()
+
+  constructor(namespace: string | undefined) {
+    this.#prefix = namespace === undefined ? '' : `${namespace}.`
+  }
+
+  /** Remembers what the app says about its channels: which names are somebody else's, how keys are spread. */
+  learn(topology: Topology): void {
+    for (const channel of topology.channels) this.#channels.set(channel.name, channel)
+  }
+
+  exchange(channel: string): string {
+    return this.#options(channel).existing?.exchange ?? this.#prefix + channel
+  }
+
+  queue(channel: string, group: string): string {
+    return this.#options(channel).existing?.queue ?? `${this.#prefix}${channel}.${group}`
+  }
+
+  keyedQueue(channel: string, group: string, partition: number): string {
+    return `${this.#prefix}${channel}.${group}.keyed.${partition}`
+  }
+
+  deadQueue(channel: string, group: string): string {
+    return `${this.#prefix}${channel}.${group}.dead`
+  }
+
+  /** Every queue that a group takes from, the unkeyed one first. */
+  queues(channel: string, group: string): string[] {
+    const count = this.#partitions(channel, group)
+
+    return [this.queue(channel, group), ...Array.from({ length: count }, (_, n) => this.keyedQueue(channel, group, n))]
+  }
+
+  /** The queue of a group in which a message with this key waits. */
+  queueOf(channel: string, group: string, key: string | undefined): string {
+    const count = key === undefined ? 0 : this.#partitions(channel, group)
+
+    return count === 0 ? this.queue(channel, group) : this.keyedQueue(channel, group, slotOf(key as string) % count)
+  }
+
+  #options(channel: string): ChannelOptions {
+    return this.#channels.get(channel)?.options ?? {}
+  }
+
+  #partitions(channel: string, group: string): number {
+    const found = this.#channels.get(channel)?.groups.find((g) => g.name === group)
+
+    return found && this.#options(channel).existing?.queue === undefined ? partitionsOf(found) : 0
+  }
+}
+
+/** What a message is routed by: its type, and the slot of its key where it has one. */
+export function routingKeyOf(type: string, key: string | undefined): string {
+  return key === undefined ? type : `${type}.keyed.${slotOf(key)}`
+}
+
+/** Everything that the broker must have for this app. */
+export function planOf(topology: Topology, names: Names): TopologyPlan {
+  const channels = topology.channels
+
+  return {
+    exchanges: channels.map((c) => ({ name: names.exchange(c.name), isForeign: c.options.existing?.exchange !== undefined })),
+    queues: channels.flatMap((channel) => channel.groups.flatMap((group) => queuesOf(channel, group, names))),
+  }
+}
+
+function queuesOf(channel: ChannelTopology, group: GroupTopology, names: Names): QueuePlan[] {
+  const dead: QueuePlan = { name: names.deadQueue(channel.name, group.name), isForeign: false, arguments: deadArguments, bindings: [], unbindings: [] }
+  const unkeyed = names.queue(channel.name, group.name)
+  if (channel.options.existing?.queue !== undefined) return [dead, { name: unkeyed, isForeign: true, arguments: {}, bindings: [], unbindings: [] }]
+  const shape = workArguments(channel.options, dead.name)
+  const bind = (routingKey: string): Binding => ({ exchange: names.exchange(channel.name), routingKey })
+  const stars = group.types === 'all' ? [bind('#')] : group.types.map((type) => bind(`${type}.keyed.*`))
+  const count = partitionsOf(group)
+  const plain = group.types === 'all' ? [] : group.types.map(bind)
+  const first: QueuePlan = { name: unkeyed, isForeign: false, arguments: shape, bindings: count === 0 ? [...plain, ...stars] : plain, unbindings: count === 0 ? [] : stars }
+  const keyed = Array.from({ length: count }, (_, n) => ({
+    name: names.keyedQueue(channel.name, group.name, n),
+    isForeign: false,
+    arguments: { ...shape, 'x-single-active-consumer': true },
+    bindings: slotsOf(n, count).flatMap((slot) => keyedBindings(group, slot).map(bind)),
+    unbindings: [],
+  }))
+
+  return [dead, ...keyed, first]
+}
+
+/** How many keyed queues. A group that takes all cannot tell keyed types by their routing key: one ordered queue takes everything. */
+function partitionsOf(group: GroupTopology): number {
+  if (!group.keyed) return 0
+
+  return group.types === 'all' ? 1 : group.partitions
+}
+
+function slotsOf(partition: number, count: number): number[] {
+  return Array.from({ length: slots }, (_, slot) => slot).filter((slot) => slot % count === partition)
+}
+
+function keyedBindings(group: GroupTopology, slot: number): string[] {
+  if (group.types === 'all') return slot === 0 ? ['#'] : []
+
+  return group.types.map((type) => `${type}.keyed.${slot}`)
+}
+
+const deadArguments = { 'x-queue-type': 'quorum', 'x-delivery-limit': deadDeliveryLimit }
+
+function workArguments(options: ChannelOptions, deadQueue: string): Record<string, string | number | boolean> {
+  const type = options.queue?.type ?? 'quorum'
+
+  return {
+    'x-queue-type': type,
+    'x-dead-letter-exchange': '',
+    'x-dead-letter-routing-key': deadQueue,
+    'x-overflow': 'reject-publish',
+    ...(type === 'quorum' ? { 'x-dead-letter-strategy': 'at-least-once', 'x-delivery-limit': deliveryLimit } : {}),
+    ...options.queue?.arguments,
+  }
+}

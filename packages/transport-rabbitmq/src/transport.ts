@@ -1,0 +1,255 @@
+import {
+  type Capabilities, type ConnectionState, type Consumer, type DeadLetterAccess, type Deliver, type Fault, type Outgoing, type Settled, type Subscription,
+  type Topology, type Transport, type TransportHost, WaybillError,
+} from '@waybill/core'
+import { Connection } from './connection.js'
+import { DeadLetters } from './dead-letters.js'
+import { Declarations } from './declarations.js'
+import type { Model } from './driver.js'
+import { type RabbitOptions, type ResolvedOptions, resolveOptions } from './options.js'
+import { Publisher } from './publisher.js'
+import { replyCodeOf } from './refusal.js'
+import { Replies } from './replies.js'
+import { Subscriber } from './subscriber.js'
+import { Names } from './topology.js'
+import { envelopePrefix } from './wire.js'
+
+/** RabbitMQ as a transport. Never throws: what is wrong with the options is told at `start`. */
+export function rabbitmq(options: RabbitOptions = {}): Transport {
+  return new RabbitTransport(resolveOptions(options))
+}
+
+class RabbitTransport implements Transport {
+  readonly name = 'rabbitmq'
+  readonly faults: readonly Fault[]
+  readonly dead: DeadLetterAccess
+  readonly #options: ResolvedOptions
+  readonly #consumers = new Set<Subscriber | Replies>()
+  #parts: Parts | undefined
+  #tell: (state: ConnectionState) => void = () => undefined
+  #go: () => void = () => undefined
+  #waiting: { resolve: (model: Model) => void; reject: (error: Error) => void }[] = []
+  #isDeclared = false
+  #maxBodyBytes = Number.POSITIVE_INFINITY
+  #closing: Promise<void> | undefined
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options
+    this.faults = options.faults
+    this.dead = { list: (of, limit) => this.#letters().list(of, limit), take: (of, limit, decide) => this.#letters().take(of, limit, decide) }
+  }
+
+  async connect(host: TransportHost): Promise<Capabilities> {
+    if (this.#closing) throw closed('connect')
+    this.#parts = this.#assemble(host)
+    const { consuming, publisher, publishing } = this.#parts
+    try {
+      const [model] = await Promise.all([publishing.open(), consuming.open(), publisher.start()])
+      const capabilities = capabilitiesOf(model)
+      this.#maxBodyBytes = capabilities.maxBodyBytes ?? this.#maxBodyBytes
+
+      return capabilities
+    } catch (error) {
+      await this.close(0)
+      throw error
+    }
+  }
+
+  async declare(topology: Topology): Promise<void> {
+    const { declarations } = this.#connected('declare')
+    declarations.learn(topology)
+    for (;;) {
+      const model = await this.#whenReady()
+      try {
+        await declarations.declare(model)
+        this.#isDeclared = true
+
+        return
+      } catch (error) {
+        // Without a code of the broker's it was the connection that was lost: once more on the next one.
+        if (error instanceof WaybillError || replyCodeOf(error) !== undefined || this.#closing) throw error
+      }
+    }
+  }
+
+  publish(batch: readonly Outgoing[], settled: Settled): void {
+    if (this.#parts) return this.#parts.publisher.publish(batch, settled)
+    for (let index = 0; index < batch.length; index++) settled(index, { kind: 'rejected', reason: 'there is no connection to RabbitMQ yet' })
+  }
+
+  get writable(): boolean {
+    return this.#parts?.publisher.writable ?? false
+  }
+
+  onWritable(go: () => void): void {
+    this.#go = go
+  }
+
+  onState(listener: (state: ConnectionState) => void): void {
+    this.#tell = listener
+  }
+
+  async subscribe(subscription: Subscription, deliver: Deliver): Promise<Consumer> {
+    const { consuming, declarations, host, names, publisher, publishing } = this.#connected('subscribe')
+    const stopped = (consumer: Subscriber | Replies) => this.#consumers.delete(consumer)
+    const consumer =
+      subscription.kind === 'replies'
+        ? new Replies({ host, connection: publishing, publisher, deliver, stopped })
+        : new Subscriber({
+            label: `group "${subscription.group}" on channel "${subscription.channel}"`,
+            queues: names.queues(subscription.channel, subscription.group),
+            window: subscription.window,
+            host,
+            connection: consuming,
+            declarations,
+            deliver,
+            stopped,
+          })
+    this.#consumers.add(consumer)
+    await consumer.start()
+
+    return consumer
+  }
+
+  close(deadlineMs: number): Promise<void> {
+    this.#closing ??= this.#close(deadlineMs)
+
+    return this.#closing
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    for (const { reject } of this.#waiting.splice(0)) reject(closed('declare'))
+    if (!this.#parts) return
+    const { consuming, host, publisher, publishing } = this.#parts
+    const end = host.runtime.elapsed() + deadlineMs
+    const restMs = () => Math.max(0, end - host.runtime.elapsed())
+    // Gathered acks leave first; a broker that does not answer costs no more than the deadline.
+    await within(host, restMs(), Promise.all([...this.#consumers].filter((c) => c instanceof Subscriber).map((c) => c.stop())))
+    await publisher.close(restMs())
+    await within(host, restMs(), Promise.all([...this.#consumers].map((c) => c.stop())))
+    await Promise.all([publishing.close(restMs()), consuming.close(restMs())])
+  }
+
+  #assemble(host: TransportHost): Parts {
+    const names = new Names(host.namespace)
+    const declarations = new Declarations(host, names)
+    const { endpoints } = this.#options
+    const tell = (state: ConnectionState) => this.#told(state, host)
+    const consuming: Connection = new Connection({
+      purpose: 'consuming',
+      host,
+      endpoints,
+      tell,
+      prepare: async (model) => {
+        if (this.#isDeclared) await declarations.restore(model)
+      },
+      ready: () => this.#consumingReady(),
+    })
+    const publishing: Connection = new Connection({
+      purpose: 'publishing',
+      host,
+      endpoints,
+      tell,
+      // A broker that came back empty closes the channel at the first message to an exchange that is not declared again yet.
+      prepare: async () => {
+        if (this.#isDeclared) await this.#whenReady()
+      },
+      ready: () => this.#publishingReady(),
+    })
+    const publisher = new Publisher({ host, connection: publishing, names, maxBodyBytes: () => this.#maxBodyBytes, refused: (reason) => this.#redeclare(reason) })
+    publisher.onWritable(() => this.#go())
+
+    return { host, names, declarations, consuming, publishing, publisher, letters: new DeadLetters(() => consuming, names) }
+  }
+
+  #told(state: ConnectionState, host: TransportHost): void {
+    try {
+      this.#tell(state)
+    } catch (error) {
+      host.log.error(`The callback for the state of a connection threw: ${String(error)}.`)
+    }
+  }
+
+  #consumingReady(): void {
+    const model = this.#parts?.consuming.model
+    if (!model) return
+    for (const { resolve } of this.#waiting.splice(0)) resolve(model)
+    for (const consumer of this.#consumers) consumer.revive()
+  }
+
+  #publishingReady(): void {
+    this.#parts?.publisher.revive()
+    for (const consumer of this.#consumers) consumer.revive()
+  }
+
+  #redeclare(reason: string): void {
+    const model = this.#parts?.consuming.model
+    if (!model || !reason.includes('NOT_FOUND')) return
+    this.#parts?.declarations.restore(model).catch((error: unknown) => {
+      this.#parts?.host.log.warn(`The topology could not be declared again: ${String(error)}. It is tried with the next connection.`)
+    })
+  }
+
+  /** The consuming connection, which declares too: a memory alarm stops the broker from reading the publishing one. */
+  #whenReady(): Promise<Model> {
+    const model = this.#parts?.consuming.model
+    if (model) return Promise.resolve(model)
+    if (this.#closing) return Promise.reject(closed('declare'))
+
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+  }
+
+  #connected(what: string): Parts {
+    if (!this.#parts || this.#closing) throw closed(what)
+
+    return this.#parts
+  }
+
+  #letters(): DeadLetters {
+    return this.#connected('read dead letters').letters
+  }
+}
+
+interface Parts {
+  readonly host: TransportHost
+  readonly names: Names
+  readonly declarations: Declarations
+  readonly consuming: Connection
+  readonly publishing: Connection
+  readonly publisher: Publisher
+  readonly letters: DeadLetters
+}
+
+function capabilitiesOf(model: Model): Capabilities {
+  const { product, version } = model.connection.serverProperties
+
+  return {
+    broker: `${product} ${version}`,
+    kind: 'queue',
+    envelopePrefix,
+    unroutable: true,
+    keyOrder: true,
+    delay: false,
+    expiry: true,
+    priority: false,
+    deliveryCount: true,
+    replay: false,
+    replies: true,
+    // The broker's default, which it tells nobody: a larger body closes the channel for everybody.
+    maxBodyBytes: Number.parseInt(version, 10) >= 4 ? 16_777_216 : 134_217_728,
+  }
+}
+
+function closed(what: string): WaybillError {
+  return new WaybillError('NOT_CONNECTED', `The RabbitMQ transport cannot ${what}: it is not connected, or it was closed. Connect it first; once closed, make a new one.`)
+}
+
+function within(host: TransportHost, deadlineMs: number, work: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = host.runtime.after(deadlineMs, resolve)
+    void work.finally(() => {
+      cancel()
+      resolve()
+    })
+  })
+}

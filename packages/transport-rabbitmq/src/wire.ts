@@ -1,0 +1,162 @@
+import { type Origin, type Outgoing, type RawDelivery, type RawEnvelope, readEnvelope, type Settlement, writeEnvelope } from '@waybill/core'
+import type { Message } from 'amqplib/callback_api'
+import type { PublishFields } from './driver.js'
+
+/** CloudEvents over AMQP 0-9-1. */
+export const envelopePrefix = 'cloudEvents_'
+
+/** What RabbitMQ puts in place of the address of a consumer of replies. */
+export const replyToMe = 'amq.rabbitmq.reply-to'
+
+/** Spring AMQP and its kin say the type here. */
+const foreignType = '__TypeId__'
+
+/** Where one message goes, in the broker's words. */
+export interface Route {
+  readonly exchange: string
+  readonly routingKey: string
+}
+
+/** One message as the driver wants it. */
+export function fieldsOf(message: Outgoing, route: Route, headers: Record<string, unknown>): PublishFields {
+  const { envelope } = message
+  const seconds = Math.floor(Date.parse(envelope.time) / 1_000)
+
+  return {
+    exchange: route.exchange,
+    routingKey: route.routingKey,
+    // Before 4.2 RabbitMQ delivers a mandatory reply and returns it too.
+    mandatory: message.mandatory && message.to.kind !== 'reply',
+    immediate: false,
+    ticket: 0,
+    headers,
+    deliveryMode: 2,
+    contentType: message.contentType,
+    contentEncoding: message.contentEncoding,
+    priority: message.priority,
+    correlationId: undefined,
+    replyTo: message.replyTo,
+    expiration: message.expiresMs === undefined ? undefined : String(Math.max(0, Math.round(message.expiresMs))),
+    messageId: envelope.id,
+    timestamp: seconds >= 0 ? seconds : undefined,
+    type: envelope.type,
+  }
+}
+
+/**
+ * The header block. Throws for a header by which RabbitMQ would route copies; a message that is moved has done that already.
+ * Throws for `__proto__`, which the driver on the other side swallows.
+ */
+export function headersOf(message: Outgoing): Record<string, unknown> {
+  const headers: Record<string, unknown> = Object.create(null) as Record<string, unknown>
+  const { kind } = message.to
+  const isMoved = kind === 'group' || kind === 'dead'
+  for (const name of Object.keys(message.headers)) {
+    if (name === 'CC' || name === 'BCC') {
+      if (!isMoved) throw new TypeError(`the header "${name}" is RabbitMQ's own: it would route copies. Choose another name`)
+    } else if (name === '__proto__' && !isMoved) {
+      throw new TypeError('the header "__proto__" would be lost on the way. Choose another name')
+    } else if (kind !== 'group' || !name.startsWith('x-')) {
+      headers[name] = message.headers[name]
+    }
+  }
+  writeEnvelope(message.envelope, envelopePrefix, headers)
+
+  return headers
+}
+
+/** What is left of a dead letter's headers where the broker cannot take all: short scalars, so that the message itself is kept. */
+export function essentialHeaders(headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const essential: Record<string, unknown> = Object.create(null) as Record<string, unknown>
+  for (const name of Object.keys(headers)) {
+    const value = headers[name]
+    const isShort = typeof value === 'string' ? value.length <= longestEssential : typeof value === 'number' || typeof value === 'boolean'
+    if (isShort && Buffer.byteLength(name) <= 255) essential[name] = value
+  }
+
+  return essential
+}
+
+const longestEssential = 512
+
+export function bytesOf(body: Uint8Array): Buffer {
+  return Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+}
+
+/** Takes what became of a delivery; it belongs to the channel that the delivery came on. */
+export interface Settler {
+  /** The channel is gone. */
+  readonly isStale: boolean
+  settle(tag: number, settlement: Settlement): void
+}
+
+/** One message as it came. */
+export class RabbitDelivery implements RawDelivery {
+  readonly envelope: RawEnvelope
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly body: Uint8Array
+  readonly contentType: string | undefined
+  readonly contentEncoding: string | undefined
+  readonly replyTo: string | undefined
+  readonly redelivered: boolean
+  readonly deliveryCount: number | undefined
+  readonly origin: Origin
+  readonly tag: number
+  readonly #settler: Settler
+  #isSettled = false
+
+  constructor(message: Message, queue: string, settler: Settler, headers: Readonly<Record<string, unknown>>) {
+    const { fields, properties } = message
+    this.headers = headers
+    this.envelope = envelopeOf(this.headers, properties)
+    this.body = message.content
+    this.contentType = properties.contentType
+    this.contentEncoding = properties.contentEncoding
+    this.replyTo = properties.replyTo
+    this.redelivered = fields.redelivered
+    this.deliveryCount = countOf(this.headers, fields.redelivered)
+    this.origin = { address: queue, exchange: fields.exchange, routingKey: fields.routingKey }
+    this.tag = fields.deliveryTag
+    this.#settler = settler
+  }
+
+  get isStale(): boolean {
+    return this.#settler.isStale
+  }
+
+  get settler(): Settler {
+    return this.#settler
+  }
+
+  settle(settlement: Settlement): void {
+    if (this.#isSettled) return
+    this.#isSettled = true
+    this.#settler.settle(this.tag, settlement)
+  }
+}
+
+/** A copy without a prototype. The driver assigns names to a plain object, where `__proto__` swaps its prototype instead. */
+export function receivedHeaders(found: object | undefined): Record<string, unknown> {
+  const headers: Record<string, unknown> = Object.create(null) as Record<string, unknown>
+  if (!found) return headers
+  for (const name of Object.keys(found)) headers[name] = (found as Record<string, unknown>)[name]
+  const prototype: unknown = Object.getPrototypeOf(found)
+  if (prototype !== Object.prototype) headers['__proto__'] = prototype
+
+  return headers
+}
+
+function envelopeOf(headers: Readonly<Record<string, unknown>>, properties: Message['properties']): RawEnvelope {
+  const envelope = readEnvelope(headers, envelopePrefix)
+  if (envelope.id !== undefined && envelope.type !== undefined) return envelope
+
+  return { ...envelope, id: envelope.id ?? properties.messageId, type: envelope.type ?? properties.type ?? headers[foreignType] }
+}
+
+// At the first delivery the broker writes no count, so what stands there is the sender's.
+function countOf(headers: Readonly<Record<string, unknown>>, redelivered: boolean): number | undefined {
+  if (!redelivered) return 0
+  const count = headers['x-delivery-count']
+
+  return typeof count === 'number' ? count : undefined
+}

@@ -1,0 +1,42 @@
+import { Event, InvalidMessage } from '@waybill/core'
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { jsonCodec } from '../../packages/core/src/codec.js'
+import { deadLetterOf, envelopeFrom } from '../../packages/core/src/dead-letter.js'
+import { defaultLimits } from '../../packages/core/src/limits.js'
+import { enveloped, prefix, rawDelivery } from './raw-delivery.js'
+
+class Numbers extends Event('numbers.drawn', { payload: z.object({ numbers: z.array(z.number()) }) }) {}
+
+const death = { channel: 'orders', group: 'billing', listener: undefined, code: 'SCHEMA', message: 'why', error: undefined, attempts: 1, time: '2026-01-01T00:00:00.000Z' }
+
+test('a version that cannot even be converted to a number does not keep a message from its dead letter', () => {
+  const hostile = Object.assign(Object.create(null) as Record<string, unknown>, { toString: 'x', valueOf: 'y' })
+  const raw = rawDelivery({ headers: enveloped('order.placed', { [`${prefix}dataversion`]: hostile }) })
+
+  expect(envelopeFrom(raw, 'm-1', death.time).dataVersion).toBe(1)
+  expect(deadLetterOf(raw, 'm-1', death, defaultLimits).body).toBe(raw.body)
+})
+
+test('a body with a hundred thousand mistakes is refused in a few words', () => {
+  const payload = { numbers: Array.from({ length: 100_000 }, () => 'x') } as unknown as { numbers: number[] }
+
+  const refused = (() => {
+    try {
+      return new Numbers(payload)
+    } catch (error) {
+      return error
+    }
+  })()
+
+  expect(refused).toBeInstanceOf(InvalidMessage)
+  expect((refused as InvalidMessage).message).toMatch(/; and 99995 more\.$/)
+  expect((refused as InvalidMessage).message.length).toBeLessThan(2_000)
+  expect((refused as InvalidMessage).issues).toHaveLength(100_000)
+})
+
+test.each(['s3cret', '["s3cret",]', '{"a":"s3cret"'])('what is wrong with %s as JSON is said without showing it', (text) => {
+  const reading = () => jsonCodec.decode(Buffer.from(text), 32)
+
+  expect(reading).toThrow(/^Its text is no JSON( from position \d+ on)?\.$/)
+})
