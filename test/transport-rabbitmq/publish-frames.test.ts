@@ -16,7 +16,7 @@ test.each([
   ['every field', { mandatory: true, contentEncoding: 'gzip', priority: 7, correlationId: 'c-1', replyTo: 'amq.rabbitmq.reply-to.g1', expiration: '5000' }],
   ['no timestamp and no content type', { timestamp: undefined, contentType: undefined }],
   ['headers of text', { headers: { cloudEvents_id: 'i', cloudEvents_type: 'order.placed', tenant: '' } }],
-  ['text beyond ASCII', { exchange: 'bestellungen-ä', type: '注文', headers: { Größe: 'groß 🙂', '注文': '確定' } }],
+  ['text beyond ASCII', { exchange: 'bestellungen-ä', type: '注文', headers: { Größe: 'groß 🙂', 注文: '確定' } }],
   ['a long key of a route', { routingKey: 'k'.repeat(85) }],
 ])('a publish with %s is written byte for byte as the driver writes it', (_, given) => {
   const fields = fieldsWith(given)
@@ -50,7 +50,18 @@ test.each([
 test('the most text that is taken fits, whatever its alphabet', () => {
   const headers = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`注文の名前-${at}`, '確'.repeat(85)]))
   const short = '文'.repeat(85)
-  const fields = fieldsWith({ headers, exchange: short, routingKey: short, contentType: short, contentEncoding: short, correlationId: short, replyTo: short, expiration: short, messageId: short, type: short })
+  const fields = fieldsWith({
+    headers,
+    exchange: short,
+    routingKey: short,
+    contentType: short,
+    contentEncoding: short,
+    correlationId: short,
+    replyTo: short,
+    expiration: short,
+    messageId: short,
+    type: short,
+  })
   const body = Buffer.from('x')
 
   const frames = publishFrames(1, fields, body, frameMax)

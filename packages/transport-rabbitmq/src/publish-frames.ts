@@ -35,7 +35,18 @@ export function publishFrames(channel: number, fields: PublishFields, body: Buff
 }
 
 /** Whether all of it is text that is known to fit. */
-function isPlain({ headers, exchange, routingKey, contentType = '', contentEncoding = '', correlationId = '', replyTo = '', expiration = '', messageId, type }: PublishFields): boolean {
+function isPlain({
+  headers,
+  exchange,
+  routingKey,
+  contentType = '',
+  contentEncoding = '',
+  correlationId = '',
+  replyTo = '',
+  expiration = '',
+  messageId,
+  type,
+}: PublishFields): boolean {
   let text = 0
   for (const name in headers) {
     const value = headers[name]
