@@ -40,7 +40,7 @@ async function fix() {
     ),
   )
   await step('names', async () => {
-    await tool('vitest', ['run', '-c', 'test/vitest.config.ts', '--update', 'test/api'])
+    await tool('vitest', ['run', '-c', 'test/vitest.config.ts', 'test/api', '--update'])
 
     return 'test/api/*.txt written'
   })

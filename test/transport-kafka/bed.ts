@@ -1,11 +1,24 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { ChannelOptions, ChannelTopology, Consumer, ConnectionState, Destination, Outgoing, PublishOutcome, RawDelivery, Runtime, Subscription, Transport, TransportHost } from '@waybill/core'
+import type {
+  ChannelOptions,
+  ChannelTopology,
+  Consumer,
+  ConnectionState,
+  Destination,
+  Outgoing,
+  PublishOutcome,
+  RawDelivery,
+  Runtime,
+  Subscription,
+  Transport,
+  TransportHost,
+} from '@waybill/core'
 import { kafka, type KafkaOptions } from '@waybill/transport-kafka'
 import { type Admin, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll } from 'vitest'
 
-export const brokers = (process.env['WAYBILL_KAFKA_BROKERS'] ?? '127.0.0.1:9092').split(',')
+export const brokers = (process.env.WAYBILL_KAFKA_BROKERS ?? '127.0.0.1:9092').split(',')
 
 const runtime: Runtime = {
   now: () => Date.now(),
@@ -52,7 +65,10 @@ export function bed() {
       return name
     },
     /** Connected, and with that topology. */
-    async party(topology: readonly ChannelTopology[] = [], more: { readonly options?: Partial<KafkaOptions>; readonly app?: string; readonly asks?: boolean } = {}): Promise<Party> {
+    async party(
+      topology: readonly ChannelTopology[] = [],
+      more: { readonly options?: Partial<KafkaOptions>; readonly app?: string; readonly asks?: boolean } = {},
+    ): Promise<Party> {
       const party = strangers({ ...more.options }, more.app)
       parties.push(party)
       await party.transport.connect(party.host)
@@ -87,8 +103,17 @@ export function message(to: Destination | string, text: string, more: Partial<Ou
   return {
     to: typeof to === 'string' ? { kind: 'channel', channel: to } : to,
     envelope: {
-      id: randomUUID(), type: 'order.placed', source: '/shop', time: new Date().toISOString(), subject: key, dataVersion: 1,
-      correlationId: undefined, causationId: undefined, traceparent: undefined, tracestate: undefined, baggage: undefined,
+      id: randomUUID(),
+      type: 'order.placed',
+      source: '/shop',
+      time: new Date().toISOString(),
+      subject: key,
+      dataVersion: 1,
+      correlationId: undefined,
+      causationId: undefined,
+      traceparent: undefined,
+      tracestate: undefined,
+      baggage: undefined,
     },
     headers: {},
     body: Buffer.from(text),

@@ -37,7 +37,10 @@ describe('the connection to kafka', () => {
   test('D2 two apps in one process do not see each other', async () => {
     const [first, second] = [channel(), channel()]
     const [one, two] = [await party([channelOf(first)]), await party([channelOf(second)])]
-    const [a, b] = [await listen(one, { kind: 'group', channel: first, group: 'billing', window: 10 }), await listen(two, { kind: 'group', channel: second, group: 'billing', window: 10 })]
+    const [a, b] = [
+      await listen(one, { kind: 'group', channel: first, group: 'billing', window: 10 }),
+      await listen(two, { kind: 'group', channel: second, group: 'billing', window: 10 }),
+    ]
 
     await send(one.transport, [message(first, 'one')])
     await send(two.transport, [message(second, 'two')])
@@ -50,12 +53,19 @@ describe('the connection to kafka', () => {
     const name = channel()
     const one = await party([channelOf(name)], { options: { sessionTimeout: '6s' } })
     const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 1 }, () => {})
-    await send(one.transport, Array.from({ length: 5 }, (_, i) => message(name, `m${i}`)))
+    await send(
+      one.transport,
+      Array.from({ length: 5 }, (_, i) => message(name, `m${i}`)),
+    )
     await eventually(() => inbox.received.length === 1)
     const heldSince = performance.now()
 
     // Two sessions of the broker have to pass while the window is full and the partition paused.
-    await eventually(() => performance.now() - heldSince > 12_500, () => undefined, 20_000)
+    await eventually(
+      () => performance.now() - heldSince > 12_500,
+      () => undefined,
+      20_000,
+    )
     inbox.received[0]?.settle('ack')
     await eventually(() => inbox.received.length === 2)
 

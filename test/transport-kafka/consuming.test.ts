@@ -10,7 +10,10 @@ describe('consuming from kafka', () => {
     const one = await party([channelOf(name)])
     const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 10 })
 
-    await send(one.transport, texts(7).map((text) => message(name, text)))
+    await send(
+      one.transport,
+      texts(7).map((text) => message(name, text)),
+    )
     await eventually(() => inbox.received.length === 7)
 
     await eventually(async () => (await committed(name)) === 7)
@@ -20,7 +23,10 @@ describe('consuming from kafka', () => {
     const name = channel()
     const one = await party([channelOf(name)])
     const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 10 }, () => {})
-    await send(one.transport, texts(6).map((text) => message(name, text)))
+    await send(
+      one.transport,
+      texts(6).map((text) => message(name, text)),
+    )
     await eventually(() => inbox.received.length === 6)
 
     for (const index of [5, 3, 0, 1]) inbox.received[index]?.settle('ack')
@@ -54,7 +60,10 @@ describe('consuming from kafka', () => {
     const name = channel()
     const one = await party([channelOf(name)])
     const first = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 10 }, () => {})
-    await send(one.transport, texts(5).map((text) => message(name, text)))
+    await send(
+      one.transport,
+      texts(5).map((text) => message(name, text)),
+    )
     await eventually(() => first.received.length === 5)
 
     first.received.slice(0, 2).forEach((delivery) => delivery.settle('ack'))
@@ -72,12 +81,21 @@ describe('consuming from kafka', () => {
     const slow = { options: { commitInterval: '10m', sessionTimeout: '6s' } } as const
     const one = await party(topology, slow)
     const first = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 100 })
-    await send(one.transport, texts(40).map((text, i) => message(name, text, { key: `k${i}` })))
+    await send(
+      one.transport,
+      texts(40).map((text, i) => message(name, text, { key: `k${i}` })),
+    )
     await eventually(() => first.received.length === 40)
 
     const second = await listen(await party(topology, slow), { kind: 'group', channel: name, group: 'billing', window: 100 })
-    await send(one.transport, texts(40).map((text, i) => message(name, `again ${text}`, { key: `k${i}` })))
-    await eventually(() => first.received.length + second.received.length >= 80, () => [first.received.length, second.received.length])
+    await send(
+      one.transport,
+      texts(40).map((text, i) => message(name, `again ${text}`, { key: `k${i}` })),
+    )
+    await eventually(
+      () => first.received.length + second.received.length >= 80,
+      () => [first.received.length, second.received.length],
+    )
 
     expect([...first.texts(), ...second.texts()].length).toBe(80)
     expect(second.texts().every((text) => text.startsWith('again'))).toBe(true)
@@ -89,7 +107,10 @@ describe('consuming from kafka', () => {
     const topology = [channelOf(name, ['billing'], { partitions: 2 })]
     const one = await party(topology)
     const first = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 100 }, () => {})
-    await send(one.transport, texts(20).map((text, i) => message(name, text, { key: `k${i}` })))
+    await send(
+      one.transport,
+      texts(20).map((text, i) => message(name, text, { key: `k${i}` })),
+    )
     await eventually(() => first.received.length === 20)
 
     const second = await listen(await party(topology), { kind: 'group', channel: name, group: 'billing', window: 100 }, () => {})
@@ -117,19 +138,48 @@ describe('consuming from kafka', () => {
       })
     })
 
-    await send(one.transport, texts(500).map((text) => message(name, text)))
-    await eventually(() => inbox.received.length === 500, () => inbox.received.length)
+    await send(
+      one.transport,
+      texts(500).map((text) => message(name, text)),
+    )
+    await eventually(
+      () => inbox.received.length === 500,
+      () => inbox.received.length,
+    )
 
     expect(most).toBeLessThanOrEqual(5)
     expect(inbox.texts()).toEqual(texts(500))
   })
 
+  test('K17 a partition with much to do does not starve the others', async () => {
+    const name = channel()
+    const one = await party([channelOf(name, ['billing'], { partitions: 2 })])
+    const hot = texts(5_000).map((text) => message(name, text, { key: 'hot' }))
+    const cold = Array.from({ length: 20 }, (_, i) => message(name, 'cold', { key: `cold${i}` }))
+    await send(one.transport, [...hot, ...cold])
+
+    const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 4 }, (delivery) => void setImmediate(() => delivery.settle('ack')))
+    await eventually(
+      () => inbox.received.length === 5_020,
+      () => inbox.received.length,
+    )
+
+    expect(inbox.texts().indexOf('cold')).toBeLessThan(4_000)
+    await eventually(() => inbox.consumer.health().unsettled === 0)
+    expect(inbox.consumer.health().waiting).toBe(0)
+  })
+
   test('a delivery that is returned comes again, marked, and holds the prefix back', async () => {
     const name = channel()
     const one = await party([channelOf(name)])
-    const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 10 }, (delivery) => delivery.settle(delivery.redelivered || textOf(delivery) !== 'm1' ? 'ack' : 'return'))
+    const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 10 }, (delivery) =>
+      delivery.settle(delivery.redelivered || textOf(delivery) !== 'm1' ? 'ack' : 'return'),
+    )
 
-    await send(one.transport, texts(3).map((text) => message(name, text)))
+    await send(
+      one.transport,
+      texts(3).map((text) => message(name, text)),
+    )
     await eventually(() => inbox.received.length === 4)
 
     expect(inbox.texts()).toEqual(['m0', 'm1', 'm2', 'm1'])
@@ -157,7 +207,13 @@ describe('consuming from kafka', () => {
     const producer = client.producer()
     await producer.connect()
 
-    await producer.send({ topic: name, messages: [{ key: 'abc', value: Buffer.from([0, 255, 1]) }, { key: null, value: null }] })
+    await producer.send({
+      topic: name,
+      messages: [
+        { key: 'abc', value: Buffer.from([0, 255, 1]) },
+        { key: null, value: null },
+      ],
+    })
     await producer.disconnect()
     await eventually(() => inbox.received.length === 2)
 
@@ -170,7 +226,13 @@ describe('consuming from kafka', () => {
     const name = channel()
     const one = await party([channelOf(name)])
     const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 10 })
-    const headers = Object.fromEntries([['__proto__', 'a'], ['constructor', 'b'], ['toString', 'c'], ['', 'd'], ['n'.repeat(255), 'e']])
+    const headers = Object.fromEntries([
+      ['__proto__', 'a'],
+      ['constructor', 'b'],
+      ['toString', 'c'],
+      ['', 'd'],
+      ['n'.repeat(255), 'e'],
+    ])
 
     await send(one.transport, [message(name, 'hostile', { headers })])
     await eventually(() => inbox.received.length === 1)

@@ -15,19 +15,33 @@ describe('dead letters on kafka', () => {
   test('each one is removed or kept as was decided, also seen by another process', async () => {
     const { one, of, name } = await withLetters(6)
 
-    const removed = await one.transport.dead.take(of, 100, decide((text) => (['d0', 'd1', 'd4'].includes(text) ? 'remove' : 'keep')))
+    const removed = await one.transport.dead.take(
+      of,
+      100,
+      decide((text) => (['d0', 'd1', 'd4'].includes(text) ? 'remove' : 'keep')),
+    )
 
     expect(removed).toBe(3)
     const other = await party([channelOf(name)])
     expect((await other.transport.dead.list(of, 100)).map(textOf)).toEqual(['d2', 'd3', 'd5'])
-    expect(await other.transport.dead.take(of, 100, decide(() => 'remove'))).toBe(3)
+    expect(
+      await other.transport.dead.take(
+        of,
+        100,
+        decide(() => 'remove'),
+      ),
+    ).toBe(3)
     expect(await one.transport.dead.list(of, 100)).toEqual([])
   })
 
   test('what is handled is gone from the topic', async () => {
     const { one, of, name } = await withLetters(4)
 
-    await one.transport.dead.take(of, 3, decide(() => 'remove'))
+    await one.transport.dead.take(
+      of,
+      3,
+      decide(() => 'remove'),
+    )
 
     const [offsets] = await admin.fetchTopicOffsets(`${name}.billing.dead`)
     expect([offsets?.low, offsets?.high]).toEqual(['3', '4'])
@@ -45,7 +59,13 @@ describe('dead letters on kafka', () => {
   test('stop ends it before that letter', async () => {
     const { one, of } = await withLetters(3)
 
-    expect(await one.transport.dead.take(of, 100, decide((text) => (text === 'd2' ? 'stop' : 'remove')))).toBe(2)
+    expect(
+      await one.transport.dead.take(
+        of,
+        100,
+        decide((text) => (text === 'd2' ? 'stop' : 'remove')),
+      ),
+    ).toBe(2)
     expect((await one.transport.dead.list(of, 100)).map(textOf)).toEqual(['d2'])
   })
 
@@ -54,11 +74,36 @@ describe('dead letters on kafka', () => {
     const two = await party([channelOf(name)])
 
     await Promise.all([
-      one.transport.dead.take(of, 100, decide((text) => (Number(text.slice(1)) % 2 === 0 ? 'remove' : 'keep'))),
-      two.transport.dead.take(of, 5, decide(() => 'keep')),
+      one.transport.dead.take(
+        of,
+        100,
+        decide((text) => (Number(text.slice(1)) % 2 === 0 ? 'remove' : 'keep')),
+      ),
+      two.transport.dead.take(
+        of,
+        5,
+        decide(() => 'keep'),
+      ),
     ])
 
     expect((await two.transport.dead.list(of, 100)).map(textOf)).toEqual(['d1', 'd3', 'd5', 'd7', 'd9'])
+  })
+
+  test('gaps among kept letters that no note can hold end the taking, and nothing that was kept is lost', async () => {
+    const { one, of } = await withLetters(3_000)
+    const isEven = (text: string): boolean => Number(text.slice(1)) % 2 === 0
+
+    const removed = await one.transport.dead.take(
+      of,
+      3_000,
+      decide((text) => (isEven(text) ? 'remove' : 'keep')),
+    )
+
+    expect(removed).toBeGreaterThan(900)
+    expect(removed).toBeLessThan(1_500)
+    const left = (await one.transport.dead.list(of, 3_000)).map(textOf)
+    expect(left.length).toBe(3_000 - removed)
+    expect(left.filter((text) => !isEven(text)).length).toBe(1_500)
   })
 
   test('a group that nobody declared is named', async () => {
@@ -71,7 +116,10 @@ describe('dead letters on kafka', () => {
     const name = channel()
     const one = await party([channelOf(name)])
     const of = { channel: name, group: 'billing' }
-    await send(one.transport, Array.from({ length: count }, (_, i) => message({ kind: 'dead', ...of }, `d${i}`)))
+    await send(
+      one.transport,
+      Array.from({ length: count }, (_, i) => message({ kind: 'dead', ...of }, `d${i}`)),
+    )
 
     return { one, name, of }
   }

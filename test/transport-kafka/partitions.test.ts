@@ -24,7 +24,10 @@ describe('the partition of a key', () => {
     const one = await party([channelOf(name, ['billing'], { partitions: 3 })])
     const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 100 })
 
-    await send(one.transport, java.keys.map(({ key }) => message(name, key, { key })))
+    await send(
+      one.transport,
+      java.keys.map(({ key }) => message(name, key, { key })),
+    )
     await eventually(() => inbox.received.length === java.keys.length)
 
     const found = inbox.received.map(({ envelope, origin }) => [envelope.subject, origin.partition])

@@ -56,7 +56,10 @@ describe('publishing to kafka', () => {
     const name = channel()
     const one = await party([channelOf(name)])
 
-    const settled = send(one.transport, Array.from({ length: 2_000 }, (_, i) => message(name, `m${i}`)))
+    const settled = send(
+      one.transport,
+      Array.from({ length: 2_000 }, (_, i) => message(name, `m${i}`)),
+    )
     await one.transport.close(2_000)
 
     const outcomes = await settled
@@ -87,7 +90,11 @@ describe('publishing to kafka', () => {
     const name = channel()
     const one = await party([channelOf(name, [], { partitions: 3 })])
 
-    for (let round = 0; round < 6; round++) await send(one.transport, Array.from({ length: 20 }, (_, i) => message(name, `${round}-${i}`)))
+    for (let round = 0; round < 6; round++)
+      await send(
+        one.transport,
+        Array.from({ length: 20 }, (_, i) => message(name, `${round}-${i}`)),
+      )
 
     const counts = await partitionsOf(name)
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(120)

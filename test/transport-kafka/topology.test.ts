@@ -11,7 +11,14 @@ describe('topics of an app', () => {
 
     const { topics } = await admin.fetchTopicMetadata({ topics: [name, `${name}.billing.retry.0`, `${name}.billing.dead`, `${name}.reply`] })
 
-    expect(new Map(topics.map((topic) => [topic.name, topic.partitions.length]))).toEqual(new Map([[name, 3], [`${name}.billing.retry.0`, 3], [`${name}.billing.dead`, 1], [`${name}.reply`, 1]]))
+    expect(new Map(topics.map((topic) => [topic.name, topic.partitions.length]))).toEqual(
+      new Map([
+        [name, 3],
+        [`${name}.billing.retry.0`, 3],
+        [`${name}.billing.dead`, 1],
+        [`${name}.reply`, 1],
+      ]),
+    )
   })
 
   test('several processes declare the same topics at once', async () => {

@@ -34,7 +34,13 @@ export class Orders {
     const lines = [...order.lines]
     const { total } = await this.quote({ lines }, { timeout: '5s' })
     this.#orders.set(order.orderId, { ...order, total, status: 'placed' })
-    await this.placed({ ...order, lines, total })
+    try {
+      await this.placed({ ...order, lines, total })
+    } catch (error) {
+      // Nobody may have heard of it, so the same click may be made again.
+      this.#orders.delete(order.orderId)
+      throw error
+    }
 
     return { ...order, total, status: 'placed' }
   }

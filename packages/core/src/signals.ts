@@ -1,5 +1,5 @@
 import type { Logger } from './logger.js'
-import { keepProcess } from './system-runtime.js'
+import { keepProcess, systemRuntime } from './system-runtime.js'
 
 interface Listening {
   readonly log: Logger
@@ -9,6 +9,7 @@ interface Listening {
 // A process has one set of signals, however many apps live in it: it ends when all of them have stopped.
 const listening = new Set<Listening>()
 let isTold = false
+let toldAt = 0
 
 /** The first SIGTERM or SIGINT stops the app, then the process ends; a second one ends it at once. Returns the release. */
 export function onSignals(log: Logger, stop: () => Promise<void>): () => void {
@@ -30,8 +31,11 @@ export function onSignals(log: Logger, stop: () => Promise<void>): () => void {
 }
 
 function received(signal: NodeJS.Signals): void {
+  // npm and the terminal each pass one Ctrl-C on: what comes at once is the same wish.
+  if (isTold && systemRuntime.elapsed() - toldAt < 500) return
   if (isTold) process.exit(130)
   isTold = true
+  toldAt = systemRuntime.elapsed()
   const apps = [...listening]
   for (const { log } of apps) log.info(`${signal}: finishing what runs; once more ends at once`)
   // Whatever else the program holds open, a process that was told to end ends.

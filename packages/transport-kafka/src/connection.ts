@@ -123,7 +123,11 @@ export class Connection {
   }
 
   #refusal(error: unknown): BrokerRefused {
-    return new BrokerRefused('KAFKA_REFUSED', `Kafka at ${this.#brokers} was expected to let this app in and refused: ${sentenceOf(error)}. Check "sasl", "ssl" and the rights of the user.`, { cause: error })
+    return new BrokerRefused(
+      'KAFKA_REFUSED',
+      `Kafka at ${this.#brokers} was expected to let this app in and refused: ${sentenceOf(error)}. Check "sasl", "ssl" and the rights of the user.`,
+      { cause: error },
+    )
   }
 }
 

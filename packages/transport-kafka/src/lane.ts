@@ -1,4 +1,4 @@
-import type { Outgoing, PublishOutcome, Runtime, Settled } from '@waybill/core'
+import type { PublishOutcome, Runtime, Settled } from '@waybill/core'
 import { confirmed } from '@waybill/core'
 import type { Producer } from 'kafkajs'
 import { codeOf, sentenceOf, verdictOf } from './broker-error.js'
@@ -12,7 +12,6 @@ const pauseMs = 100
 
 /** One message on its way. */
 export interface Parcel {
-  readonly message: Outgoing
   readonly record: WireRecord
   readonly bytes: number
   readonly index: number
@@ -44,11 +43,11 @@ export class Lane {
     this.#waiting.push(parcel)
   }
 
-  /** Sends at once if nothing is under way. */
+  /** Sends in this turn if nothing is under way, with what the rest of the turn brings. */
   pump(): void {
     if (this.#busy || this.#waiting.length === 0 || !this.#owner.mayJoin) return
     this.#busy = true
-    void this.#run()
+    this.#owner.runtime.soon(() => void this.#run())
   }
 
   /** Gives up what was never sent. */
@@ -57,7 +56,11 @@ export class Lane {
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0 && this.#owner.mayJoin) await this.#send(this.#take())
+    while (this.#waiting.length > 0 && this.#owner.mayJoin) {
+      await this.#send(this.#take())
+      // Whoever awaited one of these publishes the next one now: it shall not miss the request.
+      await new Promise<void>((resolve) => this.#owner.runtime.soon(resolve))
+    }
     this.#busy = false
   }
 

@@ -21,7 +21,10 @@ interface FetchedRecord extends StoredRecord {
   readonly isControlRecord?: boolean
 }
 interface MarkAnswer {
-  readonly responses: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly offset: string; readonly metadata?: string | null }[] }[]
+  readonly responses: readonly {
+    readonly topic: string
+    readonly partitions: readonly { readonly partition: number; readonly offset: string; readonly metadata?: string | null }[]
+  }[]
 }
 /** What a broker of kafkajs can do and its types do not say. */
 interface Coordinator extends Broker {
@@ -141,7 +144,9 @@ export class LogReader {
       await this.#cluster.refreshMetadataIfNecessary()
     } catch (error) {
       if (codeOf(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
-      throw new BrokerRefused('TOPIC_MISSING', `The topic "${topic}" was expected and the broker has none of that name. Start an app that declares its group first.`, { cause: error })
+      throw new BrokerRefused('TOPIC_MISSING', `The topic "${topic}" was expected and the broker has none of that name. Start an app that declares its group first.`, {
+        cause: error,
+      })
     }
   }
 

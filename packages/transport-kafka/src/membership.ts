@@ -189,7 +189,11 @@ export class Membership {
   }
 
   #refusal(error: unknown): BrokerRefused {
-    return new BrokerRefused('GROUP_REFUSED', `The group "${this.#to.groupId}" was expected to read ${this.#to.topics.map((topic) => `"${topic}"`).join(' and ')} and was refused: ${sentenceOf(error)}. Give the user the right to.`, { cause: error })
+    return new BrokerRefused(
+      'GROUP_REFUSED',
+      `The group "${this.#to.groupId}" was expected to read ${this.#to.topics.map((topic) => `"${topic}"`).join(' and ')} and was refused: ${sentenceOf(error)}. Give the user the right to.`,
+      { cause: error },
+    )
   }
 }
 

@@ -32,12 +32,12 @@ const address = /^[^\s:]+(:[^\s:]+)*:\d{1,5}$/
 /** All defaults and all faults at once. Never throws, whatever it is given. */
 export function resolveOptions(given: unknown): { readonly options: ResolvedOptions; readonly faults: readonly Fault[] } {
   const found: Record<string, unknown> = typeof given === 'object' && given !== null ? { ...given } : {}
-  const faults = [...unknownOptions('kafka()', found, known), ...faultsOfBrokers(found['brokers'])]
+  const faults = [...unknownOptions('kafka()', found, known), ...faultsOfBrokers(found.brokers)]
   const duration = (name: string, fallback: number): number => durationOf(name, found[name], fallback, faults)
   const options = {
-    brokers: Array.isArray(found['brokers']) ? found['brokers'].map(String) : [],
-    ssl: found['ssl'] as KafkaConfig['ssl'],
-    sasl: found['sasl'] as KafkaConfig['sasl'],
+    brokers: Array.isArray(found.brokers) ? found.brokers.map(String) : [],
+    ssl: found.ssl as KafkaConfig['ssl'],
+    sasl: found.sasl as KafkaConfig['sasl'],
     commitIntervalMs: duration('commitInterval', 500),
     sessionTimeoutMs: duration('sessionTimeout', 30_000),
     requestTimeoutMs: duration('requestTimeout', 10_000),

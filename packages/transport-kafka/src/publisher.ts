@@ -1,5 +1,5 @@
-import type { Destination, Outgoing, PublishOutcome, Settled, TransportHost } from '@waybill/core'
-import { murmur2 } from '@waybill/core'
+import type { Destination, Logger, Outgoing, PublishOutcome, Settled, TransportHost } from '@waybill/core'
+import { BrokerRefused, murmur2 } from '@waybill/core'
 import type { Producer } from 'kafkajs'
 import { codeOf, sentenceOf, verdictOf } from './broker-error.js'
 import type { Connection } from './connection.js'
@@ -16,9 +16,10 @@ export class KafkaPublisher implements LaneOwner {
   readonly runtime: TransportHost['runtime']
   readonly #connection: Connection
   readonly #names: KafkaNames
+  readonly #log: Logger
   readonly #topics = new Map<string, TopicLanes>()
+  readonly #underWay = new Set<Parcel>()
   #heldBytes = 0
-  #held = 0
   #closing = false
   #go: () => void = () => {}
   #idle: () => void = () => {}
@@ -27,6 +28,7 @@ export class KafkaPublisher implements LaneOwner {
     this.#connection = connection
     this.#names = names
     this.runtime = host.runtime
+    this.#log = host.log
   }
 
   get producer(): Producer {
@@ -64,7 +66,7 @@ export class KafkaPublisher implements LaneOwner {
   async close(deadlineMs: number): Promise<void> {
     this.#closing = true
     if (!this.mayJoin) this.#abandon()
-    if (this.#held === 0) return
+    if (this.#underWay.size === 0) return
     const drained = new Promise<void>((resolve) => {
       this.#idle = resolve
     })
@@ -73,48 +75,43 @@ export class KafkaPublisher implements LaneOwner {
     stop()
   }
 
-  /** Ends what is still under way when the connection is gone. */
+  /** Once for each parcel, whatever is said about it later. */
   done(parcel: Parcel, outcome: PublishOutcome): void {
     if (!this.#underWay.delete(parcel)) return
     const wasWritable = this.writable
-    this.#held--
     this.#heldBytes -= parcel.bytes
-    parcel.settled(parcel.index, outcome)
+    this.#answer(parcel, outcome)
     if (!wasWritable && this.writable) this.#go()
-    if (this.#held === 0) this.#idle()
+    if (this.#underWay.size === 0) this.#idle()
   }
 
   suspect(): void {
     this.#connection.suspect()
   }
 
-  readonly #underWay = new Set<Parcel>()
-
   #accept(message: Outgoing, index: number, settled: Settled): TopicLanes | undefined {
-    const target = targetOf(message.to, message.envelope.subject, this.#names)
-    const refusal = this.#closing ? 'the transport is closing' : typeof target === 'string' ? target : undefined
-    if (refusal !== undefined || typeof target === 'string') {
-      settled(index, { kind: 'rejected', reason: refusal ?? '' })
-
-      return undefined
-    }
     try {
-      const record = toRecord(message, target.key)
-      this.#hold({ message, record, bytes: sizeOf(record), index, settled }, this.#lanesOf(target.topic))
+      const { topic, key } = this.#targetOf(message)
+      const record = toRecord(message, key)
+      const parcel = { record, bytes: sizeOf(record), index, settled }
+      const lanes = this.#lanesOf(topic)
+      this.#underWay.add(parcel)
+      this.#heldBytes += parcel.bytes
+      lanes.add(parcel)
+
+      return lanes
     } catch (error) {
-      settled(index, { kind: 'rejected', reason: `the message cannot be written as a record: ${sentenceOf(error)}` })
+      settled(index, { kind: 'rejected', reason: sentenceOf(error) })
 
       return undefined
     }
-
-    return this.#lanesOf(target.topic)
   }
 
-  #hold(parcel: Parcel, lanes: TopicLanes): void {
-    this.#underWay.add(parcel)
-    this.#held++
-    this.#heldBytes += parcel.bytes
-    lanes.add(parcel)
+  /** Throws where a message can go nowhere; so does writing it, where its headers are none. */
+  #targetOf({ to, envelope }: Outgoing): Target {
+    if (this.#closing) throw new BrokerRefused('TRANSPORT_CLOSED', 'the transport is closing')
+
+    return targetOf(to, envelope.subject, this.#names)
   }
 
   #lanesOf(topic: string): TopicLanes {
@@ -125,6 +122,15 @@ export class KafkaPublisher implements LaneOwner {
     }
 
     return lanes
+  }
+
+  /** What core's callback throws must not end the lane. */
+  #answer({ settled, index }: Parcel, outcome: PublishOutcome): void {
+    try {
+      settled(index, outcome)
+    } catch (error) {
+      this.#log.error('kafka: core did not take the outcome of a publish', { error: sentenceOf(error) })
+    }
   }
 
   #abandon(): void {
@@ -203,12 +209,18 @@ export function partitionOf(key: string, partitions: number): number {
   return (murmur2(Buffer.from(key, 'utf8')) & 0x7fffffff) % partitions
 }
 
-/** Where a message goes and by which key, or why it goes nowhere. */
-function targetOf(to: Destination, subject: string | undefined, names: KafkaNames): { readonly topic: string; readonly key: string | undefined } | string {
+interface Target {
+  readonly topic: string
+  readonly key: string | undefined
+}
+
+/** Where a message goes, and by which key. */
+function targetOf(to: Destination, subject: string | undefined, names: KafkaNames): Target {
   if (to.kind === 'channel') return { topic: names.channel(to.channel), key: subject }
   if (to.kind === 'group') return { topic: names.retry(to), key: subject }
   if (to.kind === 'dead') return { topic: names.dead(to), key: subject }
   const address = parseReplyAddress(to.address)
+  if (address) return { topic: address.topic, key: address.instance }
 
-  return address ? { topic: address.topic, key: address.instance } : 'the reply address is none of Waybill\'s on Kafka, which are "<topic>.reply#<instance>"'
+  throw new BrokerRefused('REPLY_ADDRESS', 'the reply address was expected to be "<topic>.reply#<instance>", which are Waybill\'s on Kafka, and is another')
 }

@@ -81,8 +81,15 @@ export async function declareTopology({ admin, names, runtime }: TopologyTools, 
   const faults = topology.channels.flatMap(faultsOf)
   if (faults.length > 0) throw new ConfigError(faults)
   names.learn(topology.channels)
-  await declareTopics(admin, runtime, topology.channels.filter(isOurs).map((channel) => channelTopic(names, channel)))
-  const counts = await partitionCounts(admin, topology.channels.map(({ name }) => names.channel(name)))
+  await declareTopics(
+    admin,
+    runtime,
+    topology.channels.filter(isOurs).map((channel) => channelTopic(names, channel)),
+  )
+  const counts = await partitionCounts(
+    admin,
+    topology.channels.map(({ name }) => names.channel(name)),
+  )
   const foreign = topology.channels.find(({ name }) => !counts.has(names.channel(name)))
   if (foreign) throw missingTopic(foreign.name, names.channel(foreign.name))
   const own = topology.channels.flatMap((channel) => groupTopics(names, channel, counts.get(names.channel(channel.name)) ?? 1))
@@ -143,7 +150,11 @@ function logOf(options: ChannelOptions): { readonly replication: number | undefi
 async function declareTopics(admin: Admin, runtime: Runtime, wanted: readonly WantedTopic[]): Promise<void> {
   const existing = new Set(await admin.listTopics())
   for (const topic of wanted) if (!existing.has(topic.topic)) await createTopic(admin, topic)
-  const counts = await knownCounts(admin, runtime, wanted.map(({ topic }) => topic))
+  const counts = await knownCounts(
+    admin,
+    runtime,
+    wanted.map(({ topic }) => topic),
+  )
   for (const topic of wanted) compare(topic, counts.get(topic.topic))
 }
 
@@ -157,7 +168,11 @@ async function knownCounts(admin: Admin, runtime: Runtime, topics: readonly stri
     } catch (error) {
       if (verdictOf(error) !== 'not-yet') throw error
     }
-    if (runtime.elapsed() > end) throw new BrokerRefused('TOPIC_MISSING', `The topics ${topics.map((topic) => `"${topic}"`).join(', ')} were made and are not all known after ${patienceMs} ms. Look at the cluster.`)
+    if (runtime.elapsed() > end)
+      throw new BrokerRefused(
+        'TOPIC_MISSING',
+        `The topics ${topics.map((topic) => `"${topic}"`).join(', ')} were made and are not all known after ${patienceMs} ms. Look at the cluster.`,
+      )
     await new Promise<void>((resolve) => void runtime.after(pauseMs, resolve))
   }
 }
@@ -188,5 +203,8 @@ function compare({ topic, partitions }: WantedTopic, found: number | undefined):
 }
 
 function missingTopic(channel: string, topic: string): BrokerRefused {
-  return new BrokerRefused('TOPIC_MISSING', `Channel "${channel}" uses the existing topic "${topic}", and the broker has none of that name. Create it, or leave "existing" out so that it is made.`)
+  return new BrokerRefused(
+    'TOPIC_MISSING',
+    `Channel "${channel}" uses the existing topic "${topic}", and the broker has none of that name. Create it, or leave "existing" out so that it is made.`,
+  )
 }

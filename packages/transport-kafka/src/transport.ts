@@ -1,5 +1,18 @@
 import type {
-  Capabilities, ConnectionState, Consumer, DeadLetterAccess, Deliver, Fault, GroupAddress, Outgoing, RawDelivery, Settled, Subscription, Topology, Transport, TransportHost,
+  Capabilities,
+  ConnectionState,
+  Consumer,
+  DeadLetterAccess,
+  Deliver,
+  Fault,
+  GroupAddress,
+  Outgoing,
+  RawDelivery,
+  Settled,
+  Subscription,
+  Topology,
+  Transport,
+  TransportHost,
 } from '@waybill/core'
 import { BrokerRefused } from '@waybill/core'
 import { sentenceOf } from './broker-error.js'
@@ -106,7 +119,12 @@ class KafkaTransport implements Transport {
 
   #begin(host: TransportHost): Session {
     const names = new KafkaNames(host.app, host.namespace)
-    const connection = new Connection(this.#options, host, (state) => this.#say(state), () => void this.#restored())
+    const connection = new Connection(
+      this.#options,
+      host,
+      (state) => this.#say(state),
+      () => void this.#restored(),
+    )
     const publisher = new KafkaPublisher(connection, names, host)
     publisher.onWritable(() => this.#go())
     const reader = new LogReader(connection.kafka)
@@ -119,7 +137,10 @@ class KafkaTransport implements Transport {
     const { names } = session
     const topics = [names.channel(subscription.channel), names.retry(subscription)]
 
-    return new KafkaSubscriber({ ...this.#membership(session), groupId: names.group(subscription), topics, window: subscription.window, address: undefined, wanted: () => true }, deliver)
+    return new KafkaSubscriber(
+      { ...this.#membership(session), groupId: names.group(subscription), topics, window: subscription.window, address: undefined, wanted: () => true },
+      deliver,
+    )
   }
 
   /** Everybody's replies pass by; the key says whose each one is. */
@@ -132,7 +153,10 @@ class KafkaTransport implements Transport {
     replyGroups.push(groupId)
     const address = replyAddress(topic, host.instance)
 
-    return new KafkaSubscriber({ ...this.#membership(session), groupId, topics: [topic], window: replyWindow, address, wanted: ({ key }) => key !== null && mine.equals(key) }, deliver)
+    return new KafkaSubscriber(
+      { ...this.#membership(session), groupId, topics: [topic], window: replyWindow, address, wanted: ({ key }) => key !== null && mine.equals(key) },
+      deliver,
+    )
   }
 
   #membership({ connection, reader, host }: Session): Pick<SubscriberOptions, 'connection' | 'reader' | 'host' | 'options' | 'tell'> {
@@ -155,14 +179,10 @@ class KafkaTransport implements Transport {
     const session = this.#session
     if (!session) return
     const { host, connection, publisher, reader, subscribers } = session
-    const gentle = Math.max(0, deadlineMs - closeReserveMs)
-    const work = async (): Promise<void> => {
-      await Promise.allSettled([...subscribers].map((subscriber) => subscriber.stop()))
-      await this.#forgetReplies(session)
-      await Promise.allSettled([reader.close(), connection.close()])
-    }
-    await Promise.race([Promise.allSettled([publisher.close(gentle), work()]), pause(host, deadlineMs)])
-    await Promise.race([connection.close(), pause(host, 0)])
+    const gentleMs = Math.max(0, deadlineMs - closeReserveMs)
+    const work = Promise.allSettled([publisher.close(gentleMs), ...[...subscribers].map((subscriber) => subscriber.stop())])
+    await Promise.race([work.then(() => this.#forgetReplies(session)), pause(host, gentleMs)])
+    await Promise.race([Promise.allSettled([reader.close(), connection.close()]), pause(host, closeReserveMs)])
     await publisher.close(0)
   }
 

@@ -69,7 +69,13 @@ export class Attachment {
   constructor(options: AttachmentOptions) {
     this.queue = options.queue
     this.#options = options
-    this.#kept = new KeptChannel({ host: options.host, connection: options.connection, create: (model) => this.#create(model), attach: (channel) => this.#attach(channel), lost: (reason) => this.#lost(reason) })
+    this.#kept = new KeptChannel({
+      host: options.host,
+      connection: options.connection,
+      create: (model) => this.#create(model),
+      attach: (channel) => this.#attach(channel),
+      lost: (reason) => this.#lost(reason),
+    })
   }
 
   start(): Promise<void> {

@@ -40,7 +40,10 @@ export class DeadLetters implements DeadLetterAccess {
     const queue = this.#names.deadQueue(of.channel, of.group)
     const take = () => this.#take(queue, limit, decide)
     const mine = (this.#busy.get(queue) ?? Promise.resolve()).then(take, take)
-    const settled = mine.then(() => undefined, () => undefined)
+    const settled = mine.then(
+      () => undefined,
+      () => undefined,
+    )
     this.#busy.set(queue, settled)
     void settled.then(() => this.#busy.get(queue) === settled && this.#busy.delete(queue))
 

@@ -148,5 +148,7 @@ function together(refused: readonly BrokerRefused[]): BrokerRefused {
   const [first] = refused
   if (refused.length === 1) return first as BrokerRefused
 
-  return new BrokerRefused(first?.code ?? 'TOPOLOGY_REFUSED', `RabbitMQ refused ${refused.length} declarations:\n${refused.map((r) => `  ${r.message}`).join('\n')}`, { cause: first })
+  return new BrokerRefused(first?.code ?? 'TOPOLOGY_REFUSED', `RabbitMQ refused ${refused.length} declarations:\n${refused.map((r) => `  ${r.message}`).join('\n')}`, {
+    cause: first,
+  })
 }

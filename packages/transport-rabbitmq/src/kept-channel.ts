@@ -10,7 +10,7 @@ export interface KeptChannelOptions<C extends Channel> {
   readonly create: (model: Model) => Promise<C>
   /** Does on the channel what it is for. */
   readonly attach: (channel: C, model: Model) => Promise<unknown>
-  /** The channel can be used, for the first time or again. */
+  /** It is there, for the first time or again. */
   readonly opened?: () => void
   /** The channel is gone, with everything on it. */
   readonly lost: (reason: string) => void

@@ -115,7 +115,8 @@ export class Publisher {
   #refusalOf(message: Outgoing): string | undefined {
     if (this.#isClosed) return 'the transport is closed'
     if (message.body.byteLength > this.#options.maxBodyBytes()) return `its body of ${message.body.byteLength} bytes is over the broker's limit of ${this.#options.maxBodyBytes()}`
-    if (message.to.kind === 'reply' && !message.to.address.startsWith(`${replyToMe}.`)) return `the reply address is not one of "${replyToMe}.…": a reply goes to who asked, and to no other queue`
+    if (message.to.kind === 'reply' && !message.to.address.startsWith(`${replyToMe}.`))
+      return `the reply address is not one of "${replyToMe}.…": a reply goes to who asked, and to no other queue`
 
     return undefined
   }

@@ -22,7 +22,11 @@ export function refusalOfConnect(error: unknown, label: string, vhost: string): 
   }
   // The driver swallows the broker's words here: a missing vhost and a missing right look the same.
   if (text.includes('Expected ConnectionOpenOk; got <ConnectionClose')) {
-    return new BrokerRefused('VHOST_REFUSED', `RabbitMQ at "${label}" does not open the vhost "${vhost}": it does not exist, or this user has no rights on it. Create it, grant rights, or name another "vhost".`, { cause: error })
+    return new BrokerRefused(
+      'VHOST_REFUSED',
+      `RabbitMQ at "${label}" does not open the vhost "${vhost}": it does not exist, or this user has no rights on it. Create it, grant rights, or name another "vhost".`,
+      { cause: error },
+    )
   }
   if (text.startsWith('SASL mechanism')) {
     return new BrokerRefused('MECHANISM_REFUSED', `RabbitMQ at "${label}" does not offer the login that "credentials" asks for: ${text}.`, { cause: error })

@@ -1,6 +1,17 @@
 import {
-  type Capabilities, type ConnectionState, type Consumer, type DeadLetterAccess, type Deliver, type Fault, type Outgoing, type Settled, type Subscription,
-  type Topology, type Transport, type TransportHost, WaybillError,
+  type Capabilities,
+  type ConnectionState,
+  type Consumer,
+  type DeadLetterAccess,
+  type Deliver,
+  type Fault,
+  type Outgoing,
+  type Settled,
+  type Subscription,
+  type Topology,
+  type Transport,
+  type TransportHost,
+  WaybillError,
 } from '@waybill/core'
 import { Connection } from './connection.js'
 import { DeadLetters } from './dead-letters.js'

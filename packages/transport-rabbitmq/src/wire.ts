@@ -43,16 +43,19 @@ export function fieldsOf(message: Outgoing, route: Route, headers: Record<string
   }
 }
 
-/** The header block. Throws for a header by which RabbitMQ would route copies, or that would be lost; a message that is moved has been through that. */
+/**
+ * The header block. Throws for a header by which RabbitMQ would route copies; a message that is moved has done that already.
+ * Throws for `__proto__`, which the driver on the other side swallows.
+ */
 export function headersOf(message: Outgoing): Record<string, unknown> {
   const headers: Record<string, unknown> = Object.create(null) as Record<string, unknown>
   const { kind } = message.to
   const isMoved = kind === 'group' || kind === 'dead'
   for (const name of Object.keys(message.headers)) {
-    // The driver would write it, and lose it where it is read.
-    if (name === '__proto__' && !isMoved) throw new TypeError('a header named "__proto__" does not arrive. Choose another name')
     if (name === 'CC' || name === 'BCC') {
       if (!isMoved) throw new TypeError(`the header "${name}" is RabbitMQ's own: it would route copies. Choose another name`)
+    } else if (name === '__proto__' && !isMoved) {
+      throw new TypeError('the header "__proto__" would be lost on the way. Choose another name')
     } else if (kind !== 'group' || !name.startsWith('x-')) {
       headers[name] = message.headers[name]
     }

@@ -1,0 +1,48 @@
+import { header } from '@waybill/core'
+import { describe, expect, test } from 'vitest'
+import { bed, billing, dead, depth, message, send, soon } from './bed.js'
+
+describe('dead letters on RabbitMQ', () => {
+  const broker = bed()
+
+  test('listing shows the oldest in their order, again and again, and removes nothing', async () => {
+    const namespace = broker.namespace()
+    const party = await broker.party(namespace)
+    await send(party, ...['0', '1', '2', '3'].map((text) => message(text, { to: dead })))
+
+    const looks = [await party.transport.dead.list(billing, 3), await party.transport.dead.list(billing, 3), await party.transport.dead.list(billing, 9)]
+
+    expect(looks.map((letters) => letters.map(({ body }) => Buffer.from(body).toString()).join(''))).toEqual(['012', '012', '0123'])
+    await soon(async () => (await depth(broker.connection, `${namespace}.orders.billing.dead`)).messages === 4)
+  })
+
+  test('two looks at once see the same', async () => {
+    const party = await broker.party(broker.namespace())
+    await send(party, message('0', { to: dead }), message('1', { to: dead }))
+
+    const looks = await Promise.all([party.transport.dead.list(billing, 9), party.transport.dead.list(billing, 9)])
+
+    expect(looks.map((letters) => letters.length)).toEqual([2, 2])
+  })
+
+  test('R12 a dead letter that the broker made itself is listed with what is known', async () => {
+    const namespace = broker.namespace()
+    const party = await broker.party(namespace)
+    await send(party, message('late', { expiresMs: 1 }))
+
+    await soon(async () => (await party.transport.dead.list(billing, 1)).length === 1)
+    const [letter] = await party.transport.dead.list(billing, 1)
+
+    expect(letter?.envelope.type).toBe('order.placed')
+    expect(letter?.headers[header.deadReason]).toBe('broker-expired')
+    expect(letter?.headers[header.deadMessage]).toContain(`"${namespace}.orders.billing"`)
+    expect(JSON.parse(String(letter?.headers[header.deadOrigin]))).toEqual({ address: `${namespace}.orders.billing`, exchange: `${namespace}.orders`, routingKey: 'order.placed' })
+  })
+
+  test('a group that nobody declared is refused by the name of its queue', async () => {
+    const namespace = broker.namespace()
+    const party = await broker.party(namespace)
+
+    await expect(party.transport.dead.list({ channel: 'orders', group: 'nobody' }, 1)).rejects.toThrow(`queue "${namespace}.orders.nobody.dead"`)
+  })
+})

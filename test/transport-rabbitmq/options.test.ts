@@ -1,0 +1,47 @@
+import { inspect } from 'node:util'
+import { type RabbitOptions, rabbitmq } from '@waybill/transport-rabbitmq'
+import { describe, expect, test } from 'vitest'
+import { bed, url } from './bed.js'
+
+const faultsOf = (options: RabbitOptions): string[] => rabbitmq(options).faults.map(({ message }) => message)
+
+describe('the options of rabbitmq()', () => {
+  const broker = bed()
+
+  test('nothing at all is fine', () => {
+    expect(rabbitmq().faults).toEqual([])
+  })
+
+  test('a mistyped option gets a suggestion, and all faults come at once', () => {
+    const faults = faultsOf({ hartbeat: '10s', connectTimeout: 'soon', credentials: 'me' } as unknown as RabbitOptions)
+
+    expect(faults).toHaveLength(3)
+    expect(faults[0]).toContain('Did you mean "heartbeat"?')
+    expect(faults[1]).toContain('"connectTimeout" takes a duration')
+  })
+
+  test('an url of another protocol, or with a parameter that nobody knows, is a fault', () => {
+    expect(faultsOf({ url: 'http://rabbit' })[0]).toContain('expected amqp: or amqps:')
+    expect(faultsOf({ url: 'amqp://rabbit?hartbeat=3' })[0]).toContain('"hartbeat"')
+    expect(faultsOf({ url: 'amqp://rabbit', tls: {} })[0]).toContain('Use amqps:')
+    expect(faultsOf({ url: [] })).toHaveLength(1)
+  })
+
+  test('no fault, error, state or inspection shows the password', async () => {
+    const faulty = rabbitmq({ url: 'amqp://app:hunter2@[not-a-host' })
+    const { host, port } = new URL(url)
+    const refused = broker.stranger({ url: `amqp://app:hunter2@${host || `127.0.0.1:${port}`}` })
+
+    const error = await refused.transport.connect(refused.host).catch((found: unknown) => found)
+
+    expect(error).toMatchObject({ code: 'ACCESS_REFUSED' })
+    const everything = inspect([faulty, faulty.faults, refused.transport, refused.states, refused.lines, error], { depth: 10, showHidden: true })
+    expect(everything).not.toContain('hunter2')
+  })
+
+  test('a vhost that does not exist is refused by name, and not tried for ever', async () => {
+    const stranger = broker.stranger({ url, vhost: 'nobody-made-this' })
+
+    await expect(stranger.transport.connect(stranger.host)).rejects.toMatchObject({ code: 'VHOST_REFUSED', message: expect.stringContaining('"nobody-made-this"') })
+  })
+})

@@ -1,0 +1,102 @@
+import { confirmed } from '@waybill/core'
+import { describe, expect, test } from 'vitest'
+import { bed, billing, channelOf, dead, listen, message, send, soon } from './bed.js'
+
+describe('publishing to RabbitMQ', () => {
+  const broker = bed()
+
+  test('P1 a mandatory message that nobody takes is unroutable, naming exchange and key', async () => {
+    const namespace = broker.namespace()
+    const party = await broker.party(namespace, [{ ...channelOf('orders'), groups: [] }])
+
+    const [outcome] = await send(party, message('lost', { mandatory: true, key: 'a' }))
+
+    expect(outcome).toMatchObject({ kind: 'unroutable', reason: expect.stringMatching(new RegExp(`"${namespace}.orders".*"order.placed.keyed.\\d+"`)) })
+  })
+
+  test('one id twice in flight: each gets its own outcome', async () => {
+    const party = await broker.party(broker.namespace())
+    const nowhere = { ...message('lost', { id: 'same', mandatory: true }).envelope, type: 'nobody.takes' }
+
+    const outcomes = await send(party, message('kept', { id: 'same', mandatory: true }), { ...message('lost', { mandatory: true }), envelope: nowhere })
+
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['confirmed', 'unroutable'])
+  })
+
+  test('P15 one of a thousand that cannot be written is rejected alone', async () => {
+    const party = await broker.party(broker.namespace())
+    const batch = Array.from({ length: 1_000 }, (_, n) => message(String(n), n === 500 ? { headers: { large: 'x'.repeat(70_000) } } : {}))
+
+    const outcomes = await send(party, ...batch)
+
+    expect(outcomes.findIndex(({ kind }) => kind === 'rejected')).toBe(500)
+    expect(outcomes.filter((outcome) => outcome === confirmed)).toHaveLength(999)
+  })
+
+  test('P7 when the buffer of the driver is full, nothing is lost or sent twice, and it says when it goes on', async () => {
+    const party = await broker.party(broker.namespace())
+    const inbox = await listen(party, { window: 1_000 })
+    let calls = 0
+    party.transport.onWritable(() => calls++)
+
+    const outcomes = send(party, ...Array.from({ length: 3_000 }, (_, n) => message(String(n))))
+    const wasWritable = party.transport.writable
+
+    expect(wasWritable).toBe(false)
+    expect((await outcomes).every(({ kind }) => kind === 'confirmed')).toBe(true)
+    await soon(() => party.transport.writable && calls > 0)
+    await soon(() => inbox.got.length >= 3_000, { within: 15_000 })
+    expect(new Set(inbox.texts()).size).toBe(inbox.got.length)
+  })
+
+  test('P12 when the connection breaks, every publish that is under way settles', async () => {
+    const party = await broker.party(broker.namespace())
+
+    const outcomes = send(party, ...Array.from({ length: 500 }, (_, n) => message(String(n))))
+    broker.proxy.reset()
+
+    expect(await outcomes).toHaveLength(500)
+  })
+
+  test('P13 over a slow link 200 publishes wait for each other as little as one', async () => {
+    const party = await broker.party(broker.namespace())
+    broker.proxy.latency(100)
+
+    const started = performance.now()
+    const outcomes = await send(party, ...Array.from({ length: 200 }, (_, n) => message(String(n))))
+    const took = performance.now() - started
+    broker.proxy.latency(0)
+
+    expect(outcomes.every(({ kind }) => kind === 'confirmed')).toBe(true)
+    expect(took).toBeLessThan(200 * 20)
+  })
+
+  test('B16 a reply goes to nothing but an address of direct reply-to', async () => {
+    const namespace = broker.namespace()
+    const party = await broker.party(namespace)
+
+    const [outcome] = await send(party, message('forged', { to: { kind: 'reply', address: `${namespace}.orders.billing` } }))
+
+    expect(outcome).toMatchObject({ kind: 'rejected' })
+  })
+
+  test('a header by which the broker would route copies is refused, and taken off a message that is moved', async () => {
+    const party = await broker.party(broker.namespace())
+
+    const outcomes = await send(party, message('copied', { headers: { CC: 'orders' } }), message('moved', { to: dead, headers: { CC: ['orders'], mine: 1 } }))
+
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['rejected', 'confirmed'])
+    expect((await party.transport.dead.list(billing, 1))[0]?.headers).toMatchObject({ mine: 1 })
+  })
+
+  test('a dead letter with more headers than fit is kept with those that matter', async () => {
+    const party = await broker.party(broker.namespace())
+
+    const [outcome] = await send(party, message('heavy', { to: dead, headers: { heavy: 'x'.repeat(70_000), 'waybill-dead-reason': 'headers' } }))
+
+    expect(outcome).toBe(confirmed)
+    const [letter] = await party.transport.dead.list(billing, 1)
+    expect(letter?.headers['waybill-dead-reason']).toBe('headers')
+    expect(Buffer.from(letter?.body ?? []).toString()).toBe('heavy')
+  })
+})
