@@ -7,7 +7,7 @@ describe('rabbitmq keeps the contract of a transport', () => {
   beforeAll(async () => {
     subject = await rabbitSubject()
   })
-  afterAll(() => subject.close())
+  afterAll(() => subject?.close())
 
   for (const contract of transportContract()) test(contract.title, () => contract.run(subject), 60_000)
 })

@@ -31,7 +31,10 @@ export const hostile: readonly Scenario[] = [
         { notANumber: Number.NaN, infinite: Number.POSITIVE_INFINITY, tiny: 5e-324, bigint: 10n },
       ]
 
-      await settleAndGoOn(bench, headers.map((value) => bench.message({ headers: value })))
+      await settleAndGoOn(
+        bench,
+        headers.map((value) => bench.message({ headers: value })),
+      )
     },
   },
   {
@@ -40,7 +43,11 @@ export const hostile: readonly Scenario[] = [
       const bodies = ['{"total":', '\ufeff{}', '"\\ud800"', '1e400', '{"__proto__":{"value":1}}', '['.repeat(5_000) + ']'.repeat(5_000), '\u0000'].map((text) => Buffer.from(text))
       const raw = [Buffer.from([0xff, 0xfe, 0xfd]), Buffer.from([0xed, 0xa0, 0x80]), Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))]
 
-      await arriveOrAreRejected(bench, [...bodies, ...raw].map((body) => bench.message({ body })), 'confirmed')
+      await arriveOrAreRejected(
+        bench,
+        [...bodies, ...raw].map((body) => bench.message({ body })),
+        'confirmed',
+      )
     },
   },
   {

@@ -70,7 +70,10 @@ export const replies: readonly Scenario[] = [
       await responder.send(marker)
       await queries.got(marker.envelope.id)
 
-      assert.deepEqual(outcomes.map((outcome) => outcome.kind), foreign.map(() => 'rejected'))
+      assert.deepEqual(
+        outcomes.map((outcome) => outcome.kind),
+        foreign.map(() => 'rejected'),
+      )
       assert.deepEqual(queries.texts, ['marker'])
       assert.deepEqual(await responder.transport.dead.list(bench.group(), 10), [])
     },

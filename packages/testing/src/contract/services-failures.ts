@@ -38,15 +38,24 @@ export const servicesFailures: readonly Scenario[] = [
       const bodies = ['{"orderId":', '[]', '{"orderId":1,"total":"many"}', '1e400', '"\\ud800"', '['.repeat(3_000), '\ufeff', ''].map((text) => Buffer.from(text))
       bodies.push(Buffer.from([0xff, 0xfe]))
 
-      await inject(bench, bodies.map((body) => ({ body })))
+      await inject(
+        bench,
+        bodies.map((body) => ({ body })),
+      )
       await app.publish(new OrderPlaced({ orderId: 'good', total: 1 }))
       await bench.eventually('the next one is taken', () => taken.includes('good'))
       const letters = await deadLettersOf(bench, app, bodies.length)
 
       assert.deepEqual(taken, ['good'])
       assert.deepEqual(letters.map(hex).sort(), bodies.map((body) => body.toString('hex')).sort())
-      assert.ok(letters.every((letter) => letter.reason && letter.message), 'Each says why.')
-      assert.ok(letters.every((letter) => (letter.attempts ?? 1) === 1), 'None was tried again.')
+      assert.ok(
+        letters.every((letter) => letter.reason && letter.message),
+        'Each says why.',
+      )
+      assert.ok(
+        letters.every((letter) => (letter.attempts ?? 1) === 1),
+        'None was tried again.',
+      )
     },
   },
   {
@@ -120,9 +129,16 @@ export const servicesFailures: readonly Scenario[] = [
       await app.publish(new OrderPlaced({ orderId: 'a', total: 1 }))
       await deadLetter(bench, app)
       await app.publish(new OrderPlaced({ orderId: 'b', total: 1 }))
-      await bench.eventually('both services have both', () => taken.length >= 8, () => taken)
+      await bench.eventually(
+        'both services have both',
+        () => taken.length >= 8,
+        () => taken,
+      )
 
-      assert.deepEqual(taken.filter((entry) => entry.startsWith('stock')), ['stock a', 'stock b'])
+      assert.deepEqual(
+        taken.filter((entry) => entry.startsWith('stock')),
+        ['stock a', 'stock b'],
+      )
       assert.deepEqual(taken.filter((entry) => entry === 'billing a').length, 3)
     },
   },
@@ -161,7 +177,11 @@ export const servicesFailures: readonly Scenario[] = [
 
       const discarded = await app.deadLetters.discard(of, { ids: [unwanted?.id ?? ''], reason: 'a test' })
       const redriven = await app.deadLetters.redrive(of)
-      await bench.eventually('both are taken again', () => attempts.length >= 5, () => attempts)
+      await bench.eventually(
+        'both are taken again',
+        () => attempts.length >= 5,
+        () => attempts,
+      )
 
       assert.deepEqual([discarded, redriven], [1, 2])
       assert.deepEqual(attempts.slice(3).sort(), ['a 1', 'c 1'])
@@ -183,9 +203,17 @@ export const servicesFailures: readonly Scenario[] = [
       const app = await bench.start([Billing])
 
       await app.publish([0, 1, 2].flatMap((step) => ['a', 'b'].map((orderId) => new OrderMoved({ orderId, step }))))
-      await bench.eventually('all are done', () => taken.length >= 10, () => taken)
+      await bench.eventually(
+        'all are done',
+        () => taken.length >= 10,
+        () => taken,
+      )
 
-      for (const key of ['a', 'b']) assert.deepEqual(taken.filter((entry) => entry.startsWith(key)), ['0', '0', '0', '1', '2'].map((step) => key + step))
+      for (const key of ['a', 'b'])
+        assert.deepEqual(
+          taken.filter((entry) => entry.startsWith(key)),
+          ['0', '0', '0', '1', '2'].map((step) => key + step),
+        )
     },
   },
 ]
