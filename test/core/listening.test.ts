@@ -32,7 +32,15 @@ test('C2 a listener that throws receives the message again, then it is a dead le
   const [letter] = await app.deadLetters.list(dead)
 
   expect(app.get(Worker).attempts).toEqual([1, 2, 3])
-  expect(letter).toMatchObject({ name: 'work.do', reason: 'FAILED', message: 'no tools', error: 'TypeError: no tools', listener: 'Worker.work', attempts: 3, origin: { address: 'work.worker' } })
+  expect(letter).toMatchObject({
+    name: 'work.do',
+    reason: 'FAILED',
+    message: 'no tools',
+    error: 'TypeError: no tools',
+    listener: 'Worker.work',
+    attempts: 3,
+    origin: { address: 'work.worker' },
+  })
   expect(Buffer.from(letter?.body ?? []).toString()).toBe('{"n":1}')
 })
 

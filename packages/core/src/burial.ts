@@ -35,7 +35,8 @@ export class Burial {
         if (outcome.kind !== 'confirmed') return this.#later(attempt, `The dead letter ${id} of group "${group}" was not taken: ${outcome.reason}`, () => send(attempt + 1))
 
         log.warn(`${death.listener ?? `Group "${group}"`} gave up on a message; it is in the dead letters: ${death.message}`, { id, code: death.code, attempts: death.attempts })
-        if (diagnostics.deadLetter.hasSubscribers) diagnostics.deadLetter.publish({ app, channel, group, listener: death.listener, id, reason: death.code } satisfies DeadLetterEvent)
+        if (diagnostics.deadLetter.hasSubscribers)
+          diagnostics.deadLetter.publish({ app, channel, group, listener: death.listener, id, reason: death.code } satisfies DeadLetterEvent)
         buried()
       })
     }

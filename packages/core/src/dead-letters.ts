@@ -72,7 +72,9 @@ export class GroupDeadLetters implements DeadLetters {
       const outcome = await this.#send(link, of, letter)
       if (outcome.kind === 'confirmed') return 'remove'
 
-      this.#options.log.error(`The redrive of ${textUpTo(letter.envelope.id, 255) ?? 'a dead letter without an id'} to group "${of.group}" was not taken: ${outcome.reason} It stays a dead letter.`)
+      this.#options.log.error(
+        `The redrive of ${textUpTo(letter.envelope.id, 255) ?? 'a dead letter without an id'} to group "${of.group}" was not taken: ${outcome.reason} It stays a dead letter.`,
+      )
       return 'stop'
     })
   }

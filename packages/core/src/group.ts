@@ -152,7 +152,18 @@ export class Group implements RunEnd {
     }
     log.warn(`Nobody in group "${group}" takes "${name}"; it is kept as a dead letter.`, { channel })
     this.#settling++
-    this.#options.burial.bury(raw, this.#idOf(raw), { code: refusal?.code ?? 'UNKNOWN_TYPE', message: refusal?.reason ?? `No listener of group "${group}" on channel "${channel}" takes "${name}".`, listener: undefined, error: undefined, attempts: 0 }, () => this.#settled(() => raw.settle('ack')))
+    this.#options.burial.bury(
+      raw,
+      this.#idOf(raw),
+      {
+        code: refusal?.code ?? 'UNKNOWN_TYPE',
+        message: refusal?.reason ?? `No listener of group "${group}" on channel "${channel}" takes "${name}".`,
+        listener: undefined,
+        error: undefined,
+        attempts: 0,
+      },
+      () => this.#settled(() => raw.settle('ack')),
+    )
   }
 
   #again(job: Job, afterMs: number, error?: unknown): void {
@@ -160,7 +171,16 @@ export class Group implements RunEnd {
     if (this.#stopping) return
     job.attempt++
     this.#options.log.debug(`${job.runner.listener.label} is tried again in ${afterMs} ms: ${messageOf(error)}`, { id: job.id, attempt: job.attempt })
-    if (diagnostics.retry.hasSubscribers) diagnostics.retry.publish({ channel: this.#options.channel, group: this.#options.group, listener: job.runner.listener.label, id: job.id, attempt: job.attempt, afterMs, error })
+    if (diagnostics.retry.hasSubscribers)
+      diagnostics.retry.publish({
+        channel: this.#options.channel,
+        group: this.#options.group,
+        listener: job.runner.listener.label,
+        id: job.id,
+        attempt: job.attempt,
+        afterMs,
+        error,
+      })
     const cancel = this.#options.runtime.after(afterMs, () => {
       this.#retries.delete(cancel)
       job.runner.offerFirst(job)

@@ -27,7 +27,11 @@ export class Publishing {
   /** Resolves when each is confirmed or held. A rejection that nobody awaits is logged and ends there. */
   publish(messages: readonly Message[], options: PublishOptions, publisher: string): Promise<void> {
     const done = this.#attempt(messages, options)
-    done.catch((error: unknown) => this.#log.warn(`A publish by ${publisher} was not confirmed: ${error instanceof Error ? error.message : String(error)}`, { code: error instanceof WaybillError ? error.code : undefined }))
+    done.catch((error: unknown) =>
+      this.#log.warn(`A publish by ${publisher} was not confirmed: ${error instanceof Error ? error.message : String(error)}`, {
+        code: error instanceof WaybillError ? error.code : undefined,
+      }),
+    )
 
     return done
   }
@@ -89,7 +93,12 @@ export class Publishing {
         if (outcome.kind !== 'confirmed') failures.push({ index, id: outgoing.envelope.id, messageName: outgoing.envelope.type, outcome })
         if (--left > 0) return
         if (failures.length === 0) return resolve()
-        reject(new PublishError(failures.sort((a, b) => a.index - b.index), leaving.length))
+        reject(
+          new PublishError(
+            failures.sort((a, b) => a.index - b.index),
+            leaving.length,
+          ),
+        )
       }
       const entries = leaving.map(({ link, outgoing }, index) => this.#enter(link, outgoing, (outcome) => settled(index, outgoing, outcome)))
       signal?.addEventListener('abort', () => entries.forEach((entry) => entry.settle(aborted(entry.left))), { once: true })
@@ -99,7 +108,13 @@ export class Publishing {
   #enter(link: Link, outgoing: Outgoing, done: (outcome: PublishOutcome) => void): ReturnType<Link['sender']['send']> {
     if (!diagnostics.publish.start.hasSubscribers && !diagnostics.publish.asyncEnd.hasSubscribers) return link.sender.send(outgoing, done)
 
-    const event: PublishEvent = { app: this.#rules.app, transport: link.name, channel: outgoing.to.kind === 'channel' ? outgoing.to.channel : '', envelope: outgoing.envelope, bytes: outgoing.body.length }
+    const event: PublishEvent = {
+      app: this.#rules.app,
+      transport: link.name,
+      channel: outgoing.to.kind === 'channel' ? outgoing.to.channel : '',
+      envelope: outgoing.envelope,
+      bytes: outgoing.body.length,
+    }
     diagnostics.publish.start.publish(event)
 
     return link.sender.send(outgoing, (outcome) => {
@@ -124,7 +139,10 @@ function around(middleware: readonly Middleware[], send: (messages: readonly Mes
 }
 
 function late(scope: Scope): WaybillError {
-  return new WaybillError('LATE_PUBLISH', `${scope.owner} published after it had ended, so the message belongs to nothing and was not sent. Await every publish before the method returns, or publish with { held: false }.`)
+  return new WaybillError(
+    'LATE_PUBLISH',
+    `${scope.owner} published after it had ended, so the message belongs to nothing and was not sent. Await every publish before the method returns, or publish with { held: false }.`,
+  )
 }
 
 function aborted(left: boolean): PublishOutcome {

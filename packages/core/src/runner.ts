@@ -120,7 +120,11 @@ export class Runner {
     } catch (error) {
       return this.#failed(run, error, event)
     }
-    if (isThenable(value)) value.then((result) => this.#succeeded(run, result, event), (error: unknown) => this.#failed(run, error, event))
+    if (isThenable(value))
+      value.then(
+        (result) => this.#succeeded(run, result, event),
+        (error: unknown) => this.#failed(run, error, event),
+      )
     else this.#succeeded(run, value, event)
   }
 
@@ -155,7 +159,10 @@ export class Runner {
   }
 
   #expired(run: Run): void {
-    const error = new WaybillError('LISTENER_TIMEOUT', `${this.listener.label} did not finish within ${this.listener.options.timeoutMs} ms. Make it faster, or give it a longer "timeout".`)
+    const error = new WaybillError(
+      'LISTENER_TIMEOUT',
+      `${this.listener.label} did not finish within ${this.listener.options.timeoutMs} ms. Make it faster, or give it a longer "timeout".`,
+    )
     run.delivery.abort(error)
     this.#failed(run, error, undefined)
   }
@@ -174,7 +181,16 @@ export class Runner {
     if (!diagnostics.process.start.hasSubscribers && !diagnostics.process.asyncEnd.hasSubscribers) return undefined
 
     const { channel, group, label } = this.listener
-    const event: ProcessEvent = { app: this.#options.app, channel, group, listener: label, messageName: textUpTo(job.raw.envelope.type, 255) ?? 'unknown', id: job.id, attempt: job.attempt, headers: job.raw.headers }
+    const event: ProcessEvent = {
+      app: this.#options.app,
+      channel,
+      group,
+      listener: label,
+      messageName: textUpTo(job.raw.envelope.type, 255) ?? 'unknown',
+      id: job.id,
+      attempt: job.attempt,
+      headers: job.raw.headers,
+    }
     diagnostics.process.start.publish(event)
 
     return event

@@ -65,7 +65,10 @@ export class RunningApp implements App {
     const transports = transportsOf(options)
     const deadlineMs = parseDuration(options.publishDeadline) ?? 10_000
     this.#faults = [...faults, ...checkBuilt(plan), ...transports.flatMap(([, transport]) => transport.faults)]
-    this.#links = new Links(transports.map(([name, transport]) => new Link(name, transport, this.#host, deadlineMs)), options.channels ?? {})
+    this.#links = new Links(
+      transports.map(([name, transport]) => new Link(name, transport, this.#host, deadlineMs)),
+      options.channels ?? {},
+    )
     const rules: OutgoingRules = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits }
     this.#publishing = new Publishing(this.#links, rules, this.#log, options.middleware ?? [])
     this.#asking = new Asking(this.#links, rules)
@@ -142,7 +145,9 @@ export class RunningApp implements App {
       await this.stop()
       throw error
     }
-    this.#log.info(`${this.#options.name} is running: ${this.#plan.listeners.length} listeners in ${this.#groups.length} groups on ${this.#links.all.map(({ capabilities }) => capabilities.broker).join(', ')}`)
+    this.#log.info(
+      `${this.#options.name} is running: ${this.#plan.listeners.length} listeners in ${this.#groups.length} groups on ${this.#links.all.map(({ capabilities }) => capabilities.broker).join(', ')}`,
+    )
   }
 
   async #connect(): Promise<void> {
@@ -161,9 +166,7 @@ export class RunningApp implements App {
 
   async #declare(): Promise<void> {
     const { channels } = this.topology
-    await Promise.all(
-      this.#links.all.map((link) => link.declare({ channels: channels.filter(({ transport }) => transport === link.name), asks: this.#asksOn(link) })),
-    )
+    await Promise.all(this.#links.all.map((link) => link.declare({ channels: channels.filter(({ transport }) => transport === link.name), asks: this.#asksOn(link) })))
   }
 
   #asksOn(link: Link): boolean {
@@ -271,13 +274,20 @@ export class RunningApp implements App {
   #notRunning(what: string): WaybillError {
     const stopped = this.#state === 'stopped' || this.#state === 'stopping'
 
-    return new WaybillError(stopped ? 'STOPPED' : 'NOT_STARTED', `${what} needs a running app, and "${this.#options.name}" is ${this.#state}. ${stopped ? 'An app that has stopped stays so: create another.' : 'Await app.start() first.'}`)
+    return new WaybillError(
+      stopped ? 'STOPPED' : 'NOT_STARTED',
+      `${what} needs a running app, and "${this.#options.name}" is ${this.#state}. ${stopped ? 'An app that has stopped stays so: create another.' : 'Await app.start() first.'}`,
+    )
   }
 }
 
 /** What is no transport at all is among the faults of the plan already. */
 function transportsOf({ transport, transports }: AppOptions): readonly (readonly [string, Transport])[] {
-  const given: readonly (readonly [string, Transport])[] = isRecord(transports) ? Object.entries(transports as Readonly<Record<string, Transport>>) : transport ? [[transport.name, transport]] : []
+  const given: readonly (readonly [string, Transport])[] = isRecord(transports)
+    ? Object.entries(transports as Readonly<Record<string, Transport>>)
+    : transport
+      ? [[transport.name, transport]]
+      : []
 
   return given.filter(([, one]) => isRecord(one) && Array.isArray(one.faults) && typeof one.onState === 'function')
 }
