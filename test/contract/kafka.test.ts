@@ -2,7 +2,7 @@ import { transportContract } from '@waybill/testing/contract'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { kafkaSubject } from './kafka-subject.js'
 
-describe('kafka keeps the contract of a transport', () => {
+describe('E1 kafka keeps the contract of a transport', () => {
   let subject: Awaited<ReturnType<typeof kafkaSubject>>
   beforeAll(async () => {
     subject = await kafkaSubject()

@@ -2,7 +2,7 @@ import { transportContract } from '@waybill/testing/contract'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { rabbitSubject, type OpenSubject } from './rabbit-subject.js'
 
-describe('rabbitmq keeps the contract of a transport', () => {
+describe('E1 rabbitmq keeps the contract of a transport', () => {
   let subject: OpenSubject
   beforeAll(async () => {
     subject = await rabbitSubject()

@@ -48,7 +48,7 @@ export const connecting: readonly Scenario[] = [
     },
   },
   {
-    title: 'closing while the broker is away ends the attempt to connect',
+    title: 'S2 closing while the broker is away ends the attempt to connect',
     async run(bench) {
       const peer = bench.unconnected()
       await bench.subject.leave()
@@ -64,7 +64,7 @@ export const connecting: readonly Scenario[] = [
     },
   },
   {
-    title: 'a broker that is away at start is tried until it is there',
+    title: 'S4 a broker that is away at start is tried until it is there',
     async run(bench) {
       const peer = bench.unconnected()
       await bench.subject.leave()
@@ -88,7 +88,7 @@ export const connecting: readonly Scenario[] = [
     },
   },
   {
-    title: 'closing with publishes under way settles each of them once',
+    title: 'P12 closing with publishes under way settles each of them once',
     async run(bench) {
       const peer = await bench.peer()
       await peer.declare(bench.channel)

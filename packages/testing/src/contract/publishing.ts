@@ -79,7 +79,7 @@ export const publishing: readonly Scenario[] = [
     },
   },
   {
-    title: 'a body that is larger than the broker takes is rejected alone',
+    title: 'P15 a body that is larger than the broker takes is rejected alone',
     needs: ['maxBodyBytes'],
     async run(bench) {
       const { peer, receiver } = await pair(bench, 1000)
@@ -94,7 +94,7 @@ export const publishing: readonly Scenario[] = [
     },
   },
   {
-    title: 'an event that nobody hears is confirmed',
+    title: 'P14 an event that nobody hears is confirmed',
     async run(bench) {
       const peer = await bench.peer()
       await peer.declare(bench.channel, { groups: [] })
@@ -108,7 +108,7 @@ export const publishing: readonly Scenario[] = [
     },
   },
   {
-    title: 'a mandatory message that nobody takes is unroutable, and the outcome names where it went',
+    title: 'P1 a mandatory message that nobody takes is unroutable, and the outcome names where it went',
     needs: ['unroutable'],
     async run(bench) {
       const peer = await bench.peer()
@@ -138,7 +138,7 @@ export const publishing: readonly Scenario[] = [
     },
   },
   {
-    title: 'a batch of two thousand settles message by message and arrives whole',
+    title: 'P15 a batch of two thousand settles message by message and arrives whole',
     async run(bench) {
       const { peer, receiver } = await pair(bench, 500)
       const batch = bench.messages(2000)
@@ -151,7 +151,7 @@ export const publishing: readonly Scenario[] = [
     },
   },
   {
-    title: '200 concurrent publishes over a slow link do not wait for each other',
+    title: 'P13 200 concurrent publishes over a slow link do not wait for each other',
     async run(bench) {
       const peer = await bench.peer()
       await peer.declare(bench.channel)

@@ -30,7 +30,7 @@ export const reconnecting: readonly Scenario[] = [
     },
   },
   {
-    title: 'publishes under way when the connection breaks settle once each, and the confirmed ones arrive',
+    title: 'P2 publishes under way when the connection breaks settle once each, and the confirmed ones arrive',
     async run(bench) {
       const { peer, receiver } = await pair(bench)
       const batch = bench.messages(500)
@@ -88,7 +88,7 @@ export const reconnecting: readonly Scenario[] = [
     },
   },
   {
-    title: 'what was held when the connection broke comes again or is still good, and each delivery knows which',
+    title: 'C6 what was held when the connection broke comes again or is still good, and each delivery knows which',
     async run(bench) {
       const { peer, receiver } = await pair(bench)
       receiver.hold = true
@@ -124,7 +124,7 @@ export const reconnecting: readonly Scenario[] = [
     },
   },
   {
-    title: 'a late settling does not take the place of the new one',
+    title: 'C5 a late settling does not take the place of the new one',
     async run(bench) {
       const { peer, receiver } = await pair(bench)
       receiver.hold = true

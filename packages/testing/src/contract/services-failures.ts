@@ -10,7 +10,7 @@ const threeTries = { attempts: 3, backoff: ['10ms'] } as const
 /** The same decorated services on every transport: what becomes of messages that nobody can do. */
 export const servicesFailures: readonly Scenario[] = [
   {
-    title: 'a listener that throws receives the message again, then it is a dead letter that tells all',
+    title: 'R10 a listener that throws receives the message again, then it is a dead letter that tells all',
     async run(bench) {
       const attempts: number[] = []
       const app = await billing(bench, (_event, delivery) => {
@@ -31,7 +31,7 @@ export const servicesFailures: readonly Scenario[] = [
     },
   },
   {
-    title: 'messages that cannot be read are dead letters with their reason and their bytes, and the next one is taken',
+    title: 'R8 messages that cannot be read are dead letters with their reason and their bytes, and the next one is taken',
     async run(bench) {
       const taken: string[] = []
       const app = await billing(bench, (event) => void taken.push(event.orderId))
@@ -59,7 +59,7 @@ export const servicesFailures: readonly Scenario[] = [
     },
   },
   {
-    title: 'hostile envelopes and headers are dead letters or harmless, and the next one is taken',
+    title: 'B15 hostile envelopes and headers are dead letters or harmless, and the next one is taken',
     async run(bench) {
       const taken: { readonly id: string; readonly attempt: number }[] = []
       const app = await billing(bench, (event, delivery) => void taken.push({ id: event.orderId, attempt: delivery.attempt }))
@@ -84,7 +84,7 @@ export const servicesFailures: readonly Scenario[] = [
     },
   },
   {
-    title: 'a type that no listener of the group takes is a dead letter on a queue and skipped on a log',
+    title: 'C3 a type that no listener of the group takes is a dead letter on a queue and skipped on a log',
     async run(bench) {
       const taken: string[] = []
       const app = await billing(bench, (event) => void taken.push(event.orderId))
@@ -99,7 +99,7 @@ export const servicesFailures: readonly Scenario[] = [
     },
   },
   {
-    title: 'a body over the limit is refused alone or becomes a dead letter alone',
+    title: 'C16 a body over the limit is refused alone or becomes a dead letter alone',
     async run(bench) {
       const taken: string[] = []
       const app = await billing(bench, (event) => void taken.push(event.orderId))
@@ -114,7 +114,7 @@ export const servicesFailures: readonly Scenario[] = [
     },
   },
   {
-    title: 'where one of two services fails, only that one receives the message again',
+    title: 'C13 where one of two services fails, only that one receives the message again',
     async run(bench) {
       const taken: string[] = []
       @Service('stock')
@@ -162,7 +162,7 @@ export const servicesFailures: readonly Scenario[] = [
     },
   },
   {
-    title: 'dead letters that are redriven begin anew, those discarded are gone',
+    title: 'R9 dead letters that are redriven begin anew, those discarded are gone',
     async run(bench) {
       const attempts: string[] = []
       let isClosed = true

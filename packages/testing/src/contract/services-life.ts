@@ -7,7 +7,7 @@ import { OrderMoved, OrderPlaced } from './shop-messages.js'
 /** The same decorated services on every transport: work in parallel, stop, and lost connections. */
 export const servicesLife: readonly Scenario[] = [
   {
-    title: 'stopping lets ten running listeners finish, and nothing is lost or done twice',
+    title: 'S1 stopping lets ten running listeners finish, and nothing is lost or done twice',
     async run(bench) {
       const { work, started, finish } = gate()
       const app = await bench.start([billing(work, { concurrency: 10 })])
@@ -76,7 +76,7 @@ export const servicesLife: readonly Scenario[] = [
     },
   },
   {
-    title: 'an app is ready when it has started and again when its connections are restored',
+    title: 'S4 an app is ready when it has started and again when its connections are restored',
     async run(bench) {
       const done: string[] = []
       const app = await bench.start([billing((event) => void done.push(event.orderId))])

@@ -72,7 +72,7 @@ export const servicesMessages: readonly Scenario[] = [
     },
   },
   {
-    title: 'a command that nobody does is unroutable',
+    title: 'P1 a command that nobody does is unroutable',
     needs: ['unroutable'],
     async run(bench) {
       @Service('orders')
@@ -94,7 +94,7 @@ export const servicesMessages: readonly Scenario[] = [
     },
   },
   {
-    title: 'a query is answered, and the error of who answers reaches who asks',
+    title: 'Q3 a query is answered, and the error of who answers reaches who asks',
     needs: ['replies'],
     async run(bench) {
       @Service('billing')
@@ -127,7 +127,7 @@ export const servicesMessages: readonly Scenario[] = [
     },
   },
   {
-    title: 'an event that must be heard is unroutable where nobody hears it, and refused at start on a log',
+    title: 'P14 an event that must be heard is unroutable where nobody hears it, and refused at start on a log',
     needs: ['unroutable'],
     async run(bench) {
       const app = await bench.start([publisherOf()])

@@ -46,7 +46,7 @@ export const settling: readonly Scenario[] = [
     },
   },
   {
-    title: 'what is unsettled when its transport closes is delivered to another process',
+    title: 'C1 what is unsettled when its transport closes is delivered to another process',
     async run(bench) {
       const gone = await bench.another()
       const { receiver } = await holding(bench, 10, gone)
@@ -112,7 +112,7 @@ export const settling: readonly Scenario[] = [
     },
   },
   {
-    title: 'settling twice changes nothing',
+    title: 'C2 settling twice changes nothing',
     async run(bench) {
       const { peer, receiver } = await holding(bench, 3)
       const [acked, returned, both] = receiver.received as [RawDelivery, RawDelivery, RawDelivery]
@@ -153,7 +153,7 @@ export const settling: readonly Scenario[] = [
     },
   },
   {
-    title: 'settling after the consumer stopped does nothing and is counted',
+    title: 'C5 settling after the consumer stopped does nothing and is counted',
     async run(bench) {
       const { peer, receiver } = await holding(bench, 3)
       const before = receiver.received.map((delivery) => delivery.isStale)
