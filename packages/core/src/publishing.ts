@@ -84,24 +84,32 @@ export class Publishing {
   }
 
   #settle(leaving: readonly Leaving[], signal: AbortSignal | undefined): Promise<void> {
+    const [only] = leaving
+    if (only && leaving.length === 1 && !signal) return this.#settleOne(only)
+
     return new Promise((resolve, reject) => {
       const failures: PublishFailure[] = []
       let left = leaving.length
       if (left === 0) return resolve()
 
       const settled = (index: number, outgoing: Outgoing, outcome: PublishOutcome): void => {
-        if (outcome.kind !== 'confirmed') failures.push({ index, id: outgoing.envelope.id, messageName: outgoing.envelope.type, outcome })
+        if (outcome.kind !== 'confirmed') failures.push(failureOf(index, outgoing, outcome))
         if (--left > 0) return
+        signal?.removeEventListener('abort', abort)
         if (failures.length === 0) return resolve()
-        reject(
-          new PublishError(
-            failures.sort((a, b) => a.index - b.index),
-            leaving.length,
-          ),
-        )
+        failures.sort((a, b) => a.index - b.index)
+        reject(new PublishError(failures, leaving.length))
       }
       const entries = leaving.map(({ link, outgoing }, index) => this.#enter(link, outgoing, (outcome) => settled(index, outgoing, outcome)))
-      signal?.addEventListener('abort', () => entries.forEach((entry) => entry.settle(aborted(entry.left))), { once: true })
+      const abort = (): void => entries.forEach((entry) => entry.settle(aborted(entry.left)))
+      signal?.addEventListener('abort', abort, { once: true })
+    })
+  }
+
+  /** Most calls publish one message; it needs no bookkeeping. */
+  #settleOne({ link, outgoing }: Leaving): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#enter(link, outgoing, (outcome) => (outcome.kind === 'confirmed' ? resolve() : reject(new PublishError([failureOf(0, outgoing, outcome)], 1))))
     })
   }
 
@@ -128,6 +136,10 @@ export class Publishing {
 interface Leaving {
   readonly link: Link
   readonly outgoing: Outgoing
+}
+
+function failureOf(index: number, { envelope }: Outgoing, outcome: PublishFailure['outcome']): PublishFailure {
+  return { index, id: envelope.id, messageName: envelope.type, outcome }
 }
 
 function around(middleware: readonly Middleware[], send: (messages: readonly Message[], options: PublishOptions) => Promise<void>): typeof send {
