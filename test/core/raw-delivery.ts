@@ -17,6 +17,7 @@ export function rawDelivery({ body = '{}', headers = {}, contentType = 'applicat
     redelivered: false,
     deliveryCount: undefined,
     origin: { address: 'orders.billing' },
+    toGroup: false,
     isStale: false,
     settled,
     settle: (settlement) => settled.push(settlement),

@@ -1,12 +1,13 @@
 import { WaybillError } from './error.js'
 import { withoutDeath } from './envelope.js'
-import { envelopeFrom, numberOf, textUpTo } from './dead-letter.js'
+import { numberOf, textUpTo } from './dead-letter.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
 import type { Logger } from './logger.js'
+import { movedMessage } from './moved-message.js'
 import type { Plan } from './plan.js'
 import type { Runtime } from './runtime.js'
-import type { GroupAddress, Origin, Outgoing, PublishOutcome, RawDelivery } from './transport.js'
+import type { GroupAddress, Origin, PublishOutcome, RawDelivery } from './transport.js'
 import { header } from './wire.js'
 
 /** What no listener could do, kept with the reason until a person decides. */
@@ -95,19 +96,13 @@ export class GroupDeadLetters implements DeadLetters {
 
   #send(link: Link, { channel, group }: GroupAddress, letter: RawDelivery): Promise<PublishOutcome> {
     const { runtime } = this.#options
-    const outgoing: Outgoing = {
-      to: { kind: 'group', channel, group },
-      envelope: envelopeFrom(letter, textUpTo(letter.envelope.id, 255) ?? runtime.id(), new Date(runtime.now()).toISOString()),
+    const outgoing = movedMessage(letter, {
+      of: { channel, group },
+      id: textUpTo(letter.envelope.id, 255) ?? runtime.id(),
       headers: withoutDeath(letter.headers),
-      body: letter.body,
-      contentType: letter.contentType,
-      contentEncoding: letter.contentEncoding,
+      time: new Date(runtime.now()).toISOString(),
       mandatory: link.capabilities.unroutable,
-      delayMs: undefined,
-      expiresMs: undefined,
-      priority: undefined,
-      replyTo: undefined,
-    }
+    })
 
     return new Promise((resolve) => {
       link.sender.send(outgoing, resolve)

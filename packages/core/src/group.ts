@@ -11,6 +11,7 @@ import type { Publishing } from './publishing.js'
 import type { Replier } from './replier.js'
 import { parseDuration } from './duration.js'
 import { judge } from './retry.js'
+import { attemptOf, Retrying, type RetryEnd } from './retrying.js'
 import { Runner, type RunEnd, type RunnerOptions } from './runner.js'
 import type { Runtime } from './runtime.js'
 import type { Held } from './scope.js'
@@ -34,13 +35,13 @@ export interface GroupOptions {
  * All listeners of one group on one channel, behind one subscription. Each delivery that comes in is settled once:
  * acked after success, tried again, buried as a dead letter, or left to the broker when the app stops.
  */
-export class Group implements RunEnd {
+export class Group implements RunEnd, RetryEnd {
   readonly #options: GroupOptions
   readonly #runners: readonly Runner[]
   readonly #byType = new Map<string, Runner>()
   readonly #raw: Runner | undefined
   readonly #lanes = new Lanes()
-  readonly #retries = new Set<() => void>()
+  readonly #retrying: Retrying
   #consumer: Consumer | undefined
   #settling = 0
   #stopping = false
@@ -48,6 +49,7 @@ export class Group implements RunEnd {
 
   constructor(options: GroupOptions) {
     this.#options = options
+    this.#retrying = new Retrying(options, this)
     this.#runners = options.runners.map((runner) => new Runner({ ...runner, end: this }))
     for (const runner of this.#runners) {
       if (runner.listener.takes === 'raw') continue
@@ -85,8 +87,7 @@ export class Group implements RunEnd {
   async stop(deadlineMs: number): Promise<number> {
     this.#stopping = true
     for (const runner of this.#runners) runner.stop()
-    for (const cancel of this.#retries) cancel()
-    this.#retries.clear()
+    this.#retrying.stop()
     // Cancelling first would let the next process start a key whose predecessor still runs here.
     this.#consumer?.pause()
     await this.#idle(deadlineMs)
@@ -133,9 +134,16 @@ export class Group implements RunEnd {
     for (const raw of deliveries) {
       const type = raw.envelope.type
       const runner = (typeof type === 'string' ? this.#byType.get(type) : undefined) ?? this.#raw
-      if (runner) this.#enter(new Job(raw, runner, this.#idOf(raw), typeof raw.envelope.subject === 'string' ? raw.envelope.subject : undefined))
+      if (runner) this.#enter(this.#jobOf(raw, runner))
       else this.#unknown(raw)
     }
+  }
+
+  #jobOf(raw: RawDelivery, runner: Runner): Job {
+    const job = new Job(raw, runner, this.#idOf(raw), typeof raw.envelope.subject === 'string' ? raw.envelope.subject : undefined)
+    if (raw.toGroup) job.attempt = attemptOf(raw, runner.listener.options.retry.attempts)
+
+    return job
   }
 
   #enter(job: Job): void {
@@ -157,15 +165,18 @@ export class Group implements RunEnd {
 
   #again(job: Job, afterMs: number, error?: unknown): void {
     if (job.attempt >= job.runner.listener.options.retry.attempts) return this.#bury(job, 'FAILED', 'Its listener asked for another try, but all are used up.', error)
-    if (this.#stopping) return
     job.attempt++
     this.#options.log.debug(`${job.runner.listener.label} is tried again in ${afterMs} ms: ${messageOf(error)}`, { id: job.id, attempt: job.attempt })
     if (diagnostics.retry.hasSubscribers) diagnostics.retry.publish({ channel: this.#options.channel, group: this.#options.group, listener: job.runner.listener.label, id: job.id, attempt: job.attempt, afterMs, error })
-    const cancel = this.#options.runtime.after(afterMs, () => {
-      this.#retries.delete(cancel)
-      job.runner.offerFirst(job)
-    })
-    this.#retries.add(cancel)
+    this.#retrying.retry(job, afterMs)
+  }
+
+  due(job: Job): void {
+    job.runner.offerFirst(job)
+  }
+
+  moved(job: Job): void {
+    this.#ack(job)
   }
 
   #bury(job: Job, code: string, message: string, error: unknown): void {
@@ -211,7 +222,7 @@ export class Group implements RunEnd {
   }
 
   #checkIdle(): void {
-    if (this.running === 0 && this.#settling === 0) this.#onIdle?.()
+    if (this.running === 0 && this.#settling === 0 && this.#retrying.moving === 0) this.#onIdle?.()
   }
 
   #isQuery(job: Job): boolean {

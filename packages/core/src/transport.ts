@@ -195,6 +195,11 @@ export interface RawDelivery {
   /** How often the broker delivered it before this time, where it counts; 0 for the first. */
   readonly deliveryCount: number | undefined
   readonly origin: Origin
+  /**
+   * It was sent to this group alone (a destination of kind `group`), not over its channel. Core believes the tries that such a message counts:
+   * who may publish on a channel may not always write to a group, and a message that came over the channel counts nothing.
+   */
+  readonly toGroup: boolean
   /** Its channel or assignment is gone, so settling does nothing and the broker delivers it again: core drops what it has not begun. */
   readonly isStale: boolean
   /**
