@@ -6,6 +6,6 @@ export function checkBuilt({ listeners }: Plan): readonly Fault[] {
   return listeners.flatMap((listener) => unbuilt(listener).map((option) => ({ code: 'NOT_BUILT', message: `${listener.label}: \`${option}\` is not built in this version. Leave it out.` })))
 }
 
-function unbuilt({ mode, options: { rate, deadKey } }: PlannedListener): readonly string[] {
-  return [...(mode === 'batch' ? ['batch'] : []), ...(rate ? ['rate'] : []), ...(deadKey === 'park' ? ['deadKey'] : [])]
+function unbuilt({ options: { deadKey } }: PlannedListener): readonly string[] {
+  return [...(deadKey === 'park' ? ['deadKey'] : [])]
 }

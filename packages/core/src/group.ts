@@ -1,3 +1,4 @@
+import { BatchRunner, type BatchEnd } from './batch.js'
 import { Burial } from './burial.js'
 import { diagnostics, type SkipEvent } from './diagnostics.js'
 import { inspect, type Refusal } from './decode.js'
@@ -12,7 +13,7 @@ import type { Replier } from './replier.js'
 import { parseDuration } from './duration.js'
 import { judge } from './retry.js'
 import { attemptOf, Retrying, type RetryEnd } from './retrying.js'
-import { Runner, type RunEnd, type RunnerOptions } from './runner.js'
+import { SingleRunner, type Runner, type RunnerOptions } from './runner.js'
 import type { Runtime } from './runtime.js'
 import type { Held } from './scope.js'
 import type { Consumer, ConsumerHealth, RawDelivery } from './transport.js'
@@ -35,7 +36,7 @@ export interface GroupOptions {
  * All listeners of one group on one channel, behind one subscription. Each delivery that comes in is settled once:
  * acked after success, tried again, buried as a dead letter, or left to the broker when the app stops.
  */
-export class Group implements RunEnd, RetryEnd {
+export class Group implements BatchEnd, RetryEnd {
   readonly #options: GroupOptions
   readonly #runners: readonly Runner[]
   readonly #byType = new Map<string, Runner>()
@@ -50,7 +51,7 @@ export class Group implements RunEnd, RetryEnd {
   constructor(options: GroupOptions) {
     this.#options = options
     this.#retrying = new Retrying(options, this)
-    this.#runners = options.runners.map((runner) => new Runner({ ...runner, end: this }))
+    this.#runners = options.runners.map((runner) => (runner.listener.mode === 'batch' ? new BatchRunner({ ...runner, lanes: this.#lanes, end: this }) : new SingleRunner({ ...runner, end: this })))
     for (const runner of this.#runners) {
       if (runner.listener.takes === 'raw') continue
       for (const type of runner.listener.takes) {
@@ -64,7 +65,7 @@ export class Group implements RunEnd, RetryEnd {
 
   /** Twice what can run at once: while one half is worked on, the other is on its way. */
   get window(): number {
-    return 2 * this.#runners.reduce((sum, { listener }) => sum + listener.options.concurrency.max, 0)
+    return this.#runners.reduce((sum, { listener: { options } }) => sum + (options.batch ? options.batch.size * (options.concurrency.max + 1) : 2 * options.concurrency.max), 0)
   }
 
   get running(): number {
@@ -111,6 +112,22 @@ export class Group implements RunEnd, RetryEnd {
     )
   }
 
+  batchSucceeded(jobs: readonly Job[], held: Held, apart: () => void): void {
+    const ack = (): void => {
+      for (const job of jobs) this.#ack(job)
+    }
+    if (held.outgoing.length === 0) return ack()
+
+    this.#settling++
+    this.#options.publishing.release(held).then(
+      () => this.#settled(ack),
+      (error: unknown) => {
+        this.#options.log.warn(`What a batch of ${jobs.length} messages published was not confirmed, so each of them runs by itself: ${messageOf(error)}`)
+        this.#settled(apart)
+      },
+    )
+  }
+
   failed(job: Job, error: unknown): void {
     if (job.raw.isStale) return this.#leave(job)
     if (this.#stopping && error === undefined) return
@@ -147,6 +164,7 @@ export class Group implements RunEnd, RetryEnd {
   }
 
   #enter(job: Job): void {
+    if (job.runner.listener.mode === 'batch') job.since = this.#options.runtime.elapsed()
     if (this.#lanes.enter(job)) job.runner.offer(job)
   }
 
@@ -173,6 +191,10 @@ export class Group implements RunEnd, RetryEnd {
 
   due(job: Job): void {
     job.runner.offerFirst(job)
+  }
+
+  abandoned(): void {
+    if (this.#stopping) this.#checkIdle()
   }
 
   moved(job: Job): void {

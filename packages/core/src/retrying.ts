@@ -24,6 +24,8 @@ export interface RetryEnd {
   due(job: Job): void
   /** The broker keeps the next try: this delivery is done. */
   moved(job: Job): void
+  /** The app stops: it returns to the broker. */
+  abandoned(): void
 }
 
 /** Jobs that wait for their next try: in the process, or as a message that the broker delays. */
@@ -66,7 +68,7 @@ export class Retrying {
   }
 
   #wait(job: Job, afterMs: number): void {
-    if (this.#isOver) return
+    if (this.#isOver) return this.#end.abandoned()
     const cancel = this.#options.runtime.after(afterMs, () => {
       this.#waiting.delete(cancel)
       this.#end.due(job)
