@@ -11,11 +11,13 @@ import { definitionOf } from './message.js'
 import type { Publishing } from './publishing.js'
 import type { Replier } from './replier.js'
 import { parseDuration } from './duration.js'
+import type { ResolvedListenerOptions } from './plan.js'
 import { judge } from './retry.js'
 import { attemptOf, Retrying, type RetryEnd } from './retrying.js'
 import { SingleRunner, type Runner, type RunnerOptions } from './runner.js'
 import type { Runtime } from './runtime.js'
 import type { Held } from './scope.js'
+import { Suspects, type SuspectsEnd } from './suspects.js'
 import type { Consumer, ConsumerHealth, RawDelivery } from './transport.js'
 
 export interface GroupOptions {
@@ -36,13 +38,14 @@ export interface GroupOptions {
  * All listeners of one group on one channel, behind one subscription. Each delivery that comes in is settled once:
  * acked after success, tried again, buried as a dead letter, or left to the broker when the app stops.
  */
-export class Group implements BatchEnd, RetryEnd {
+export class Group implements BatchEnd, RetryEnd, SuspectsEnd {
   readonly #options: GroupOptions
   readonly #runners: readonly Runner[]
   readonly #byType = new Map<string, Runner>()
   readonly #raw: Runner | undefined
   readonly #lanes = new Lanes()
   readonly #retrying: Retrying
+  readonly #suspects: Suspects
   #consumer: Consumer | undefined
   #settling = 0
   #stopping = false
@@ -51,6 +54,7 @@ export class Group implements BatchEnd, RetryEnd {
   constructor(options: GroupOptions) {
     this.#options = options
     this.#retrying = new Retrying(options, this)
+    this.#suspects = new Suspects(options.runtime, this)
     this.#runners = options.runners.map((runner) => (runner.listener.mode === 'batch' ? new BatchRunner({ ...runner, lanes: this.#lanes, end: this }) : new SingleRunner({ ...runner, end: this })))
     for (const runner of this.#runners) {
       if (runner.listener.takes === 'raw') continue
@@ -63,9 +67,8 @@ export class Group implements BatchEnd, RetryEnd {
     this.#raw = this.#runners.find(({ listener }) => listener.takes === 'raw')
   }
 
-  /** Twice what can run at once: while one half is worked on, the other is on its way. */
   get window(): number {
-    return this.#runners.reduce((sum, { listener: { options } }) => sum + (options.batch ? options.batch.size * (options.concurrency.max + 1) : 2 * options.concurrency.max), 0)
+    return this.#runners.reduce((sum, { listener: { options } }) => sum + windowOf(options), 0)
   }
 
   get running(): number {
@@ -89,6 +92,7 @@ export class Group implements BatchEnd, RetryEnd {
     this.#stopping = true
     for (const runner of this.#runners) runner.stop()
     this.#retrying.stop()
+    this.#suspects.stop()
     // Cancelling first would let the next process start a key whose predecessor still runs here.
     this.#consumer?.pause()
     await this.#idle(deadlineMs)
@@ -165,7 +169,22 @@ export class Group implements BatchEnd, RetryEnd {
 
   #enter(job: Job): void {
     if (job.runner.listener.mode === 'batch') job.since = this.#options.runtime.elapsed()
-    if (this.#lanes.enter(job)) job.runner.offer(job)
+    job.isSuspect = this.#suspects.suspects(job)
+    if (this.#lanes.enter(job)) this.#offer(job)
+  }
+
+  #offer(job: Job): void {
+    if (job.isSuspect) this.#suspects.offer(job)
+    else job.runner.offer(job)
+  }
+
+  cleared(job: Job): void {
+    job.runner.offerFirst(job)
+  }
+
+  convicted(job: Job, starts: number): void {
+    job.attempt = starts
+    this.refused(job, { code: 'KILLED_THE_PROCESS', reason: `It was started ${starts} times, and never finished: the process ended each time. It was not started again.` })
   }
 
   #unknown(raw: RawDelivery): void {
@@ -183,6 +202,7 @@ export class Group implements BatchEnd, RetryEnd {
 
   #again(job: Job, afterMs: number, error?: unknown): void {
     if (job.attempt >= job.runner.listener.options.retry.attempts) return this.#bury(job, 'FAILED', 'Its listener asked for another try, but all are used up.', error)
+    this.#acquit(job)
     job.attempt++
     this.#options.log.debug(`${job.runner.listener.label} is tried again in ${afterMs} ms: ${messageOf(error)}`, { id: job.id, attempt: job.attempt })
     if (diagnostics.retry.hasSubscribers) diagnostics.retry.publish({ channel: this.#options.channel, group: this.#options.group, listener: job.runner.listener.label, id: job.id, attempt: job.attempt, afterMs, error })
@@ -221,9 +241,18 @@ export class Group implements BatchEnd, RetryEnd {
   }
 
   #leave(job: Job): void {
+    this.#acquit(job)
+    if (job.raw.isStale) this.#suspects.survived(job)
     const next = this.#lanes.leave(job)
-    if (next) next.runner.offer(next)
+    if (next) this.#offer(next)
     if (this.#stopping) this.#checkIdle()
+  }
+
+  /** Its run is over, and the process lives. */
+  #acquit(job: Job): void {
+    if (!job.isSuspect) return
+    job.isSuspect = false
+    this.#suspects.finished(job)
   }
 
   #settled(then: () => void): void {
@@ -261,4 +290,11 @@ export class Group implements BatchEnd, RetryEnd {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : `It threw ${error === null ? 'null' : typeof error}, which is no Error.`
+}
+
+/** Twice what can run at once: while one half is worked on, the other is on its way. Those over the rate of their key must not be all that is there. */
+function windowOf({ batch, concurrency, rate }: ResolvedListenerOptions): number {
+  const running = batch ? batch.size * (concurrency.max + 1) : 2 * concurrency.max
+
+  return rate?.by === undefined ? running : 4 * running
 }

@@ -15,6 +15,8 @@ export class Job {
   found: Found | undefined
   /** It runs by itself: a batch with it has failed. */
   isAlone = false
+  /** It was begun before and never settled. */
+  isSuspect = false
   /** When it came, where it may have to wait for a batch. */
   since = 0
 
