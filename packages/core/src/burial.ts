@@ -1,5 +1,6 @@
 import { deadLetterOf, type Death } from './dead-letter.js'
 import { diagnostics, type DeadLetterEvent } from './diagnostics.js'
+import type { DeathNotices } from './death-notices.js'
 import type { Limits } from './limits.js'
 import type { Link } from './link.js'
 import type { Logger } from './logger.js'
@@ -13,6 +14,7 @@ export interface BurialOptions {
   readonly group: string
   readonly link: Link
   readonly limits: Limits
+  readonly notices: DeathNotices
   readonly runtime: Runtime
   readonly log: Logger
 }
@@ -36,6 +38,7 @@ export class Burial {
 
         log.warn(`${death.listener ?? `Group "${group}"`} gave up on a message; it is in the dead letters: ${death.message}`, { id, code: death.code, attempts: death.attempts })
         if (diagnostics.deadLetter.hasSubscribers) diagnostics.deadLetter.publish({ app, channel, group, listener: death.listener, id, reason: death.code } satisfies DeadLetterEvent)
+        this.#options.notices.tell({ channel, group }, id)
         buried()
       })
     }

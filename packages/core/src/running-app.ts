@@ -6,6 +6,7 @@ import { checkBuilt } from './check-built.js'
 import { checkCapabilities } from './check-capabilities.js'
 import { jsonCodec } from './codec.js'
 import { buildContainer, type ServiceContainer } from './container.js'
+import { DeathNotices } from './death-notices.js'
 import { GroupDeadLetters, type DeadLetters } from './dead-letters.js'
 import { parseDuration } from './duration.js'
 import { ConfigError, WaybillError } from './error.js'
@@ -45,6 +46,7 @@ export class RunningApp implements App {
   readonly #links: Links
   readonly #publishing: Publishing
   readonly #asking: Asking
+  readonly #notices = new DeathNotices()
   readonly deadLetters: DeadLetters
   #container: ServiceContainer | undefined
   #groups: readonly Group[] = []
@@ -69,7 +71,7 @@ export class RunningApp implements App {
     const rules: OutgoingRules = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits }
     this.#publishing = new Publishing(this.#links, rules, this.#log, options.middleware ?? [])
     this.#asking = new Asking(this.#links, rules)
-    this.deadLetters = new GroupDeadLetters({ links: this.#links, plan, runtime: this.#runtime, log: this.#log })
+    this.deadLetters = new GroupDeadLetters({ links: this.#links, plan, codec: jsonCodec, notices: this.#notices, runtime: this.#runtime, log: this.#log })
   }
 
   get topology(): AppTopology {
@@ -212,7 +214,7 @@ export class RunningApp implements App {
   #groupOf(listeners: readonly PlannedListener[], services: ReadonlyMap<ServiceClass, object>): Group {
     const [{ channel, group }] = listeners as [PlannedListener]
     const link = this.#links.of(channel)
-    const common = { app: this.#options.name, channel, group, link, limits: this.#limits, runtime: this.#runtime, log: this.#log }
+    const common = { app: this.#options.name, channel, group, link, limits: this.#limits, notices: this.#notices, runtime: this.#runtime, log: this.#log }
     const rules = { codec: jsonCodec, limits: this.#limits }
 
     return new Group({

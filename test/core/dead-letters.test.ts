@@ -1,0 +1,155 @@
+import { type Delivery, Event, type DeadLetters, Listener, type RedriveProgress, Service } from '@waybill/core'
+import { type VirtualRuntime, virtualRuntime } from '@waybill/testing'
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { startApp } from './on-memory.js'
+
+class Paid extends Event('payments.paid', { payload: z.object({ n: z.number(), to: z.string() }) }) {}
+class Moved extends Event('payments.moved', { key: 'id', payload: z.object({ id: z.string() }) }) {}
+
+const of = { channel: 'payments', group: 'bank' } as const
+
+interface Bench {
+  readonly runtime: VirtualRuntime
+  readonly letters: DeadLetters
+  readonly taken: { n: number; to: string; id: string; attempt: number; headers: object; at: number }[]
+  isOpen: boolean
+}
+
+/** Five payments and a move that nobody could do. */
+async function closedBank(): Promise<Bench> {
+  const runtime = virtualRuntime()
+  const taken: Bench['taken'] = []
+  const bench: { -readonly [K in keyof Bench]: Bench[K] } = { runtime, taken, isOpen: false, letters: undefined as never }
+  @Service('bank')
+  class Bank {
+    @Listener(Paid, { retry: false })
+    paid({ n, to }: Paid, { id, attempt, headers }: Delivery): void {
+      if (!bench.isOpen || to === 'nobody') throw new RangeError('closed')
+      taken.push({ n, to, id, attempt, headers, at: runtime.elapsed() })
+    }
+
+    @Listener(Moved, { retry: false })
+    moved(): void {
+      throw new TypeError('no')
+    }
+  }
+  const { app } = await startApp({ runtime, services: [Bank] })
+  for (let n = 0; n < 5; n++) await app.publish(new Paid({ n, to: 'eve' }), { id: `p-${n}` })
+  await app.publish(new Moved({ id: 'k' }), { id: 'm-0' })
+  await runtime.advance('1s')
+  bench.letters = app.deadLetters
+
+  return bench
+}
+
+function ids(letters: readonly { id: string | undefined }[]): readonly (string | undefined)[] {
+  return letters.map(({ id }) => id)
+}
+
+test('dead letters are listed by name, key, reason and id', async () => {
+  const { letters } = await closedBank()
+
+  expect(ids(await letters.list(of))).toEqual(['p-0', 'p-1', 'p-2', 'p-3', 'p-4', 'm-0'])
+  expect(ids(await letters.list(of, { name: 'payments.moved' }))).toEqual(['m-0'])
+  expect(ids(await letters.list(of, { key: 'k' }))).toEqual(['m-0'])
+  expect(ids(await letters.list(of, { reason: 'FAILED', ids: ['p-3', 'p-4'] }))).toEqual(['p-3', 'p-4'])
+  expect(ids(await letters.list(of, { reason: 'SCHEMA' }))).toEqual([])
+  expect(ids(await letters.list(of, { name: 'payments.paid', limit: 2 }))).toEqual(['p-0', 'p-1'])
+})
+
+test('one dead letter is shown with everything that is known', async () => {
+  const { letters } = await closedBank()
+
+  expect(await letters.show(of, 'p-1')).toMatchObject({ id: 'p-1', name: 'payments.paid', error: 'RangeError: closed', attempts: 1, listener: 'Bank.paid', originId: undefined })
+  expect(await letters.show(of, 'p-9')).toBeUndefined()
+})
+
+test('R9 a redrive of one cause takes those alone, their attempts starting anew', async () => {
+  const bench = await closedBank()
+  bench.isOpen = true
+
+  const count = await bench.letters.redrive(of, { name: 'payments.paid', reason: 'FAILED' })
+  await bench.runtime.advance('1s')
+
+  expect(count).toBe(5)
+  expect(bench.taken.map(({ id, attempt }) => [id, attempt])).toEqual([0, 1, 2, 3, 4].map((n) => [`p-${n}`, 1]))
+  expect(ids(await bench.letters.list(of))).toEqual(['m-0'])
+})
+
+test('a redrive with a rate goes no faster, and tells how far it is', async () => {
+  const bench = await closedBank()
+  bench.isOpen = true
+  const from = bench.runtime.elapsed()
+  const progress: RedriveProgress[] = []
+
+  const redriving = bench.letters.redrive(of, { name: 'payments.paid', rate: { limit: 2, per: '1s' }, onProgress: (p) => progress.push(p) })
+  await bench.runtime.advance('10s')
+
+  expect(await redriving).toBe(5)
+  expect(bench.taken.map(({ at }) => at - from)).toEqual([0, 0, 500, 1_000, 1_500])
+  expect(progress.at(-1)).toEqual({ redriven: 5, kept: 1, stopped: undefined })
+})
+
+test('R9 a redrive stops when one of its messages fails again, and the rest stays', async () => {
+  const bench = await closedBank()
+  const progress: RedriveProgress[] = []
+
+  const redriving = bench.letters.redrive(of, { rate: { limit: 1, per: '1s' }, onProgress: (p) => progress.push(p) })
+  await bench.runtime.advance('10s')
+
+  expect(await redriving).toBe(1)
+  expect(progress.at(-1)).toEqual({ redriven: 1, kept: 0, stopped: 'failed-again' })
+  expect(ids(await bench.letters.list(of)).slice().sort()).toEqual(['m-0', 'p-0', 'p-1', 'p-2', 'p-3', 'p-4'])
+})
+
+test('a redrive ends between two letters when its signal is aborted', async () => {
+  const bench = await closedBank()
+  bench.isOpen = true
+  const abort = new AbortController()
+
+  const redriving = bench.letters.redrive(of, { rate: { limit: 1, per: '1m' }, signal: abort.signal, onProgress: ({ redriven }) => redriven === 2 && abort.abort() })
+  await bench.runtime.advance('10m')
+
+  expect(await redriving).toBe(2)
+  expect(ids(await bench.letters.list(of))).toEqual(['p-2', 'p-3', 'p-4', 'm-0'])
+  expect(bench.runtime.pending().timers).toBe(0)
+})
+
+test('R9 an edited dead letter goes to its group under a new id that remembers the old one', async () => {
+  const bench = await closedBank()
+  bench.isOpen = true
+
+  const first = await bench.letters.edit(of, 'p-2', { payload: { n: 22, to: 'nobody' } })
+  await bench.runtime.advance('1s')
+  const letter = await bench.letters.show(of, first)
+  const second = await bench.letters.edit(of, first, { payload: { n: 23, to: 'bob' } })
+  await bench.runtime.advance('1s')
+
+  expect(letter).toMatchObject({ id: first, originId: 'p-2', name: 'payments.paid' })
+  expect(bench.taken).toMatchObject([{ n: 23, to: 'bob', id: second, attempt: 1, headers: {} }])
+  expect(new Set(['p-2', first, second]).size).toBe(3)
+  expect(ids(await bench.letters.list(of))).toEqual(['p-0', 'p-1', 'p-3', 'p-4', 'm-0'])
+})
+
+test('an edit that does not fit the schema changes nothing', async () => {
+  const { letters } = await closedBank()
+
+  await expect(letters.edit(of, 'p-2', { payload: { n: 'many' } })).rejects.toMatchObject({ code: 'INVALID_MESSAGE' })
+  await expect(letters.edit(of, 'p-9', { payload: {} })).rejects.toMatchObject({ code: 'NO_DEAD_LETTER' })
+  expect(await letters.list(of)).toHaveLength(6)
+})
+
+test('letters of one message are discarded, and the log says why', async () => {
+  const { letters } = await closedBank()
+
+  expect(await letters.discard(of, { name: 'payments.moved', because: 'moved by hand' })).toBe(1)
+  expect(await letters.list(of)).toHaveLength(5)
+})
+
+test('a rate that is none is refused before a letter is touched', async () => {
+  const { letters } = await closedBank()
+
+  await expect(letters.redrive(of, { rate: { limit: 0, per: '1s' } })).rejects.toMatchObject({ code: 'RATE' })
+  expect(await letters.list(of)).toHaveLength(6)
+})
