@@ -2,23 +2,24 @@ import { BatchRunner, type BatchEnd } from './batch.js'
 import { Burial } from './burial.js'
 import { diagnostics, type SkipEvent } from './diagnostics.js'
 import { inspect, type Refusal } from './decode.js'
-import { Job, type ManualWord } from './job.js'
+import type { Health } from './health.js'
+import { Intake } from './intake.js'
+import type { Job, ManualWord } from './job.js'
 import { Lanes } from './lanes.js'
 import type { Link } from './link.js'
 import type { Limits } from './limits.js'
 import type { Logger } from './logger.js'
-import { definitionOf } from './message.js'
 import type { Publishing } from './publishing.js'
 import type { Replier } from './replier.js'
 import { parseDuration } from './duration.js'
-import type { ResolvedListenerOptions } from './plan.js'
 import { judge } from './retry.js'
-import { attemptOf, Retrying, type RetryEnd } from './retrying.js'
+import { Retrying, type RetryEnd } from './retrying.js'
 import { SingleRunner, type Runner, type RunnerOptions } from './runner.js'
 import type { Runtime } from './runtime.js'
 import type { Held } from './scope.js'
+import { Share } from './share.js'
 import { Suspects, type SuspectsEnd } from './suspects.js'
-import type { Consumer, ConsumerHealth, RawDelivery } from './transport.js'
+import type { Consumer, RawDelivery } from './transport.js'
 
 export interface GroupOptions {
   readonly app: string
@@ -41,8 +42,9 @@ export interface GroupOptions {
 export class Group implements BatchEnd, RetryEnd, SuspectsEnd {
   readonly #options: GroupOptions
   readonly #runners: readonly Runner[]
-  readonly #byType = new Map<string, Runner>()
-  readonly #raw: Runner | undefined
+  readonly #intake: Intake
+  readonly #share: Share
+  readonly #rated: readonly Runner[]
   readonly #lanes = new Lanes()
   readonly #retrying: Retrying
   readonly #suspects: Suspects
@@ -56,19 +58,9 @@ export class Group implements BatchEnd, RetryEnd, SuspectsEnd {
     this.#retrying = new Retrying(options, this)
     this.#suspects = new Suspects(options.runtime, this)
     this.#runners = options.runners.map((runner) => (runner.listener.mode === 'batch' ? new BatchRunner({ ...runner, lanes: this.#lanes, end: this }) : new SingleRunner({ ...runner, end: this })))
-    for (const runner of this.#runners) {
-      if (runner.listener.takes === 'raw') continue
-      for (const type of runner.listener.takes) {
-        const definition = definitionOf(type)
-        if (definition) this.#byType.set(definition.name, runner)
-        if (definition?.foreignName !== undefined) this.#byType.set(definition.foreignName, runner)
-      }
-    }
-    this.#raw = this.#runners.find(({ listener }) => listener.takes === 'raw')
-  }
-
-  get window(): number {
-    return this.#runners.reduce((sum, { listener: { options } }) => sum + windowOf(options), 0)
+    this.#intake = new Intake(this.#runners, options.runtime)
+    this.#share = new Share(this.#runners.map(({ listener }) => listener.options), () => this.running)
+    this.#rated = this.#runners.filter(({ listener }) => listener.options.rate)
   }
 
   get running(): number {
@@ -77,14 +69,14 @@ export class Group implements BatchEnd, RetryEnd, SuspectsEnd {
 
   async subscribe(): Promise<void> {
     const { channel, group, link } = this.#options
-    this.#consumer = await link.transport.subscribe({ kind: 'group', channel, group, window: this.window }, (deliveries) => this.#deliver(deliveries))
+    this.#consumer = await link.transport.subscribe({ kind: 'group', channel, group, window: this.#share.window }, (deliveries) => this.#deliver(deliveries))
   }
 
-  health(): ConsumerHealth & { channel: string; group: string; running: number } {
+  health(): Health['consumers'][number] {
     const { channel, group } = this.#options
     const known = this.#consumer?.health() ?? { attached: false, paused: false, unsettled: 0, lateSettles: 0, reason: 'It has not subscribed yet.', waiting: undefined }
 
-    return { ...known, channel, group, running: this.running }
+    return { ...known, channel, group, running: this.running, blocked: this.#blocked, behind: this.#lanes.longest()?.key }
   }
 
   /** Starts nothing more, lets what runs finish within the time, then returns the rest to the broker. Resolves with how many were abandoned. */
@@ -153,22 +145,14 @@ export class Group implements BatchEnd, RetryEnd, SuspectsEnd {
 
   #deliver(deliveries: readonly RawDelivery[]): void {
     for (const raw of deliveries) {
-      const type = raw.envelope.type
-      const runner = (typeof type === 'string' ? this.#byType.get(type) : undefined) ?? this.#raw
-      if (runner) this.#enter(this.#jobOf(raw, runner))
+      const job = this.#intake.jobOf(raw)
+      if (job) this.#enter(job)
       else this.#unknown(raw)
     }
-  }
-
-  #jobOf(raw: RawDelivery, runner: Runner): Job {
-    const job = new Job(raw, runner, this.#idOf(raw), typeof raw.envelope.subject === 'string' ? raw.envelope.subject : undefined)
-    if (raw.toGroup) job.attempt = attemptOf(raw, runner.listener.options.retry.attempts)
-
-    return job
+    this.#makeRoom()
   }
 
   #enter(job: Job): void {
-    if (job.runner.listener.mode === 'batch') job.since = this.#options.runtime.elapsed()
     job.isSuspect = this.#suspects.suspects(job)
     if (this.#lanes.enter(job)) this.#offer(job)
   }
@@ -197,7 +181,7 @@ export class Group implements BatchEnd, RetryEnd, SuspectsEnd {
     }
     log.warn(`Nobody in group "${group}" takes "${name}"; it is kept as a dead letter.`, { channel })
     this.#settling++
-    this.#options.burial.bury(raw, this.#idOf(raw), { code: refusal?.code ?? 'UNKNOWN_TYPE', message: refusal?.reason ?? `No listener of group "${group}" on channel "${channel}" takes "${name}".`, listener: undefined, error: undefined, attempts: 0 }, () => this.#settled(() => raw.settle('ack')))
+    this.#options.burial.bury(raw, this.#intake.idOf(raw), { code: refusal?.code ?? 'UNKNOWN_TYPE', message: refusal?.reason ?? `No listener of group "${group}" on channel "${channel}" takes "${name}".`, listener: undefined, error: undefined, attempts: 0 }, () => this.#settled(() => raw.settle('ack')))
   }
 
   #again(job: Job, afterMs: number, error?: unknown): void {
@@ -207,6 +191,7 @@ export class Group implements BatchEnd, RetryEnd, SuspectsEnd {
     this.#options.log.debug(`${job.runner.listener.label} is tried again in ${afterMs} ms: ${messageOf(error)}`, { id: job.id, attempt: job.attempt })
     if (diagnostics.retry.hasSubscribers) diagnostics.retry.publish({ channel: this.#options.channel, group: this.#options.group, listener: job.runner.listener.label, id: job.id, attempt: job.attempt, afterMs, error })
     this.#retrying.retry(job, afterMs)
+    this.#makeRoom()
   }
 
   due(job: Job): void {
@@ -245,6 +230,7 @@ export class Group implements BatchEnd, RetryEnd, SuspectsEnd {
     if (job.raw.isStale) this.#suspects.survived(job)
     const next = this.#lanes.leave(job)
     if (next) this.#offer(next)
+    this.#makeRoom()
     if (this.#stopping) this.#checkIdle()
   }
 
@@ -280,21 +266,20 @@ export class Group implements BatchEnd, RetryEnd, SuspectsEnd {
     return job.runner.isQuery
   }
 
-  #idOf(raw: RawDelivery): string {
-    const { id } = raw.envelope
+  /** What waits without a slot must not be all that the window holds. */
+  #makeRoom(): void {
+    if (!this.#consumer || this.#stopping) return
+    this.#share.make(this.#consumer, this.#blocked)
+  }
 
-    // A stranger's message without an id gets one for this delivery: two alike may both be meant.
-    return typeof id === 'string' && id.length > 0 && id.length <= 255 ? id : this.#options.runtime.id()
+  get #blocked(): number {
+    let blocked = this.#lanes.waiting + this.#retrying.waiting + this.#suspects.waiting
+    for (const { held } of this.#rated) blocked += held
+
+    return blocked
   }
 }
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : `It threw ${error === null ? 'null' : typeof error}, which is no Error.`
-}
-
-/** Twice what can run at once: while one half is worked on, the other is on its way. Those over the rate of their key must not be all that is there. */
-function windowOf({ batch, concurrency, rate }: ResolvedListenerOptions): number {
-  const running = batch ? batch.size * (concurrency.max + 1) : 2 * concurrency.max
-
-  return rate?.by === undefined ? running : 4 * running
 }

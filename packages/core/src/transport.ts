@@ -226,6 +226,12 @@ export interface Origin {
 export interface Consumer {
   /** Of a consumer of replies: what to give as `replyTo`. */
   readonly address: string | undefined
+  /**
+   * From now on at most so many unsettled: core makes room for others when messages wait behind their key, up to four times the window it subscribed
+   * with, and takes it back. What was given stays. Where a broker cannot change what it sends to a running consumer, the adapter fetches
+   * more of the messages with a key from the beginning and hands over only the window. A new connection keeps the last window.
+   */
+  resize(window: number): void
   /** Asks for no more; deliveries already given stay valid. */
   pause(): void
   resume(): void
