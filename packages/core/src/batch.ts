@@ -131,7 +131,8 @@ export class BatchRunner implements Runner {
   /** Messages of one key may share a batch: they stand in it in their order. */
   #addFollowers(job: Job, batch: Work[]): void {
     const { lanes } = this.#options
-    if (batch.at(-1)?.job !== job) return
+    // Where a key may be parked, each of its messages is judged when its turn comes.
+    if (batch.at(-1)?.job !== job || this.listener.options.deadKey === 'park') return
     for (let next = lanes.next(job); next && batch.length < this.#size && this.#ready.admits(next); next = lanes.next(job)) {
       lanes.join(next)
       this.#add(next, batch)

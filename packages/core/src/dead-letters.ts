@@ -79,9 +79,12 @@ export class GroupDeadLetters implements DeadLetters {
   async redrive(of: GroupAddress, which: RedriveOptions = {}): Promise<number> {
     const link = this.#linkOf(of)
     const { runtime, notices } = this.#options
-    const redrive = new Redrive({ of, runtime, notices, send: (letter) => this.#send(link, of, movedMessage(letter, this.#move(link, of, letter))) }, which)
+    const run = runtime.id()
+    const limit = which.limit ?? oldest
+    const letters = await link.transport.dead.list(of, limit)
+    const redrive = new Redrive({ of, runtime, notices, send: (letter) => this.#send(link, of, movedMessage(letter, this.#move(link, of, letter, run))) }, which, letters)
     try {
-      return await link.transport.dead.take(of, which.limit ?? oldest, (letter) => redrive.decide(letter))
+      return await link.transport.dead.take(of, limit, (letter) => redrive.decide(letter))
     } finally {
       redrive.close()
       if (redrive.stopped === 'failed-again') this.#options.log.warn(`The redrive of group "${of.group}" on "${of.channel}" stopped: one of its messages failed again. The others stay dead letters.`)
@@ -106,6 +109,8 @@ export class GroupDeadLetters implements DeadLetters {
   async discard(of: GroupAddress, { because, limit = oldest, ...filter }: DeadLetterFilter & { readonly because: string; readonly limit?: number }): Promise<number> {
     return this.#linkOf(of).transport.dead.take(of, limit, async (letter) => {
       if (!matches(letter, filter)) return 'keep'
+      const key = textUpTo(letter.envelope.subject, 255)
+      if (key !== undefined) this.#options.notices.discarded(of, key)
       this.#options.log.warn(`A dead letter of group "${of.group}" was discarded: ${because}`, { id: textUpTo(letter.envelope.id, 255) })
 
       return 'remove'
@@ -119,20 +124,20 @@ export class GroupDeadLetters implements DeadLetters {
     throw new WaybillError('UNKNOWN_GROUP', `This app has no group "${group}" on channel "${channel}". It has: ${[...new Set(groups)].join(', ') || 'none'}.`)
   }
 
-  #move(link: Link, of: GroupAddress, letter: RawDelivery): Parameters<typeof movedMessage>[1] {
+  #move(link: Link, of: GroupAddress, letter: RawDelivery, run: string): Parameters<typeof movedMessage>[1] {
     const { runtime } = this.#options
 
     return {
       of,
       id: textUpTo(letter.envelope.id, 255) ?? runtime.id(),
-      headers: withoutDeath(letter.headers),
+      headers: { ...withoutDeath(letter.headers), [header.redriven]: run },
       time: new Date(runtime.now()).toISOString(),
       mandatory: link.capabilities.unroutable,
     }
   }
 
   #edited(link: Link, of: GroupAddress, letter: RawDelivery, id: string, change: DeadLetterEdit): Outgoing {
-    const move = this.#move(link, of, letter)
+    const move = this.#move(link, of, letter, id)
     const originId = textUpTo(letter.headers[header.originId], 255) ?? move.id
     const moved = movedMessage(letter, { ...move, id, headers: { ...move.headers, [header.originId]: originId } })
     if (change.payload === undefined) return { ...moved, body: change.body ?? letter.body }

@@ -1,19 +1,31 @@
 import type { GroupAddress } from './transport.js'
 
-type Notice = (of: GroupAddress, id: string) => void
+type Notice = (of: GroupAddress, text: string) => void
 
-/** Tells those who redrive what this app buried meanwhile. */
+/** What an app does with dead letters, for its own parts: a redrive hears of new ones, a parked key of those that are gone. */
 export class DeathNotices {
-  readonly #watching = new Set<Notice>()
+  readonly #buried = new Set<Notice>()
+  readonly #discarded = new Set<Notice>()
 
-  /** Returns the end of the watch. */
-  watch(notice: Notice): () => void {
-    this.#watching.add(notice)
+  /** Told the id of each message that was buried. Returns the end of the watch. */
+  onBuried(notice: Notice): () => void {
+    this.#buried.add(notice)
 
-    return () => void this.#watching.delete(notice)
+    return () => void this.#buried.delete(notice)
   }
 
-  tell(of: GroupAddress, id: string): void {
-    for (const notice of this.#watching) notice(of, id)
+  /** Told the key of each letter that was discarded, where it has one. */
+  onDiscarded(notice: Notice): () => void {
+    this.#discarded.add(notice)
+
+    return () => void this.#discarded.delete(notice)
+  }
+
+  buried(of: GroupAddress, id: string): void {
+    for (const notice of this.#buried) notice(of, id)
+  }
+
+  discarded(of: GroupAddress, key: string): void {
+    for (const notice of this.#discarded) notice(of, key)
   }
 }

@@ -7,6 +7,7 @@ import { WaybillError } from './error.js'
 import { Rate } from './rate.js'
 import type { Runtime } from './runtime.js'
 import type { GroupAddress, PublishOutcome, RawDelivery } from './transport.js'
+import { header } from './wire.js'
 
 export interface RedriveOptions extends DeadLetterFilter {
   /** Looks at so many, the oldest first. Default: 1,000. */
@@ -35,22 +36,29 @@ export interface RedriveParts {
   readonly send: (letter: RawDelivery) => Promise<PublishOutcome>
 }
 
-/** One redrive: letter after letter, no faster than it may, until one of them fails again. */
+/**
+ * One redrive: letter after letter, no faster than it may, until one of them fails again. Letters of one key leave together, in the order in which
+ * they died first: one that was redriven in vain stands behind those that came after it.
+ */
 export class Redrive {
   readonly #parts: RedriveParts
   readonly #options: RedriveOptions
   readonly #rate: Rate | undefined
-  readonly #sent = new Set<string>()
+  readonly #keys: Map<string, RawDelivery[]>
+  readonly #sent = new Set<string | RawDelivery>()
+  readonly #removed = new Set<string | RawDelivery>()
   readonly #unwatch: () => void
   #redriven = 0
   #kept = 0
   #stopped: RedriveProgress['stopped']
 
-  constructor(parts: RedriveParts, options: RedriveOptions) {
+  /** `letters` are those that it will be shown, as they stand at this moment. */
+  constructor(parts: RedriveParts, options: RedriveOptions, letters: readonly RawDelivery[]) {
     this.#parts = parts
     this.#options = options
     this.#rate = options.rate ? rateOf(options.rate, parts.runtime) : undefined
-    this.#unwatch = parts.notices.watch(({ channel, group }, id) => {
+    this.#keys = byKey(letters.filter((letter) => matches(letter, options)))
+    this.#unwatch = parts.notices.onBuried(({ channel, group }, id) => {
       if (channel === parts.of.channel && group === parts.of.group && this.#sent.has(id)) this.#stopped ??= 'failed-again'
     })
   }
@@ -60,16 +68,12 @@ export class Redrive {
   }
 
   async decide(letter: RawDelivery): Promise<'remove' | 'keep' | 'stop'> {
-    const id = textUpTo(letter.envelope.id, 255)
-    if (id !== undefined && this.#sent.has(id)) return this.#stop('failed-again')
-    if (!matches(letter, this.#options)) return this.#keep()
-    await this.#turn()
-    if (this.#options.signal?.aborted) return this.#stop('aborted')
-    if (this.#stopped) return this.#stop(this.#stopped)
+    const id = nameOf(letter)
+    if (this.#removed.has(id)) this.#stopped = 'failed-again'
+    else if (!this.#sent.has(id) && matches(letter, this.#options)) await this.#sendWithItsKey(letter)
+    if (!this.#sent.has(id) || this.#removed.has(id)) return this.#pass()
 
-    if (id !== undefined) this.#sent.add(id)
-    const { kind } = await this.#parts.send(letter)
-    if (kind !== 'confirmed') return this.#stop('not-taken')
+    this.#removed.add(id)
     this.#redriven++
     this.#tell()
 
@@ -80,19 +84,33 @@ export class Redrive {
     this.#unwatch()
   }
 
-  #keep(): 'keep' | 'stop' {
-    if (this.#options.signal?.aborted) return this.#stop('aborted')
-    this.#kept++
+  /** What was sent must go from the dead letters, also when no more is sent. */
+  #pass(): 'keep' | 'stop' {
+    if (this.#options.signal?.aborted) this.#stopped ??= 'aborted'
+    const isOver = this.#stopped !== undefined && this.#removed.size === this.#sent.size
+    if (!isOver) this.#kept++
     this.#tell()
 
-    return 'keep'
+    return isOver ? 'stop' : 'keep'
   }
 
-  #stop(why: NonNullable<RedriveProgress['stopped']>): 'stop' {
-    this.#stopped = why
-    this.#tell()
+  async #sendWithItsKey(letter: RawDelivery): Promise<void> {
+    const key = keyOf(letter)
+    const letters = (key === undefined || nameOf(letter) === letter ? undefined : this.#keys.get(key)) ?? [letter]
+    if (key !== undefined) this.#keys.delete(key)
+    for (const each of letters) await this.#send(each)
+  }
 
-    return 'stop'
+  async #send(letter: RawDelivery): Promise<void> {
+    await this.#turn()
+    if (this.#options.signal?.aborted) this.#stopped ??= 'aborted'
+    if (this.#stopped || this.#sent.has(nameOf(letter))) return
+
+    this.#sent.add(nameOf(letter))
+    const { kind } = await this.#parts.send(letter)
+    if (kind === 'confirmed') return
+    this.#sent.delete(nameOf(letter))
+    this.#stopped ??= 'not-taken'
   }
 
   #tell(): void {
@@ -125,4 +143,34 @@ function rateOf({ limit, per }: NonNullable<RedriveOptions['rate']>, runtime: Ru
   if (Number.isSafeInteger(limit) && limit > 0 && perMs !== undefined && perMs > 0) return new Rate({ limit, perMs }, runtime)
 
   throw new WaybillError('RATE', `The rate of a redrive is { limit, per }, a whole number above zero and a duration such as "1s"; found ${JSON.stringify({ limit, per })}.`)
+}
+
+function byKey(letters: readonly RawDelivery[]): Map<string, RawDelivery[]> {
+  const keys = new Map<string, RawDelivery[]>()
+  for (const letter of letters) {
+    const key = keyOf(letter)
+    if (key !== undefined && nameOf(letter) !== letter) append(keys, key, letter)
+  }
+  for (const same of keys.values()) same.sort((a, b) => (firstDeath(a) < firstDeath(b) ? -1 : firstDeath(a) > firstDeath(b) ? 1 : 0))
+
+  return keys
+}
+
+function append(keys: Map<string, RawDelivery[]>, key: string, letter: RawDelivery): void {
+  const same = keys.get(key)
+  if (same) same.push(letter)
+  else keys.set(key, [letter])
+}
+
+function firstDeath({ headers }: RawDelivery): string {
+  return textUpTo(headers[header.firstDeath], 64) ?? ''
+}
+
+function keyOf({ envelope }: RawDelivery): string | undefined {
+  return textUpTo(envelope.subject, 255)
+}
+
+/** Its id, or itself: a letter that a stranger wrote may have none, and is known only while it is shown. */
+function nameOf(letter: RawDelivery): string | RawDelivery {
+  return textUpTo(letter.envelope.id, 255) ?? letter
 }

@@ -2,7 +2,6 @@ import type { App } from './app.js'
 import type { AppOptions } from './app-options.js'
 import { Asking } from './asking.js'
 import { Burial } from './burial.js'
-import { checkBuilt } from './check-built.js'
 import { checkCapabilities } from './check-capabilities.js'
 import { jsonCodec } from './codec.js'
 import { buildContainer, type ServiceContainer } from './container.js'
@@ -66,7 +65,7 @@ export class RunningApp implements App {
     this.#host = { app: options.name, instance: this.#runtime.id(), namespace: options.namespace, runtime: this.#runtime, log: this.#log }
     const transports = transportsOf(options)
     const deadlineMs = parseDuration(options.publishDeadline) ?? 10_000
-    this.#faults = [...faults, ...checkBuilt(plan), ...transports.flatMap(([, transport]) => transport.faults)]
+    this.#faults = [...faults, ...transports.flatMap(([, transport]) => transport.faults)]
     this.#links = new Links(transports.map(([name, transport]) => new Link(name, transport, this.#host, deadlineMs)), options.channels ?? {})
     const rules: OutgoingRules = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits }
     this.#publishing = new Publishing(this.#links, rules, this.#log, options.middleware ?? [])

@@ -27,6 +27,7 @@ export class Suspects {
   readonly #end: SuspectsEnd
   readonly #waiting = new Deque<Job>()
   readonly #survived = new Set<string>()
+  #cancel: (() => void) | undefined
   #isBusy = false
   #lastAt = Number.NEGATIVE_INFINITY
 
@@ -53,7 +54,7 @@ export class Suspects {
   /** Its run is over, and the process lives. */
   finished(job: Job): void {
     if (job.raw.isStale) return this.#freed()
-    this.#runtime.after(pauseMs, () => this.#freed())
+    this.#cancel = this.#runtime.after(pauseMs, () => this.#freed())
   }
 
   /** It ran here when its connection was lost: when it comes again, it is known that nobody died of it. */
@@ -64,6 +65,8 @@ export class Suspects {
   }
 
   stop(): void {
+    this.#isBusy = true
+    this.#cancel?.()
     this.#waiting.clear()
   }
 

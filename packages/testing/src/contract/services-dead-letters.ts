@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { Listener, Service, type App, type DeadMessage, type Delivery } from '@waybill/core'
 import type { Bench } from './bench.js'
 import type { Scenario } from './contract-case.js'
-import { OrderPlaced } from './shop-messages.js'
+import { OrderMoved, OrderPlaced } from './shop-messages.js'
 
 const of = { channel: 'orders', group: 'billing' } as const
 
@@ -51,6 +51,37 @@ export const servicesDeadLetters: readonly Scenario[] = [
 
       assert.deepEqual([redriven, none, taken[0]?.id], [1, 0, second?.id])
       assert.equal((await app.deadLetters.list(of)).length, 2)
+    },
+  },
+  {
+    title: "with deadKey 'park' the later messages of a dead key wait beside it, and a redrive brings all of them in order",
+    needs: ['keyOrder'],
+    async run(bench) {
+      const done: string[] = []
+      let isClosed = true
+      @Service('billing')
+      class Billing {
+        @Listener(OrderMoved, { retry: false, deadKey: 'park' })
+        on({ orderId, step }: OrderMoved): void {
+          if (isClosed && orderId === 'a' && step === 0) throw new Error('Closed.')
+          done.push(`${orderId}${step}`)
+        }
+      }
+      const app = await bench.start([Billing])
+
+      await app.publish([0, 1, 2].flatMap((step) => ['a', 'b'].map((orderId) => new OrderMoved({ orderId, step }))))
+      const letters = await lettersOf(bench, app, 3)
+      await app.deadLetters.redrive(of, { key: 'a' })
+      await bench.eventually('they are dead again', async () => (await app.deadLetters.list(of, { reason: 'PARKED' })).length === 2 && (await app.deadLetters.list(of)).length === 3)
+      await app.stop()
+      isClosed = false
+      const next = await bench.start([Billing])
+      const redriven = await next.deadLetters.redrive(of, { key: 'a' })
+      await bench.eventually('all are done', () => done.length >= 6, () => done)
+
+      assert.deepEqual(letters.map(({ reason }) => reason), ['FAILED', 'PARKED', 'PARKED'])
+      assert.equal(redriven, 3)
+      assert.deepEqual(done, ['b0', 'b1', 'b2', 'a0', 'a1', 'a2'])
     },
   },
 ]
