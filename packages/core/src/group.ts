@@ -113,6 +113,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   }
 
   #offer(job: Job): void {
+    if (job.runner.isQuery && this.#outcomes.answeredAgain(job)) return
     if (this.#mayPark(job)) this.#parking?.judge(job)
     else this.admitted(job)
   }

@@ -136,6 +136,17 @@ export class Outcomes implements BatchEnd, RetryEnd {
     })
   }
 
+  /** A query that was answered before is answered with the same. False: it is to run. */
+  answeredAgain(job: Job): boolean {
+    const sending = this.#options.replier.again(job)
+    if (!sending) return false
+
+    this.#settling++
+    void sending.then(() => this.#settled(() => this.#ack(job)))
+
+    return true
+  }
+
   /** One that no listener takes. */
   buryUnknown(raw: RawDelivery, id: string, { code, reason }: { readonly code: string; readonly reason: string }): void {
     this.#settling++
