@@ -8,6 +8,8 @@ export interface Health {
   readonly ready: boolean
   readonly state: 'new' | 'starting' | 'running' | 'stopping' | 'stopped'
   readonly connections: readonly (ConnectionState & { readonly transport: string })[]
+  /** What is published and not settled, and how many callers wait for room. */
+  readonly publishers: readonly { readonly transport: string; readonly unsettled: number; readonly bytes: number; readonly waiting: number }[]
   readonly consumers: readonly (ConsumerHealth & { readonly channel: string; readonly group: string; readonly running: number } & Waiting)[]
   /** Why it is not ready, a sentence each. */
   readonly reasons: readonly string[]

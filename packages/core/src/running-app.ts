@@ -24,6 +24,7 @@ import type { AskOptions, PublishOptions } from './publisher.js'
 import { Publishing } from './publishing.js'
 import { readPlan } from './read-plan.js'
 import { Replier } from './replier.js'
+import { defaultBacklog } from './room.js'
 import type { Runtime } from './runtime.js'
 import { onSignals } from './signals.js'
 import { keepProcess, systemRuntime } from './system-runtime.js'
@@ -66,7 +67,7 @@ export class RunningApp implements App {
     const transports = transportsOf(options)
     const deadlineMs = parseDuration(options.publishDeadline) ?? 10_000
     this.#faults = [...faults, ...transports.flatMap(([, transport]) => transport.faults)]
-    this.#links = new Links(transports.map(([name, transport]) => new Link(name, transport, this.#host, deadlineMs)), options.channels ?? {})
+    this.#links = new Links(transports.map(([name, transport]) => new Link(name, transport, this.#host, deadlineMs, { ...defaultBacklog, ...options.backlog })), options.channels ?? {})
     const rules: OutgoingRules = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits }
     this.#publishing = new Publishing(this.#links, rules, this.#log, options.middleware ?? [])
     this.#asking = new Asking(this.#links, rules)
@@ -114,13 +115,15 @@ export class RunningApp implements App {
   health(): Health {
     const consumers = this.#groups.map((group) => group.health())
     const connections = this.#links.all.flatMap(({ name, states }) => states.map((state) => ({ ...state, transport: name })))
+    const publishers = this.#links.all.map(({ name, sender }) => ({ transport: name, unsettled: sender.unsettled, bytes: sender.room.bytes, waiting: sender.room.waiting }))
     const reasons = [
       ...(this.#state === 'running' ? [] : [`The app is ${this.#state}.`]),
       ...connections.filter(({ kind }) => kind !== 'connected').map(({ transport, purpose, kind, reason }) => `${transport}, ${purpose}: ${kind}${reason ? `, ${reason}` : ''}.`),
       ...consumers.filter(({ attached }) => !attached).map(({ channel, group, reason }) => `Group "${group}" on "${channel}" is not attached${reason ? `: ${reason}` : ''}.`),
+      ...publishers.filter(({ waiting }) => waiting > 0).map(({ transport, unsettled, bytes, waiting }) => `${transport}: ${waiting} callers wait to publish behind ${unsettled} messages (${bytes} bytes) that are not confirmed.`),
     ]
 
-    return { live: true, ready: reasons.length === 0, state: this.#state, connections, consumers, reasons }
+    return { live: true, ready: reasons.length === 0, state: this.#state, connections, publishers, consumers, reasons }
   }
 
   async #start(): Promise<void> {
