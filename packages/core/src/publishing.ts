@@ -1,5 +1,6 @@
 import { diagnostics, type PublishEvent } from './diagnostics.js'
 import { PublishError, WaybillError, type PublishFailure } from './error.js'
+import { suggest } from './fault.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
 import type { Logger } from './logger.js'
@@ -56,6 +57,7 @@ export class Publishing {
 
   #send(messages: readonly Message[], options: PublishOptions): Promise<void> {
     options.signal?.throwIfAborted()
+    for (const name in options) if (!knownOptions.includes(name)) throw unknownOption(name)
     const scope = scopes.getStore()
     const held = options.held === false ? undefined : scope?.held
     if (held?.isOver) throw late(scope as Scope)
@@ -64,9 +66,10 @@ export class Publishing {
     let declaring: Promise<unknown> | undefined
     for (const message of messages) {
       const definition = definitionOfMessage(message)
+      if (definition.kind === 'query') throw new WaybillError('QUERY_PUBLISHED', `"${definition.name}" is a query: nobody would get its reply. Ask it, by app.ask or an injected Ask.`)
       const link = this.#links.of(definition.channel)
       leaving.push({ link, outgoing: prepareOutgoing(message, definition, options, link, scope, this.#rules) })
-      const missing = link.ensure(definition)
+      const missing = link.ensure(definition, this.#links.optionsOf(definition.channel))
       if (missing) declaring = declaring ? Promise.all([declaring, missing]) : missing
     }
     if (declaring) return declaring.then(() => this.#leave(leaving, held, options.signal))
@@ -165,6 +168,12 @@ export class Publishing {
 interface Leaving {
   readonly link: Link
   readonly outgoing: Outgoing
+}
+
+const knownOptions = Object.keys({ id: true, delay: true, expires: true, priority: true, headers: true, signal: true, held: true } satisfies Record<keyof PublishOptions, true>)
+
+function unknownOption(name: string): WaybillError {
+  return new WaybillError('UNKNOWN_OPTION', `A publish has no option "${name}".${suggest(name, knownOptions)} Known options: ${knownOptions.join(', ')}.`)
 }
 
 function failureOf(index: number, { envelope }: Outgoing, outcome: PublishFailure['outcome']): PublishFailure {
