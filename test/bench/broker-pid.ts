@@ -10,7 +10,10 @@ export function findListener(endpoint: Endpoint | undefined): number | undefined
   const sockets = new Set(['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) => listeningInodes(table, endpoint.port)).map((inode) => `socket:[${inode}]`))
   if (sockets.size === 0) return undefined
 
-  return list('/proc').map(Number).filter(Number.isInteger).find((pid) => holdsOne(pid, sockets))
+  return list('/proc')
+    .map(Number)
+    .filter(Number.isInteger)
+    .find((pid) => holdsOne(pid, sockets))
 }
 
 function listeningInodes(table: string, port: number): string[] {

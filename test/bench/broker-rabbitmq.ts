@@ -40,7 +40,7 @@ async function withChannel<T>(connection: ChannelModel, work: (channel: Channel)
 
 async function drain(channel: Channel, { store }: Footprint, ledger: Ledger): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    let timer = setTimeout(resolve, patienceMs)
+    const timer = setTimeout(resolve, patienceMs)
     const take = (body: Buffer) => {
       ledger.see(idOf(body))
       if (ledger.isComplete) resolve()

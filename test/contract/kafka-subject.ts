@@ -7,10 +7,12 @@ import { clientSockets } from './client-sockets.js'
  * Kafka, whose connections are broken at our own end: a broker tells each client the address to use next, so a proxy in
  * front of it is left behind.
  */
-export function kafkaSubject(): ContractSubject & { close(): Promise<void> } {
+export async function kafkaSubject(): Promise<ContractSubject & { close(): Promise<void> }> {
   const brokers = (process.env.WAYBILL_KAFKA_BROKERS ?? '127.0.0.1:9092').split(',')
   const sockets = clientSockets(brokers.map((broker) => Number(broker.split(':').at(-1))))
   const declared: DeclaredTopology[] = []
+  // A broker that is not there fails the suite at once, not case by case.
+  await remove(openClient(brokers), declared)
 
   return {
     name: 'kafka',
@@ -21,9 +23,13 @@ export function kafkaSubject(): ContractSubject & { close(): Promise<void> } {
     remove: (more) => Promise.resolve(void declared.push(...more)),
     async close() {
       sockets.release()
-      await remove(new Kafka({ brokers, clientId: 'contract', logLevel: logLevel.NOTHING }), declared)
+      await remove(openClient(brokers), declared)
     },
   }
+}
+
+function openClient(brokers: string[]): Kafka {
+  return new Kafka({ brokers, clientId: 'contract', logLevel: logLevel.NOTHING, retry: { retries: 1 } })
 }
 
 /** All at once in the end: a broker that is busy deleting is slow to make the next case's topics. */

@@ -1,10 +1,13 @@
 import { transportContract } from '@waybill/testing/contract'
-import { afterAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import { kafkaSubject } from './kafka-subject.js'
 
-describe('kafka keeps the contract of a transport', () => {
-  const subject = kafkaSubject()
-  afterAll(() => subject.close())
+describe('E1 kafka keeps the contract of a transport', () => {
+  let subject: Awaited<ReturnType<typeof kafkaSubject>>
+  beforeAll(async () => {
+    subject = await kafkaSubject()
+  })
+  afterAll(() => subject?.close())
 
   for (const contract of transportContract()) test(contract.title, () => contract.run(subject), 60_000)
 })

@@ -2,7 +2,7 @@ import { memory, memoryBroker } from '@waybill/transport-memory'
 import { transportContract, type ContractSubject } from '@waybill/testing/contract'
 import { describe, test } from 'vitest'
 
-describe('memory keeps the contract of a transport', () => {
+describe('E1 memory keeps the contract of a transport', () => {
   for (const contract of transportContract()) test(contract.title, () => contract.run(memorySubject()), 60_000)
 })
 

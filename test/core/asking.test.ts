@@ -102,7 +102,10 @@ test('Q4 a caller that is gone does not trouble the listener', async () => {
   onTestFinished(() => caller.stop())
   await caller.start()
 
-  const reply = caller.get(Asker).price({ sku: 'a' }).catch((error: unknown) => error)
+  const reply = caller
+    .get(Asker)
+    .price({ sku: 'a' })
+    .catch((error: unknown) => error)
   await asked.opened
   await caller.stop()
   expect(await reply).toMatchObject({ code: 'STOPPED' })

@@ -93,9 +93,12 @@ test.for(['text/plain', 'application/octet-stream', 'application/xml', '\u0000']
   expect(refusalOf({ contentType })).toBe('CONTENT_TYPE')
 })
 
-test.for([undefined, '', 'application/json', 'application/json; charset=utf-8', 'text/json', 'application/cloudevents+json'])('B08 content type %j is read as JSON', (contentType) => {
-  expect(refusalOf({ contentType })).toBe('none')
-})
+test.for([undefined, '', 'application/json', 'application/json; charset=utf-8', 'text/json', 'application/cloudevents+json'])(
+  'B08 content type %j is read as JSON',
+  (contentType) => {
+    expect(refusalOf({ contentType })).toBe('none')
+  },
+)
 
 test.for(['gzip', 'br', 'rot13'])('B08 content encoding %j is refused', (contentEncoding) => {
   expect(refusalOf({ contentEncoding })).toBe('CONTENT_TYPE')
@@ -112,7 +115,12 @@ test('B12 an envelope without an id is refused; a stranger without an envelope i
   expect(inspect(rawDelivery({ headers: {} }), defaultLimits)).toBeUndefined()
 })
 
-test.for([['very long', 'x'.repeat(256)], ['empty', ''], ['a number', 7], ['a table', { a: 1 }]])('B12 an id that is %s is refused', ([, id]) => {
+test.for([
+  ['very long', 'x'.repeat(256)],
+  ['empty', ''],
+  ['a number', 7],
+  ['a table', { a: 1 }],
+])('B12 an id that is %s is refused', ([, id]) => {
   expect(refusalOf({ headers: { ...current, [`${prefix}id`]: id } })).toBe('ENVELOPE')
 })
 

@@ -247,9 +247,12 @@ test('a start says everything that is wrong at once: services, options and the t
   expect((failed as ConfigError).faults.map(({ code }) => code).sort()).toEqual(['DEAD_KEY', 'DURATION', 'NO_SERVICE', 'UNKNOWN_OPTION'])
 })
 
-test.for([undefined, null, 7, {}, { name: 'x' }, { name: 'x', services: 'y', transport: 'z' }, { name: 'x', services: [], transports: { a: 1 } }])('createApp(%j) throws nothing; start says what is wrong', async (options) => {
-  const app = createApp(options as never)
+test.for([undefined, null, 7, {}, { name: 'x' }, { name: 'x', services: 'y', transport: 'z' }, { name: 'x', services: [], transports: { a: 1 } }])(
+  'createApp(%j) throws nothing; start says what is wrong',
+  async (options) => {
+    const app = createApp(options as never)
 
-  await expect(app.start()).rejects.toBeInstanceOf(ConfigError)
-  await app.stop()
-})
+    await expect(app.start()).rejects.toBeInstanceOf(ConfigError)
+    await app.stop()
+  },
+)

@@ -1,7 +1,8 @@
-import { Command, Context, DeadLetter, Event, Ignore, Listener, type ManualDelivery, type Middleware, Retry, Service } from '@waybill/core'
-import type { Delivery } from '@waybill/core'
+import { Command, Context, DeadLetter, Event, Ignore, Listener, type ManualDelivery, type Middleware, Publisher, RawListener, type RawMessage, Retry, Service } from '@waybill/core'
+import type { Delivery, Envelope } from '@waybill/core'
 import { eventually } from '@waybill/testing'
-import { expect, test } from 'vitest'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import { gate, startApp } from './on-memory.js'
 
@@ -13,6 +14,14 @@ class Skip extends Event('step.skipped', { key: 'of', payload: z.object({ of: z.
 
 const quick = { retry: { attempts: 3, backoff: ['1ms'] } } as const
 const dead = { channel: 'work', group: 'worker' }
+
+/** Every envelope that this process publishes, from core's event stream. Returns the end of it. */
+function watchPublishes(see: (envelope: Envelope) => void): () => void {
+  const told = (event: unknown): void => see((event as { envelope: Envelope }).envelope)
+  subscribe('tracing:waybill:publish:start', told)
+
+  return () => void unsubscribe('tracing:waybill:publish:start', told)
+}
 
 test('C2 a listener that throws receives the message again, then it is a dead letter with its cause', async () => {
   @Service('worker')
@@ -32,7 +41,15 @@ test('C2 a listener that throws receives the message again, then it is a dead le
   const [letter] = await app.deadLetters.list(dead)
 
   expect(app.get(Worker).attempts).toEqual([1, 2, 3])
-  expect(letter).toMatchObject({ name: 'work.do', reason: 'FAILED', message: 'no tools', error: 'TypeError: no tools', listener: 'Worker.work', attempts: 3, origin: { address: 'work.worker' } })
+  expect(letter).toMatchObject({
+    name: 'work.do',
+    reason: 'FAILED',
+    message: 'no tools',
+    error: 'TypeError: no tools',
+    listener: 'Worker.work',
+    attempts: 3,
+    origin: { address: 'work.worker' },
+  })
   expect(Buffer.from(letter?.body ?? []).toString()).toBe('{"n":1}')
 })
 
@@ -200,4 +217,56 @@ test('middleware runs around listeners and publishes, from the outside in', asyn
 
   expect(steps).toEqual(['outer publishes', 'inner publishes', 'outer before Worker.work', 'inner before Worker.work', 'inner after', 'outer after'])
   expect(app.get(Worker).headers).toMatchObject({ outer: true, inner: true })
+})
+
+test.for(['', '00', '00-xyz-00', `00-${'0'.repeat(31)}-${'1'.repeat(16)}-01`, 'x'.repeat(10_000), 7])('B19 a malformed traceparent (%j) harms nothing and is not passed on', async (traceparent) => {
+  @Service('worker')
+  class Worker {
+    runs = 0
+
+    @Listener(Work)
+    @Publisher(Step)
+    async work({ n }: Work): Promise<Step> {
+      this.runs++
+      return new Step({ of: 'a', n })
+    }
+  }
+  @Service('hearer')
+  class Hearer {
+    readonly headers: Readonly<Record<string, unknown>>[] = []
+
+    @RawListener('step')
+    hear(message: RawMessage, delivery: Delivery): void {
+      this.headers.push({ ...delivery.headers, name: message.name })
+    }
+  }
+  const seen: unknown[] = []
+  const forget = watchPublishes((envelope) => seen.push(envelope.traceparent))
+  onTestFinished(forget)
+  const { app, broker } = await startApp({ services: [Worker, Hearer] })
+
+  broker.send({ exchange: 'work', routingKey: 'work.do', body: '{"n":1}', contentType: 'application/json', headers: { cloudEvents_id: 'm-1', cloudEvents_type: 'work.do', cloudEvents_source: '/test', traceparent } })
+  await eventually(() => app.get(Hearer).headers.length === 1)
+
+  expect(app.get(Worker).runs).toBe(1)
+  expect(seen).toEqual([undefined])
+})
+
+test('B15 attempts are counted here: a sender that says 99 is not believed', async () => {
+  @Service('worker')
+  class Worker {
+    readonly attempts: number[] = []
+
+    @Listener(Work, quick)
+    work(_work: Work, { attempt }: Delivery): void {
+      this.attempts.push(attempt)
+      throw new Error('no')
+    }
+  }
+  const { app, broker } = await startApp({ services: [Worker] })
+
+  broker.send({ exchange: 'work', routingKey: 'work.do', body: '{"n":1}', contentType: 'application/json', headers: { cloudEvents_id: 'm-1', cloudEvents_type: 'work.do', cloudEvents_source: '/test', 'waybill-attempt': 99, 'x-death': [{ count: 99 }] } })
+  await eventually(async () => (await app.deadLetters.list(dead)).length === 1)
+
+  expect(app.get(Worker).attempts).toEqual([1, 2, 3])
 })

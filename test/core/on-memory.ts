@@ -3,7 +3,9 @@ import { memory, memoryBroker, type MemoryBroker } from '@waybill/transport-memo
 import { onTestFinished } from 'vitest'
 
 /** A started app on an embedded broker of its own, stopped when the test ends. */
-export async function startApp(options: Pick<AppOptions, 'services'> & Partial<Omit<AppOptions, 'transport' | 'transports'>> & { readonly broker?: MemoryBroker }): Promise<{ app: App; broker: MemoryBroker }> {
+export async function startApp(
+  options: Pick<AppOptions, 'services'> & Partial<Omit<AppOptions, 'transport' | 'transports'>> & { readonly broker?: MemoryBroker },
+): Promise<{ app: App; broker: MemoryBroker }> {
   const { broker = memoryBroker(), ...rest } = options
   const app = createApp({ name: 'test', signals: false, log: false, transport: memory({ broker }), ...rest })
   onTestFinished(() => app.stop())

@@ -151,7 +151,14 @@ test('a message over the limit is refused where it is published', async () => {
 test('several transports live in one app, each channel on its own', async () => {
   const fast = memoryBroker()
   const slow = memoryBroker()
-  const app = createApp({ name: 'test', services: [Worker], signals: false, log: false, transports: { fast: memory({ broker: fast }), slow: memory({ broker: slow }) }, channels: { work: { transport: 'slow' } } })
+  const app = createApp({
+    name: 'test',
+    services: [Worker],
+    signals: false,
+    log: false,
+    transports: { fast: memory({ broker: fast }), slow: memory({ broker: slow }) },
+    channels: { work: { transport: 'slow' } },
+  })
   onTestFinished(() => app.stop())
   await app.start()
 

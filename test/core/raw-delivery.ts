@@ -3,7 +3,17 @@ import { readEnvelope, type RawDelivery, type Settlement } from '@waybill/core'
 export const prefix = 'cloudEvents_'
 
 /** A delivery as an adapter hands it over, written by hand; what it was settled with is kept. */
-export function rawDelivery({ body = '{}', headers = {}, contentType = 'application/json', contentEncoding }: { body?: string | Uint8Array; headers?: Record<string, unknown>; contentType?: string | undefined; contentEncoding?: string }): RawDelivery & { readonly settled: Settlement[] } {
+export function rawDelivery({
+  body = '{}',
+  headers = {},
+  contentType = 'application/json',
+  contentEncoding,
+}: {
+  body?: string | Uint8Array
+  headers?: Record<string, unknown>
+  contentType?: string | undefined
+  contentEncoding?: string
+}): RawDelivery & { readonly settled: Settlement[] } {
   const block: Record<string, unknown> = Object.assign(Object.create(null) as Record<string, unknown>, headers)
   const settled: Settlement[] = []
 

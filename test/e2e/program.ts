@@ -25,10 +25,13 @@ export function runProgram(file: string, ...args: readonly string[]): Program {
       return output
     },
     async shows(pattern) {
-      await eventually(() => {
-        if (child.exitCode !== null) throw new Error(`${file} ended with ${child.exitCode}:\n${output}`)
-        return pattern.test(output)
-      }, { within: 30_000 })
+      await eventually(
+        () => {
+          if (child.exitCode !== null) throw new Error(`${file} ended with ${child.exitCode}:\n${output}`)
+          return pattern.test(output)
+        },
+        { within: 30_000 },
+      )
 
       return pattern.exec(output) as RegExpExecArray
     },

@@ -22,7 +22,8 @@ export function shopJourney(broker: string): void {
 
       return { status: response.status, json: await response.json() }
     }
-    const place = (orderId: string, sku: string, quantity: number): Promise<{ status: number; json: unknown }> => call('orders', { orderId, customer: 'Ada', lines: [{ sku, quantity }] })
+    const place = (orderId: string, sku: string, quantity: number): Promise<{ status: number; json: unknown }> =>
+      call('orders', { orderId, customer: 'Ada', lines: [{ sku, quantity }] })
     const storyOf = async (orderId: string): Promise<Told> => (await call(`orders/${orderId}`)).json as Told
 
     expect(await place('fine', 'lamp', 2)).toMatchObject({ status: 202, json: { total: 90 } })
@@ -32,7 +33,11 @@ export function shopJourney(broker: string): void {
     expect(await place('odd', 'unicorn', 1)).toMatchObject({ status: 422, json: { detail: expect.stringContaining('unicorn') } })
     expect(await place('none', 'lamp', 0)).toMatchObject({ status: 400 })
 
-    for (const [orderId, chapters] of [['fine', confirmed], ['too-many', refusedByStock], ['too-dear', undone]] as const) {
+    for (const [orderId, chapters] of [
+      ['fine', confirmed],
+      ['too-many', refusedByStock],
+      ['too-dear', undone],
+    ] as const) {
       await eventually(async () => (await storyOf(orderId)).story.length >= chapters.length, { within: 20_000 })
       expect((await storyOf(orderId)).story.map(({ message }) => message).sort()).toEqual([...chapters].sort())
     }

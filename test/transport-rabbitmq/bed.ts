@@ -68,10 +68,14 @@ export function bed() {
 
       return party
     },
+    /** What is removed from the broker at the end. */
+    remember(namespace: string, channels: readonly ChannelTopology[]): void {
+      namespaces.set(namespace, [...(namespaces.get(namespace) ?? []), ...channels])
+    },
     /** Connected, and with that topology. */
     async party(namespace: string, channels: readonly ChannelTopology[] = [channelOf('orders')]): Promise<Party> {
       const party = this.stranger(undefined, namespace)
-      namespaces.set(namespace, [...(namespaces.get(namespace) ?? []), ...channels])
+      this.remember(namespace, channels)
       await party.transport.connect(party.host)
       await party.transport.declare({ channels, asks: false })
 

@@ -27,10 +27,7 @@ describe('hostile headers from RabbitMQ', () => {
     const party = await broker.party(namespace)
     const inbox = await listen(party)
 
-    const headers: Record<string, unknown> = Object.create(null) as Record<string, unknown>
-    headers['__proto__'] = { admin: true }
-    headers['constructor'] = 'c'
-    headers[''] = 'empty'
+    const headers = Object.assign(Object.create(null) as Record<string, unknown>, { ['__proto__']: { admin: true }, constructor: 'c', '': 'empty' })
     broker.channel.publish(`${namespace}.orders`, 'order.placed', Buffer.from('{}'), { headers })
     await soon(() => inbox.got.length === 1)
 

@@ -84,6 +84,8 @@ function updateItem({ sku, price, quantity }) {
 function orderRow({ customer, lines, total, status, story }) {
   const what = lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')
   const title = element('h3', '', `${customer}: ${what}, ${total}`, element('span', `status ${status}`, status))
-  const chapters = story.map(({ at, message, payload }) => element('li', '', `${at.slice(11, 23)} ${message} `, element('span', 'why', payload.reason ?? payload.text ?? payload.charge ?? '')))
+  const chapters = story.map(({ at, message, payload }) =>
+    element('li', '', `${at.slice(11, 23)} ${message} `, element('span', 'why', payload.reason ?? payload.text ?? payload.charge ?? '')),
+  )
   return element('li', 'order', title, element('ol', 'story', ...chapters))
 }

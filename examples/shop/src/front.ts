@@ -44,7 +44,8 @@ async function answer(app: App, request: IncomingMessage, response: ServerRespon
 }
 
 async function placeOrder(app: App, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  if (request.headers.origin !== undefined && request.headers.origin !== `http://${request.headers.host}`) return sendProblem(response, 403, 'foreign-origin', 'Orders are placed from the shop’s own page.')
+  if (request.headers.origin !== undefined && request.headers.origin !== `http://${request.headers.host}`)
+    return sendProblem(response, 403, 'foreign-origin', 'Orders are placed from the shop’s own page.')
   if (!/^application\/json\b/.test(request.headers['content-type'] ?? '')) return sendProblem(response, 415, 'not-json', 'Send the order as application/json.')
 
   const parsed = PlaceOrder.safeParse(parseJson(await readBody(request)))
@@ -106,7 +107,9 @@ function sendJson(response: ServerResponse, status: number, body: object): void 
 }
 
 function sendProblem(response: ServerResponse, status: number, type: string, detail: string): void {
-  response.writeHead(status, { ...headers, 'content-type': 'application/problem+json' }).end(JSON.stringify({ type: `/problems/${type}`, status, title: type.replaceAll('-', ' '), detail }))
+  response
+    .writeHead(status, { ...headers, 'content-type': 'application/problem+json' })
+    .end(JSON.stringify({ type: `/problems/${type}`, status, title: type.replaceAll('-', ' '), detail }))
 }
 
 function problem(response: ServerResponse, error: unknown): void {

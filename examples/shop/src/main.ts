@@ -50,7 +50,14 @@ async function open(name: string, at: number, namespace: string | undefined): Pr
 
 function readArguments(): { broker: string; port: number; namespace: string | undefined; help: boolean } {
   try {
-    const { values } = parseArgs({ options: { broker: { type: 'string', default: 'memory' }, port: { type: 'string', default: '3000' }, namespace: { type: 'string' }, help: { type: 'boolean', default: false } } })
+    const { values } = parseArgs({
+      options: {
+        broker: { type: 'string', default: 'memory' },
+        port: { type: 'string', default: '3000' },
+        namespace: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    })
 
     return { broker: values.broker, port: Number(values.port), namespace: values.namespace, help: values.help }
   } catch (error) {

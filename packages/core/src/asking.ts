@@ -73,7 +73,8 @@ export class Asking {
   }
 
   async #attach(link: Link): Promise<Consumer> {
-    if (!link.capabilities.replies) throw new WaybillError('UNSUPPORTED_OPTION', `The transport "${link.name}" (${link.capabilities.broker}) cannot carry replies. Ask over another transport.`)
+    if (!link.capabilities.replies)
+      throw new WaybillError('UNSUPPORTED_OPTION', `The transport "${link.name}" (${link.capabilities.broker}) cannot carry replies. Ask over another transport.`)
     await link.transport.declare({ channels: [], asks: true })
 
     return link.transport.subscribe({ kind: 'replies' }, (deliveries) => deliveries.forEach((raw) => this.#received(raw)))
@@ -118,7 +119,13 @@ export class Asking {
     if (!pending) return
 
     const problem = raw.headers[header.replyError]
-    if (problem !== undefined) return pending.fail(new RemoteError(textUpTo(raw.headers[header.replyCode], 200) ?? 'REMOTE', `"${pending.name}" could not be answered: ${textUpTo(problem, 2_000) ?? 'the responder gave no reason.'}`))
+    if (problem !== undefined)
+      return pending.fail(
+        new RemoteError(
+          textUpTo(raw.headers[header.replyCode], 200) ?? 'REMOTE',
+          `"${pending.name}" could not be answered: ${textUpTo(problem, 2_000) ?? 'the responder gave no reason.'}`,
+        ),
+      )
 
     try {
       pending.answer(validate(pending.reply, `${pending.name}.reply`, this.#codec.decode(raw.body, this.#rules.limits.nesting)))
@@ -144,5 +151,7 @@ interface Question {
 }
 
 function unasked(name: string, outcome: Extract<PublishOutcome, { reason: string }>): WaybillError {
-  return outcome.kind === 'unroutable' ? new WaybillError('UNROUTABLE', `Nobody answers "${name}": ${outcome.reason}`) : new WaybillError('REJECTED', `"${name}" was not asked: ${outcome.reason}`)
+  return outcome.kind === 'unroutable'
+    ? new WaybillError('UNROUTABLE', `Nobody answers "${name}": ${outcome.reason}`)
+    : new WaybillError('REJECTED', `"${name}" was not asked: ${outcome.reason}`)
 }

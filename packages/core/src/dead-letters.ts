@@ -142,9 +142,10 @@ export class GroupDeadLetters implements DeadLetters {
     const moved = movedMessage(letter, { ...move, id, headers: { ...move.headers, [header.originId]: originId } })
     if (change.payload === undefined) return { ...moved, body: change.body ?? letter.body }
 
-    const type = this.#options.plan.messages.get(String(letter.envelope.type))
+    const name = textUpTo(letter.envelope.type, 255) ?? 'unknown'
+    const type = this.#options.plan.messages.get(name)
     const definition = definitionOf(type)
-    if (!type || !definition) throw new WaybillError('UNKNOWN_MESSAGE', `This app has no message "${String(letter.envelope.type)}" whose schema the payload could fit. Give the new "body" as bytes.`)
+    if (!type || !definition) throw new WaybillError('UNKNOWN_MESSAGE', `This app has no message "${name}" whose schema the payload could fit. Give the new "body" as bytes.`)
 
     const message = new type(change.payload)
     const { codec } = this.#options

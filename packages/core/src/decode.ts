@@ -30,7 +30,10 @@ export function decode(raw: RawDelivery, type: MessageClass, { codec, limits }: 
 
   const version = versionOf(raw.envelope.dataVersion)
   if (version === undefined || version > definition.version) {
-    return refuse('UNKNOWN_VERSION', `It is version ${quote(raw.envelope.dataVersion)} of "${definition.name}"; this service knows up to ${definition.version}. Deploy the newer listener, then redrive.`)
+    return refuse(
+      'UNKNOWN_VERSION',
+      `It is version ${quote(raw.envelope.dataVersion)} of "${definition.name}"; this service knows up to ${definition.version}. Deploy the newer listener, then redrive.`,
+    )
   }
 
   return read(raw.body, version, type, definition, { codec, limits })

@@ -46,7 +46,10 @@ export class PublishError extends WaybillError {
   constructor(failures: readonly PublishFailure[], total: number) {
     const [first] = failures
     const code = first ? first.outcome.kind.toUpperCase() : 'PUBLISH'
-    super(code, `${failures.length} of ${total} messages ${failures.length === 1 ? 'was' : 'were'} not confirmed. First: "${first?.messageName}" ${first?.id}: ${first ? reasonOf(first.outcome) : ''}`)
+    super(
+      code,
+      `${failures.length} of ${total} messages ${failures.length === 1 ? 'was' : 'were'} not confirmed. First: "${first?.messageName}" ${first?.id}: ${first ? reasonOf(first.outcome) : ''}`,
+    )
     this.failures = failures
   }
 }

@@ -34,8 +34,28 @@ export { Service } from './service.js'
 export { murmur2, slotOf, slots } from './slot.js'
 export type { AppTopology } from './topology.js'
 export type {
-  Capabilities, ChannelTopology, ConnectionState, Consumer, ConsumerHealth, DeadLetterAccess, Deliver, Destination, GroupAddress, GroupSubscription,
-  GroupTopology, Origin, Outgoing, PublishOutcome, RawDelivery, ReplySubscription, Settled, Settlement, Subscription, Topology, Transport, TransportHost,
+  Capabilities,
+  ChannelTopology,
+  ConnectionState,
+  Consumer,
+  ConsumerHealth,
+  DeadLetterAccess,
+  Deliver,
+  Destination,
+  GroupAddress,
+  GroupSubscription,
+  GroupTopology,
+  Origin,
+  Outgoing,
+  PublishOutcome,
+  RawDelivery,
+  ReplySubscription,
+  Settled,
+  Settlement,
+  Subscription,
+  Topology,
+  Transport,
+  TransportHost,
 } from './transport.js'
 export { confirmed } from './transport.js'
 export { uuid7Source, uuid8From } from './uuid.js'

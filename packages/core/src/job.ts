@@ -68,7 +68,10 @@ export class JobDelivery implements Delivery {
 }
 
 /** The first word that a manual listener says decides; the others are too late. */
-export type ManualWord = { readonly kind: 'ack' } | { readonly kind: 'retry'; readonly after: `${number}ms` | string | undefined } | { readonly kind: 'dead'; readonly reason: string }
+export type ManualWord =
+  | { readonly kind: 'ack' }
+  | { readonly kind: 'retry'; readonly after: `${number}ms` | string | undefined }
+  | { readonly kind: 'dead'; readonly reason: string }
 
 export class JobManualDelivery extends JobDelivery implements ManualDelivery {
   readonly #say: (word: ManualWord) => void

@@ -19,7 +19,12 @@ export class Links {
     if (link) return link
 
     const names = this.all.map(({ name }) => name)
-    throw new ConfigError([{ code: 'UNKNOWN_TRANSPORT', message: `The channel "${channel}" is to live on the transport "${wanted}", which the app does not have.${suggest(wanted ?? '', names)} It has: ${names.join(', ')}.` }])
+    throw new ConfigError([
+      {
+        code: 'UNKNOWN_TRANSPORT',
+        message: `The channel "${channel}" is to live on the transport "${wanted}", which the app does not have.${suggest(wanted ?? '', names)} It has: ${names.join(', ')}.`,
+      },
+    ])
   }
 
   optionsOf(channel: string): ChannelOptions {

@@ -62,9 +62,10 @@ export class Message {
     this.#output = validate(definition.schema, definition.name, input)
     if (Array.isArray(this.#output)) return
     const self = this as Record<string, unknown>
-    for (const [field, value] of Object.entries(this.#output)) {
+    const output = this.#output as Readonly<Record<string, unknown>>
+    for (const field of Object.keys(output)) {
       // A hostile record must not replace a method or the prototype; what it holds stays readable as `payload`.
-      if (!(field in self)) self[field] = value
+      if (!(field in self)) self[field] = output[field]
     }
   }
 

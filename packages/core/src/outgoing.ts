@@ -66,7 +66,10 @@ function encode(message: Message, { name }: Definition, { codec, limits }: Outgo
   }
   if (body.length <= limits.bodyBytes) return body
 
-  throw new WaybillError('MESSAGE_TOO_LARGE', `"${name}" has ${body.length} bytes; listeners take up to ${limits.bodyBytes}. Send less, send a reference, or raise "limits.bodyBytes" in every app that takes it.`)
+  throw new WaybillError(
+    'MESSAGE_TOO_LARGE',
+    `"${name}" has ${body.length} bytes; listeners take up to ${limits.bodyBytes}. Send less, send a reference, or raise "limits.bodyBytes" in every app that takes it.`,
+  )
 }
 
 function envelopeOf(message: Message, definition: Definition, id: string, scope: Scope | undefined, { app, runtime }: OutgoingRules): Envelope {
@@ -79,7 +82,8 @@ function envelopeOf(message: Message, definition: Definition, id: string, scope:
     time: timestamp(runtime.now()),
     subject: definition.keyOf?.(Message.outputOf(message)),
     dataVersion: definition.version,
-    correlationId: cause?.correlationId ?? id,
+    // A message that nothing caused correlates to itself; its own id says so already.
+    correlationId: cause?.correlationId,
     causationId: cause?.id,
     traceparent: cause?.traceparent,
     tracestate: cause?.tracestate,
@@ -105,7 +109,10 @@ function idFor(scope: Scope | undefined, runtime: Runtime, options: PublishOptio
 function ownHeaders(own: NonNullable<PublishOptions['headers']>, link: Link, into: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(own)) {
     if (name === '' || name.length > 255 || name === '__proto__' || isReserved(name, link.capabilities.envelopePrefix)) {
-      throw new WaybillError('RESERVED_HEADER', `A header of your own cannot be called "${name.slice(0, 80)}": names of 1 to 255 characters that do not start with "x-", "waybill-" or "${link.capabilities.envelopePrefix}" are yours.`)
+      throw new WaybillError(
+        'RESERVED_HEADER',
+        `A header of your own cannot be called "${name.slice(0, 80)}": names of 1 to 255 characters that do not start with "x-", "waybill-" or "${link.capabilities.envelopePrefix}" are yours.`,
+      )
     }
     if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
       throw new WaybillError('HEADER_VALUE', `The header "${name}" is to be a text, a number or a boolean; found ${typeof value}.`)
@@ -132,5 +139,8 @@ function priority(given: number, link: Link): number {
 }
 
 function unable(option: string, link: Link): WaybillError {
-  return new WaybillError('UNSUPPORTED_OPTION', `The transport "${link.name}" (${link.capabilities.broker}) cannot honour "${option}". Publish without it, or move the channel to a transport that can.`)
+  return new WaybillError(
+    'UNSUPPORTED_OPTION',
+    `The transport "${link.name}" (${link.capabilities.broker}) cannot honour "${option}". Publish without it, or move the channel to a transport that can.`,
+  )
 }

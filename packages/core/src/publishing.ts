@@ -27,7 +27,11 @@ export class Publishing {
   /** Resolves when each is confirmed or held. A rejection that nobody awaits is logged and ends there. */
   publish(messages: readonly Message[], options: PublishOptions, publisher: string): Promise<void> {
     const done = this.#attempt(messages, options)
-    done.catch((error: unknown) => this.#log.warn(`A publish by ${publisher} was not confirmed: ${error instanceof Error ? error.message : String(error)}`, { code: error instanceof WaybillError ? error.code : undefined }))
+    done.catch((error: unknown) =>
+      this.#log.warn(`A publish by ${publisher} was not confirmed: ${error instanceof Error ? error.message : String(error)}`, {
+        code: error instanceof WaybillError ? error.code : undefined,
+      }),
+    )
 
     return done
   }
@@ -85,7 +89,7 @@ export class Publishing {
     if (!full) return this.#settle(leaving, signal)
 
     return new Promise((resolve, reject) => {
-      const refuse = (reason: string): void => reject(new PublishError(leaving.map(({ outgoing: { envelope } }, index) => ({ index, id: envelope.id, messageName: envelope.type, outcome: { kind: 'rejected', reason } })), leaving.length))
+      const refuse = (reason: string): void => reject(new PublishError(leaving.map(({ outgoing }, index) => failureOf(index, outgoing, { kind: 'rejected', reason })), leaving.length))
       const giveUp = (): void => {
         leaveLine()
         refuse('The caller gave up before there was room for it, so it was never sent.')
@@ -106,29 +110,48 @@ export class Publishing {
 
   /** `leftMs`: of the deadline of a caller that has waited. */
   #settle(leaving: readonly Leaving[], signal: AbortSignal | undefined, leftMs?: number): Promise<void> {
+    const [only] = leaving
+    if (only && leaving.length === 1 && !signal && leftMs === undefined) return this.#settleOne(only)
+
     return new Promise((resolve, reject) => {
       const failures: PublishFailure[] = []
       let left = leaving.length
       if (left === 0) return resolve()
 
       const settled = (index: number, outgoing: Outgoing, outcome: PublishOutcome): void => {
-        if (outcome.kind !== 'confirmed') failures.push({ index, id: outgoing.envelope.id, messageName: outgoing.envelope.type, outcome })
+        if (outcome.kind !== 'confirmed') failures.push(failureOf(index, outgoing, outcome))
         if (--left > 0) return
         cancel?.()
+        signal?.removeEventListener('abort', abort)
         if (failures.length === 0) return resolve()
-        reject(new PublishError(failures.sort((a, b) => a.index - b.index), leaving.length))
+        failures.sort((a, b) => a.index - b.index)
+        reject(new PublishError(failures, leaving.length))
       }
       let cancel: (() => void) | undefined
       const entries = leaving.map(({ link, outgoing }, index) => this.#enter(link, outgoing, (outcome) => settled(index, outgoing, outcome)))
+      const abort = (): void => entries.forEach((entry) => entry.settle(aborted(entry.left)))
       if (leftMs !== undefined) cancel = this.#rules.runtime.after(leftMs, () => entries.forEach((entry) => entry.settle(overdue(entry.left))))
-      signal?.addEventListener('abort', () => entries.forEach((entry) => entry.settle(aborted(entry.left))), { once: true })
+      signal?.addEventListener('abort', abort, { once: true })
+    })
+  }
+
+  /** Most calls publish one message; it needs no bookkeeping. */
+  #settleOne({ link, outgoing }: Leaving): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#enter(link, outgoing, (outcome) => (outcome.kind === 'confirmed' ? resolve() : reject(new PublishError([failureOf(0, outgoing, outcome)], 1))))
     })
   }
 
   #enter(link: Link, outgoing: Outgoing, done: (outcome: PublishOutcome) => void): ReturnType<Link['sender']['send']> {
     if (!diagnostics.publish.start.hasSubscribers && !diagnostics.publish.asyncEnd.hasSubscribers) return link.sender.send(outgoing, done)
 
-    const event: PublishEvent = { app: this.#rules.app, transport: link.name, channel: outgoing.to.kind === 'channel' ? outgoing.to.channel : '', envelope: outgoing.envelope, bytes: outgoing.body.length }
+    const event: PublishEvent = {
+      app: this.#rules.app,
+      transport: link.name,
+      channel: outgoing.to.kind === 'channel' ? outgoing.to.channel : '',
+      envelope: outgoing.envelope,
+      bytes: outgoing.body.length,
+    }
     diagnostics.publish.start.publish(event)
 
     return link.sender.send(outgoing, (outcome) => {
@@ -144,6 +167,10 @@ interface Leaving {
   readonly outgoing: Outgoing
 }
 
+function failureOf(index: number, { envelope }: Outgoing, outcome: PublishFailure['outcome']): PublishFailure {
+  return { index, id: envelope.id, messageName: envelope.type, outcome }
+}
+
 function around(middleware: readonly Middleware[], send: (messages: readonly Message[], options: PublishOptions) => Promise<void>): typeof send {
   return middleware.reduceRight<typeof send>((inner, { publish }) => {
     if (!publish) return inner
@@ -153,7 +180,10 @@ function around(middleware: readonly Middleware[], send: (messages: readonly Mes
 }
 
 function late(scope: Scope): WaybillError {
-  return new WaybillError('LATE_PUBLISH', `${scope.owner} published after it had ended, so the message belongs to nothing and was not sent. Await every publish before the method returns, or publish with { held: false }.`)
+  return new WaybillError(
+    'LATE_PUBLISH',
+    `${scope.owner} published after it had ended, so the message belongs to nothing and was not sent. Await every publish before the method returns, or publish with { held: false }.`,
+  )
 }
 
 function aborted(left: boolean): PublishOutcome {

@@ -55,11 +55,16 @@ export class Sender {
   close(): void {
     this.room.close()
     this.#waiting.clear()
-    for (const entry of this.#deadlines.drain()) entry.settle(entry.left ? { kind: 'unknown', reason: 'The app stopped before the broker confirmed.' } : { kind: 'rejected', reason: 'The app stopped before it was sent.' })
+    for (const entry of this.#deadlines.drain())
+      entry.settle(entry.left ? { kind: 'unknown', reason: 'The app stopped before the broker confirmed.' } : { kind: 'rejected', reason: 'The app stopped before it was sent.' })
   }
 
   #expired(entry: Entry, seconds: number): void {
-    entry.settle(entry.left ? { kind: 'unknown', reason: `The broker did not confirm within ${seconds} s.` } : { kind: 'rejected', reason: `"${this.#transport.name}" took nothing for ${seconds} s; it was never sent.` })
+    entry.settle(
+      entry.left
+        ? { kind: 'unknown', reason: `The broker did not confirm within ${seconds} s.` }
+        : { kind: 'rejected', reason: `"${this.#transport.name}" took nothing for ${seconds} s; it was never sent.` },
+    )
     // All have the same time, so the expired stand in front: a broker that stays away must not fill the memory.
     while (this.#waiting.peek()?.settled) this.#waiting.shift()
   }

@@ -41,7 +41,7 @@ export interface Transport {
    * `confirmed`: the broker has it safely. `unroutable`: nobody would get it, and it was `mandatory`. `rejected`: it is certain that the broker does not have it.
    * `unknown`: it may have it. Messages with one key keep the order in which they were given. The adapter never sends a message twice.
    * Core gives a batch only while `writable`, and times deadlines itself. What comes all the same (the connection was lost in this very turn) settles
-   * `rejected` where nothing was sent, and waits or settles `unknown` where it may have been. The items of a batch do not wait for each other.
+   * `rejected` where nothing was sent (after `close`, always), and waits or settles `unknown` where it may have been: a loss that nobody has noticed yet looks `writable`. The items of a batch do not wait for each other.
    * The batch, its items and their bytes are the adapter's from here on: nobody writes into them again, so they need not be copied.
    */
   publish(batch: readonly Outgoing[], settled: Settled): void
@@ -61,7 +61,7 @@ export interface Transport {
   /**
    * Begins to deliver; resolves when the broker has accepted the consumer. At most `window` deliveries are unsettled at a time.
    * After a lost connection the adapter attaches again by itself, even while core still holds deliveries of the old one.
-   * All queues of a group, with keys and without, share the window, and none starves another. While the connection is lost it waits, as `declare` does.
+   * All queues of a group, with keys and without, share the window (an adapter may split it), and none starves another. `declare` came before, on this transport. While the connection is lost it waits, as `declare` does.
    */
   subscribe(subscription: Subscription, deliver: Deliver): Promise<Consumer>
 
@@ -121,7 +121,7 @@ export type Destination =
   | { readonly kind: 'group'; readonly channel: string; readonly group: string }
   /** That group's dead letters. They have no expiry and no limit of their own. */
   | { readonly kind: 'dead'; readonly channel: string; readonly group: string }
-  /** One that asked. The address came with its query as `replyTo`, from anybody: what is no address of replies is `rejected`, one that is gone is `unroutable` where the broker can tell, whatever `mandatory` says. */
+  /** One that asked. The address is the `replyTo` of the query as it was delivered: a broker may have written it anew, so a consumer's own `address` is none. It comes from anybody: what is no address of replies is `rejected`, one that is gone is `unroutable` where the broker can tell, whatever `mandatory` says. */
   | { readonly kind: 'reply'; readonly address: string }
 
 export interface Outgoing {

@@ -10,6 +10,7 @@ export class Backoff {
   readonly #runtime: Runtime
   #attempt = 0
   #cancel: () => void = () => {}
+  #wake: () => void = () => {}
   #isCancelled = false
 
   constructor(runtime: Runtime) {
@@ -30,10 +31,17 @@ export class Backoff {
     tell(ms)
     let stop: () => void = () => {}
     const waited = new Promise<undefined>((resolve) => {
-      stop = this.#runtime.after(ms, () => resolve(undefined))
+      this.#wake = () => resolve(undefined)
+      stop = this.#runtime.after(ms, this.#wake)
     })
     await Promise.race([waited, this.cancelled])
     stop()
+  }
+
+  /** Ends the wait that is under way: there is reason to believe that the next try succeeds. */
+  hurry(): void {
+    this.#attempt = 0
+    this.#wake()
   }
 
   reset(): void {

@@ -66,6 +66,11 @@ export class Membership {
     return this.#joined
   }
 
+  /** The cluster is back: no reason to wait out the pause. */
+  hurry(): void {
+    this.#backoff.hurry()
+  }
+
   pause(topic: string, partition: number): void {
     this.#whileRunning((consumer) => consumer.pause([{ topic, partitions: [partition] }]))
   }

@@ -68,6 +68,11 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     this.#pumpSoon()
   }
 
+  /** The cluster is back. */
+  hurry(): void {
+    this.#membership.hurry()
+  }
+
   async stop(): Promise<void> {
     if (this.#isStopped) return
     this.#isStopped = true

@@ -173,6 +173,7 @@ class KafkaTransport implements Transport {
       session.host.log.warn('kafka: the topology could not be declared again', { error: sentenceOf(error) })
     }
     session.publisher.restored()
+    for (const subscriber of session.subscribers) subscriber.hurry()
   }
 
   async #end(deadlineMs: number): Promise<void> {

@@ -8,6 +8,9 @@ export const envelopePrefix = 'cloudEvents_'
 /** What RabbitMQ puts in place of the address of a consumer of replies. */
 export const replyToMe = 'amq.rabbitmq.reply-to'
 
+/** A name that the driver assigns to a plain object, where it is no name. */
+const swallowed = '__proto__'
+
 /** Spring AMQP and its kin say the type here. */
 const foreignType = '__TypeId__'
 
@@ -54,7 +57,7 @@ export function headersOf(message: Outgoing): Record<string, unknown> {
   for (const name of Object.keys(message.headers)) {
     if (name === 'CC' || name === 'BCC') {
       if (!isMoved) throw new TypeError(`the header "${name}" is RabbitMQ's own: it would route copies. Choose another name`)
-    } else if (name === '__proto__' && !isMoved) {
+    } else if (name === swallowed && !isMoved) {
       throw new TypeError('the header "__proto__" would be lost on the way. Choose another name')
     } else if (kind !== 'group' || !name.startsWith('x-')) {
       headers[name] = message.headers[name]
@@ -146,7 +149,7 @@ export function receivedHeaders(found: object | undefined): Record<string, unkno
   if (!found) return headers
   for (const name of Object.keys(found)) headers[name] = (found as Record<string, unknown>)[name]
   const prototype: unknown = Object.getPrototypeOf(found)
-  if (prototype !== Object.prototype) headers['__proto__'] = prototype
+  if (prototype !== Object.prototype) headers[swallowed] = prototype
 
   return headers
 }

@@ -99,7 +99,11 @@ export class Bench {
 
   /** The transport kept every promise that no single case asks about. */
   check(): void {
-    assert.deepEqual(this.#peers.flatMap((peer) => peer.violations), [], 'The transport keeps the rules of the port.')
+    assert.deepEqual(
+      this.#peers.flatMap((peer) => peer.violations),
+      [],
+      'The transport keeps the rules of the port.',
+    )
     for (const receiver of this.#peers.flatMap((peer) => peer.receivers)) {
       const named = receiver.received.find((delivery) => Object.getPrototypeOf(delivery.headers) !== null)
       assert.equal(named, undefined, 'The headers of a delivery have no prototype.')

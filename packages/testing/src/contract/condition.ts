@@ -3,7 +3,11 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { eventually as tryUntil } from '../eventually.js'
 
 /** Resolves as soon as the condition holds. Fails after the deadline, naming what did not come true and what was found instead. */
-export async function eventually(claim: string, condition: () => boolean | Promise<boolean>, options: { readonly withinMs: number; readonly found?: () => unknown }): Promise<void> {
+export async function eventually(
+  claim: string,
+  condition: () => boolean | Promise<boolean>,
+  options: { readonly withinMs: number; readonly found?: () => unknown },
+): Promise<void> {
   const check = async (): Promise<void> => {
     assert.ok(await condition(), `${claim}.${options.found ? ` Found: ${JSON.stringify(options.found())}.` : ''}`)
   }

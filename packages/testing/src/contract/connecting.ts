@@ -17,7 +17,11 @@ export const connecting: readonly Scenario[] = [
       assert.ok(peer.capabilities.broker.length > 0, 'The capabilities name the broker for people.')
       assert.ok(peer.capabilities.kind === 'queue' || peer.capabilities.kind === 'log')
       assert.match(peer.capabilities.envelopePrefix, /^[A-Za-z_]+$/)
-      await peer.eventually('every connection is told to stand', () => peer.isEverywhere('connected'), () => peer.standing)
+      await peer.eventually(
+        'every connection is told to stand',
+        () => peer.isEverywhere('connected'),
+        () => peer.standing,
+      )
       await peer.eventually('the transport is writable', () => peer.transport.writable)
     },
   },
@@ -44,11 +48,14 @@ export const connecting: readonly Scenario[] = [
     },
   },
   {
-    title: 'closing while the broker is away ends the attempt to connect',
+    title: 'S2 closing while the broker is away ends the attempt to connect',
     async run(bench) {
       const peer = bench.unconnected()
       await bench.subject.leave()
-      const connected = peer.transport.connect(peer.host).then(() => 'resolved', () => 'rejected')
+      const connected = peer.transport.connect(peer.host).then(
+        () => 'resolved',
+        () => 'rejected',
+      )
       await peer.eventually('the first try is told', () => peer.states.length > 0)
 
       await within('close resolves', 2_000 + bench.patienceMs, peer.transport.close(2_000))
@@ -57,23 +64,31 @@ export const connecting: readonly Scenario[] = [
     },
   },
   {
-    title: 'a broker that is away at start is tried until it is there',
+    title: 'S4 a broker that is away at start is tried until it is there',
     async run(bench) {
       const peer = bench.unconnected()
       await bench.subject.leave()
       const connected = peer.connect()
-      await peer.eventually('a failed try is told with its reason', () => peer.states.some((state) => state.kind === 'lost' && Boolean(state.reason)), () => peer.states)
+      await peer.eventually(
+        'a failed try is told with its reason',
+        () => peer.states.some((state) => state.kind === 'lost' && Boolean(state.reason)),
+        () => peer.states,
+      )
 
       await bench.subject.back()
       await connected
 
-      await peer.eventually('every connection is told to stand', () => peer.isEverywhere('connected'), () => peer.standing)
+      await peer.eventually(
+        'every connection is told to stand',
+        () => peer.isEverywhere('connected'),
+        () => peer.standing,
+      )
       await peer.declare(bench.channel)
       await peer.send(bench.message())
     },
   },
   {
-    title: 'closing with publishes under way settles each of them once',
+    title: 'P12 closing with publishes under way settles each of them once',
     async run(bench) {
       const peer = await bench.peer()
       await peer.declare(bench.channel)
@@ -94,7 +109,10 @@ export const connecting: readonly Scenario[] = [
 
       const outcomes = await within('2 publishes settle', bench.patienceMs, peer.give(bench.messages(2)))
 
-      assert.deepEqual(outcomes.map((outcome) => outcome.kind), ['rejected', 'rejected'])
+      assert.deepEqual(
+        outcomes.map((outcome) => outcome.kind),
+        ['rejected', 'rejected'],
+      )
     },
   },
 ]

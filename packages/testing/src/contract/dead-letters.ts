@@ -30,7 +30,10 @@ export const deadLetters: readonly Scenario[] = [
 
       assert.equal(ten.length, 10)
       assert.equal(new Set(all.map(textOf)).size, 30)
-      assert.deepEqual(ten.map(textOf), Array.from({ length: 10 }, (_, index) => String(index)))
+      assert.deepEqual(
+        ten.map(textOf),
+        Array.from({ length: 10 }, (_, index) => String(index)),
+      )
     },
   },
   {

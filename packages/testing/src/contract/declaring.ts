@@ -20,7 +20,7 @@ export const declaring: readonly Scenario[] = [
     },
   },
   {
-    title: 'a channel of another shape is refused with what was expected and what was found',
+    title: 'S8 a channel of another shape is refused with what was expected and what was found',
     async run(bench) {
       const peer = await bench.peer()
       const [first, second] = bench.subject.shapes ?? shapesOf(peer.capabilities)
@@ -84,7 +84,7 @@ export const declaring: readonly Scenario[] = [
     },
   },
   {
-    title: 'two namespaces on one broker do not see each other',
+    title: 'D2 two namespaces on one broker do not see each other',
     async run(bench) {
       const [red, blue] = [await bench.another({ namespace: 'red' }), await bench.another({ namespace: 'blue' })]
       await Promise.all([red.declare(bench.channel), blue.declare(bench.channel)])

@@ -48,7 +48,7 @@ export const delivering: readonly Scenario[] = [
     },
   },
   {
-    title: 'a type that no group takes stays away from a queue and passes by on a log',
+    title: 'C3 a type that no group takes stays away from a queue and passes by on a log',
     async run(bench) {
       const peer = await bench.peer()
       await peer.declare(bench.channel)

@@ -7,7 +7,7 @@ import { pair, sameMessage } from './publishing.js'
 
 export const hostile: readonly Scenario[] = [
   {
-    title: 'header names that are special to JavaScript or to a broker arrive or are rejected, and harm nothing',
+    title: 'B02 header names that are special to JavaScript or to a broker arrive or are rejected, and harm nothing',
     async run(bench) {
       const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '', 'k'.repeat(255), 'k'.repeat(256), '\u0000', 'é'.repeat(127)]
       const batch = names.map((name) => bench.message({ headers: single(name, 'value') }))
@@ -19,7 +19,7 @@ export const hostile: readonly Scenario[] = [
     },
   },
   {
-    title: 'headers of any size and nesting settle, and the next message arrives',
+    title: 'B01 headers of any size and nesting settle, and the next message arrives',
     async run(bench) {
       const headers = [
         { large: 'x'.repeat(70_000) },
@@ -31,20 +31,27 @@ export const hostile: readonly Scenario[] = [
         { notANumber: Number.NaN, infinite: Number.POSITIVE_INFINITY, tiny: 5e-324, bigint: 10n },
       ]
 
-      await settleAndGoOn(bench, headers.map((value) => bench.message({ headers: value })))
+      await settleAndGoOn(
+        bench,
+        headers.map((value) => bench.message({ headers: value })),
+      )
     },
   },
   {
-    title: 'bytes that are no JSON arrive untouched',
+    title: 'B07 bytes that are no JSON arrive untouched',
     async run(bench) {
       const bodies = ['{"total":', '\ufeff{}', '"\\ud800"', '1e400', '{"__proto__":{"value":1}}', '['.repeat(5_000) + ']'.repeat(5_000), '\u0000'].map((text) => Buffer.from(text))
       const raw = [Buffer.from([0xff, 0xfe, 0xfd]), Buffer.from([0xed, 0xa0, 0x80]), Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))]
 
-      await arriveOrAreRejected(bench, [...bodies, ...raw].map((body) => bench.message({ body })), 'confirmed')
+      await arriveOrAreRejected(
+        bench,
+        [...bodies, ...raw].map((body) => bench.message({ body })),
+        'confirmed',
+      )
     },
   },
   {
-    title: 'a content type that lies and an encoding that nobody knows arrive as they are',
+    title: 'B08 a content type that lies and an encoding that nobody knows arrive as they are',
     async run(bench) {
       const batch = [
         bench.message({ text: 'not gzip', contentEncoding: 'gzip' }),
@@ -56,7 +63,7 @@ export const hostile: readonly Scenario[] = [
     },
   },
   {
-    title: 'ids, keys and types of any length and script arrive or are rejected',
+    title: 'B12 ids, keys and types of any length and script arrive or are rejected',
     async run(bench) {
       const batch = [
         bench.message({ envelope: { id: 'i'.repeat(200) } }),

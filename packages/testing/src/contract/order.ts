@@ -51,7 +51,10 @@ export const order: readonly Scenario[] = [
       await two.eventually('the last message arrives', () => second.texts.includes('39'))
 
       const seen = [...done.map((delivery) => Number(delivery.headers.sequence)), ...second.received.map((delivery) => Number(delivery.headers.sequence))]
-      assert.deepEqual(seen, Array.from({ length: 40 }, (_, index) => index))
+      assert.deepEqual(
+        seen,
+        Array.from({ length: 40 }, (_, index) => index),
+      )
     },
   },
   {
@@ -93,5 +96,10 @@ function inOrder(receivers: readonly Receiver[]): void {
     byKey.set(delivery.envelope.subject, [...seen, Number(delivery.headers.sequence)])
   }
   assert.equal(byKey.size, 20)
-  for (const [key, seen] of byKey) assert.deepEqual(seen, Array.from({ length: 30 }, (_, index) => index), `The messages of "${String(key)}" are in order.`)
+  for (const [key, seen] of byKey)
+    assert.deepEqual(
+      seen,
+      Array.from({ length: 30 }, (_, index) => index),
+      `The messages of "${String(key)}" are in order.`,
+    )
 }

@@ -132,4 +132,3 @@ export class Peer {
     await within('close resolves', deadlineMs + this.patienceMs, this.transport.close(deadlineMs))
   }
 }
-

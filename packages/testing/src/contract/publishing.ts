@@ -47,14 +47,30 @@ export const publishing: readonly Scenario[] = [
       await peer.send(bench.message({ body: large, text: 'large' }), bench.message({ body: new Uint8Array(0) }))
 
       const deliveries = await receiver.arrived(2)
-      assert.deepEqual(deliveries.map((delivery) => delivery.body.length).sort((a, b) => a - b), [0, large.length])
-      assert.ok(deliveries.some((delivery) => large.equals(delivery.body)), 'The large body is the same byte by byte.')
+      assert.deepEqual(
+        deliveries.map((delivery) => delivery.body.length).sort((a, b) => a - b),
+        [0, large.length],
+      )
+      assert.ok(
+        deliveries.some((delivery) => large.equals(delivery.body)),
+        'The large body is the same byte by byte.',
+      )
     },
   },
   {
     title: 'header names and values of every script arrive untouched',
     async run(bench) {
-      const headers = { ключ: 'значение', 'with space': 'ein Wert', 'quote"\'\\': '"\'\\', emoji: '🚚📦', newline: 'a\nb\tc', UPPER: 'a', upper: 'b', empty: '', 'a.b-c_d/e': '=;,' }
+      const headers = {
+        ключ: 'значение',
+        'with space': 'ein Wert',
+        'quote"\'\\': '"\'\\',
+        emoji: '🚚📦',
+        newline: 'a\nb\tc',
+        UPPER: 'a',
+        upper: 'b',
+        empty: '',
+        'a.b-c_d/e': '=;,',
+      }
       const message = bench.message({ headers })
 
       const delivery = await sendAndReceive(bench, message)
@@ -63,7 +79,7 @@ export const publishing: readonly Scenario[] = [
     },
   },
   {
-    title: 'a body that is larger than the broker takes is rejected alone',
+    title: 'P15 a body that is larger than the broker takes is rejected alone',
     needs: ['maxBodyBytes'],
     async run(bench) {
       const { peer, receiver } = await pair(bench, 1000)
@@ -78,18 +94,21 @@ export const publishing: readonly Scenario[] = [
     },
   },
   {
-    title: 'an event that nobody hears is confirmed',
+    title: 'P14 an event that nobody hears is confirmed',
     async run(bench) {
       const peer = await bench.peer()
       await peer.declare(bench.channel, { groups: [] })
 
       const outcomes = await peer.publish([bench.message(), bench.message({ key: 'a' })])
 
-      assert.deepEqual(outcomes.map((outcome) => outcome.kind), ['confirmed', 'confirmed'])
+      assert.deepEqual(
+        outcomes.map((outcome) => outcome.kind),
+        ['confirmed', 'confirmed'],
+      )
     },
   },
   {
-    title: 'a mandatory message that nobody takes is unroutable, and the outcome names where it went',
+    title: 'P1 a mandatory message that nobody takes is unroutable, and the outcome names where it went',
     needs: ['unroutable'],
     async run(bench) {
       const peer = await bench.peer()
@@ -103,7 +122,10 @@ export const publishing: readonly Scenario[] = [
 
       const outcomes = await peer.publish(batch)
 
-      assert.deepEqual(outcomes.map((outcome) => outcome.kind), ['confirmed', 'unroutable', 'unroutable', 'confirmed'])
+      assert.deepEqual(
+        outcomes.map((outcome) => outcome.kind),
+        ['confirmed', 'unroutable', 'unroutable', 'confirmed'],
+      )
       const reasons = outcomes.map((outcome) => ('reason' in outcome ? outcome.reason : ''))
       assert.ok(reasons[1]?.includes(bench.channel) && reasons[1].includes(lost), `The reason names channel and message: ${reasons[1]}`)
       assert.ok(reasons[2]?.includes('nobody'), `The reason names the group: ${reasons[2]}`)
@@ -116,7 +138,7 @@ export const publishing: readonly Scenario[] = [
     },
   },
   {
-    title: 'a batch of two thousand settles message by message and arrives whole',
+    title: 'P15 a batch of two thousand settles message by message and arrives whole',
     async run(bench) {
       const { peer, receiver } = await pair(bench, 500)
       const batch = bench.messages(2000)
@@ -129,7 +151,7 @@ export const publishing: readonly Scenario[] = [
     },
   },
   {
-    title: '200 concurrent publishes over a slow link do not wait for each other',
+    title: 'P13 200 concurrent publishes over a slow link do not wait for each other',
     async run(bench) {
       const peer = await bench.peer()
       await peer.declare(bench.channel)

@@ -30,7 +30,11 @@ export class Receiver {
 
   /** The first so many, once they are here. */
   async arrived(count: number): Promise<readonly RawDelivery[]> {
-    await this.#peer.eventually(`${count} deliveries arrive`, () => this.received.length >= count, () => this.received.length)
+    await this.#peer.eventually(
+      `${count} deliveries arrive`,
+      () => this.received.length >= count,
+      () => this.received.length,
+    )
 
     return this.received.slice(0, count)
   }
@@ -38,7 +42,11 @@ export class Receiver {
   /** The delivery of that message, once it is here. */
   async got(id: string): Promise<RawDelivery> {
     const find = (): RawDelivery | undefined => this.received.findLast((delivery) => delivery.envelope.id === id)
-    await this.#peer.eventually(`message "${id}" arrives`, () => find() !== undefined, () => this.received.length)
+    await this.#peer.eventually(
+      `message "${id}" arrives`,
+      () => find() !== undefined,
+      () => this.received.length,
+    )
 
     return find() as RawDelivery
   }

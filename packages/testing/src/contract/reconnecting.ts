@@ -16,13 +16,21 @@ export const reconnecting: readonly Scenario[] = [
       await bench.subject.cut()
       await peer.sendAtLast(() => bench.message({ text: 'after' }))
 
-      await peer.eventually('the message published afterwards arrives', () => receiver.texts.includes('after'), () => receiver.texts)
+      await peer.eventually(
+        'the message published afterwards arrives',
+        () => receiver.texts.includes('after'),
+        () => receiver.texts,
+      )
       await peer.eventually('the consumer says that it is attached', () => receiver.consumer.health().attached)
-      await peer.eventually('every connection is told to stand', () => peer.isEverywhere('connected'), () => peer.standing)
+      await peer.eventually(
+        'every connection is told to stand',
+        () => peer.isEverywhere('connected'),
+        () => peer.standing,
+      )
     },
   },
   {
-    title: 'publishes under way when the connection breaks settle once each, and the confirmed ones arrive',
+    title: 'P2 publishes under way when the connection breaks settle once each, and the confirmed ones arrive',
     async run(bench) {
       const { peer, receiver } = await pair(bench)
       const batch = bench.messages(500)
@@ -34,9 +42,20 @@ export const reconnecting: readonly Scenario[] = [
       await receiver.got(marker.envelope.id)
 
       const ids = new Set(receiver.ids)
-      assert.deepEqual(withOutcome(batch, outcomes, 'confirmed').filter((id) => !ids.has(id)), [], 'Each confirmed message arrives.')
-      assert.deepEqual(withOutcome(batch, outcomes, 'rejected').filter((id) => ids.has(id)), [], 'No rejected message arrives.')
-      assert.equal(outcomes.some((outcome) => outcome.kind === 'unroutable'), false)
+      assert.deepEqual(
+        withOutcome(batch, outcomes, 'confirmed').filter((id) => !ids.has(id)),
+        [],
+        'Each confirmed message arrives.',
+      )
+      assert.deepEqual(
+        withOutcome(batch, outcomes, 'rejected').filter((id) => ids.has(id)),
+        [],
+        'No rejected message arrives.',
+      )
+      assert.equal(
+        outcomes.some((outcome) => outcome.kind === 'unroutable'),
+        false,
+      )
     },
   },
   {
@@ -46,14 +65,22 @@ export const reconnecting: readonly Scenario[] = [
       const calls = peer.writableCalls
 
       await bench.subject.leave()
-      await peer.eventually('the loss is told with its reason', () => peer.states.some((state) => state.kind === 'lost' && Boolean(state.reason)), () => peer.states)
+      await peer.eventually(
+        'the loss is told with its reason',
+        () => peer.states.some((state) => state.kind === 'lost' && Boolean(state.reason)),
+        () => peer.states,
+      )
       await peer.eventually('the transport is not writable', () => !peer.transport.writable)
       await peer.eventually('health says that the consumer is not attached, and why', () => !receiver.consumer.health().attached && Boolean(receiver.consumer.health().reason))
       const whileAway = peer.writableCalls
       await bench.subject.back()
       await peer.eventually('the transport says that it is writable', () => peer.transport.writable && peer.writableCalls > whileAway)
       await peer.eventually('the consumer is attached', () => receiver.consumer.health().attached)
-      await peer.eventually('every connection is told to stand', () => peer.isEverywhere('connected'), () => peer.standing)
+      await peer.eventually(
+        'every connection is told to stand',
+        () => peer.isEverywhere('connected'),
+        () => peer.standing,
+      )
       await peer.send(bench.message({ text: 'after' }))
 
       await receiver.arrived(1)
@@ -61,29 +88,43 @@ export const reconnecting: readonly Scenario[] = [
     },
   },
   {
-    title: 'what was held when the connection broke comes again or is still good, and each delivery knows which',
+    title: 'C6 what was held when the connection broke comes again or is still good, and each delivery knows which',
     async run(bench) {
       const { peer, receiver } = await pair(bench)
       receiver.hold = true
       await peer.send(...bench.messages(5))
       const old = (await receiver.arrived(5)).slice()
-      assert.ok(old.every((delivery) => !delivery.isStale), 'A delivery in hand is not stale.')
+      assert.ok(
+        old.every((delivery) => !delivery.isStale),
+        'A delivery in hand is not stale.',
+      )
 
       await bench.subject.cut()
       await receiver.got((await peer.sendAtLast(() => bench.message({ text: 'marker' }))).envelope.id)
       const isGone = old.some((delivery) => delivery.isStale)
-      if (isGone) await peer.eventually('all come again', () => again(receiver, old).length >= 5, () => receiver.texts)
+      if (isGone)
+        await peer.eventually(
+          'all come again',
+          () => again(receiver, old).length >= 5,
+          () => receiver.texts,
+        )
       receiver.ack(...old)
 
-      assert.ok(old.every((delivery) => delivery.isStale === isGone), 'All are stale or none is.')
+      assert.ok(
+        old.every((delivery) => delivery.isStale === isGone),
+        'All are stale or none is.',
+      )
       assert.ok(isGone || peer.capabilities.kind === 'log', 'A queue takes back what its connection held.')
       assert.deepEqual(again(receiver, old).map(textOf).sort(), isGone ? old.map(textOf).sort() : [])
-      assert.ok(again(receiver, old).every((delivery) => delivery.redelivered), 'Each is marked as redelivered.')
+      assert.ok(
+        again(receiver, old).every((delivery) => delivery.redelivered),
+        'Each is marked as redelivered.',
+      )
       assert.equal(receiver.consumer.health().lateSettles, isGone ? 5 : 0)
     },
   },
   {
-    title: 'a late settling does not take the place of the new one',
+    title: 'C5 a late settling does not take the place of the new one',
     async run(bench) {
       const { peer, receiver } = await pair(bench)
       receiver.hold = true
@@ -92,14 +133,23 @@ export const reconnecting: readonly Scenario[] = [
       await bench.subject.cut()
       await receiver.got((await peer.sendAtLast(() => bench.message({ text: 'marker' }))).envelope.id)
       const isGone = old.some((delivery) => delivery.isStale)
-      if (isGone) await peer.eventually('all come again', () => again(receiver, old).length >= 3, () => receiver.texts)
+      if (isGone)
+        await peer.eventually(
+          'all come again',
+          () => again(receiver, old).length >= 3,
+          () => receiver.texts,
+        )
 
       receiver.ack(...old)
       await receiver.stop()
       const other = await bench.another()
       await other.declare(bench.channel, { keyed: true })
       const next = await other.listen(bench.group())
-      await other.eventually('the marker comes again', () => next.texts.includes('marker'), () => next.texts)
+      await other.eventually(
+        'the marker comes again',
+        () => next.texts.includes('marker'),
+        () => next.texts,
+      )
 
       const texts = next.texts.filter((text) => text !== 'marker')
       assert.deepEqual([...texts].sort(), isGone ? ['0', '1', '2'] : [])

@@ -41,7 +41,7 @@ export const replies: readonly Scenario[] = [
     },
   },
   {
-    title: 'a reply to somebody who is gone settles and harms nobody',
+    title: 'Q4 a reply to somebody who is gone settles and harms nobody',
     needs: ['replies'],
     async run(bench) {
       const { responder, queries } = await conversation(bench)
@@ -59,7 +59,7 @@ export const replies: readonly Scenario[] = [
     },
   },
   {
-    title: 'a reply address that is no reply address is refused',
+    title: 'B16 a reply address that is no reply address is refused',
     needs: ['replies'],
     async run(bench) {
       const { responder, queries } = await conversation(bench)
@@ -70,7 +70,10 @@ export const replies: readonly Scenario[] = [
       await responder.send(marker)
       await queries.got(marker.envelope.id)
 
-      assert.deepEqual(outcomes.map((outcome) => outcome.kind), foreign.map(() => 'rejected'))
+      assert.deepEqual(
+        outcomes.map((outcome) => outcome.kind),
+        foreign.map(() => 'rejected'),
+      )
       assert.deepEqual(queries.texts, ['marker'])
       assert.deepEqual(await responder.transport.dead.list(bench.group(), 10), [])
     },

@@ -10,7 +10,7 @@ const threeTries = { attempts: 3, backoff: ['10ms'] } as const
 /** The same decorated services on every transport: what becomes of messages that nobody can do. */
 export const servicesFailures: readonly Scenario[] = [
   {
-    title: 'a listener that throws receives the message again, then it is a dead letter that tells all',
+    title: 'R10 a listener that throws receives the message again, then it is a dead letter that tells all',
     async run(bench) {
       const attempts: number[] = []
       const app = await billing(bench, (_event, delivery) => {
@@ -31,26 +31,35 @@ export const servicesFailures: readonly Scenario[] = [
     },
   },
   {
-    title: 'messages that cannot be read are dead letters with their reason and their bytes, and the next one is taken',
+    title: 'R8 messages that cannot be read are dead letters with their reason and their bytes, and the next one is taken',
     async run(bench) {
       const taken: string[] = []
       const app = await billing(bench, (event) => void taken.push(event.orderId))
       const bodies = ['{"orderId":', '[]', '{"orderId":1,"total":"many"}', '1e400', '"\\ud800"', '['.repeat(3_000), '\ufeff', ''].map((text) => Buffer.from(text))
       bodies.push(Buffer.from([0xff, 0xfe]))
 
-      await inject(bench, bodies.map((body) => ({ body })))
+      await inject(
+        bench,
+        bodies.map((body) => ({ body })),
+      )
       await app.publish(new OrderPlaced({ orderId: 'good', total: 1 }))
       await bench.eventually('the next one is taken', () => taken.includes('good'))
       const letters = await deadLettersOf(bench, app, bodies.length)
 
       assert.deepEqual(taken, ['good'])
       assert.deepEqual(letters.map(hex).sort(), bodies.map((body) => body.toString('hex')).sort())
-      assert.ok(letters.every((letter) => letter.reason && letter.message), 'Each says why.')
-      assert.ok(letters.every((letter) => (letter.attempts ?? 1) === 1), 'None was tried again.')
+      assert.ok(
+        letters.every((letter) => letter.reason && letter.message),
+        'Each says why.',
+      )
+      assert.ok(
+        letters.every((letter) => (letter.attempts ?? 1) === 1),
+        'None was tried again.',
+      )
     },
   },
   {
-    title: 'hostile envelopes and headers are dead letters or harmless, and the next one is taken',
+    title: 'B15 hostile envelopes and headers are dead letters or harmless, and the next one is taken',
     async run(bench) {
       const taken: { readonly id: string; readonly attempt: number }[] = []
       const app = await billing(bench, (event, delivery) => void taken.push({ id: event.orderId, attempt: delivery.attempt }))
@@ -75,7 +84,7 @@ export const servicesFailures: readonly Scenario[] = [
     },
   },
   {
-    title: 'a type that no listener of the group takes is a dead letter on a queue and skipped on a log',
+    title: 'C3 a type that no listener of the group takes is a dead letter on a queue and skipped on a log',
     async run(bench) {
       const taken: string[] = []
       const app = await billing(bench, (event) => void taken.push(event.orderId))
@@ -90,7 +99,7 @@ export const servicesFailures: readonly Scenario[] = [
     },
   },
   {
-    title: 'a body over the limit is refused alone or becomes a dead letter alone',
+    title: 'C16 a body over the limit is refused alone or becomes a dead letter alone',
     async run(bench) {
       const taken: string[] = []
       const app = await billing(bench, (event) => void taken.push(event.orderId))
@@ -105,7 +114,7 @@ export const servicesFailures: readonly Scenario[] = [
     },
   },
   {
-    title: 'where one of two services fails, only that one receives the message again',
+    title: 'C13 where one of two services fails, only that one receives the message again',
     async run(bench) {
       const taken: string[] = []
       @Service('stock')
@@ -120,9 +129,16 @@ export const servicesFailures: readonly Scenario[] = [
       await app.publish(new OrderPlaced({ orderId: 'a', total: 1 }))
       await deadLetter(bench, app)
       await app.publish(new OrderPlaced({ orderId: 'b', total: 1 }))
-      await bench.eventually('both services have both', () => taken.length >= 8, () => taken)
+      await bench.eventually(
+        'both services have both',
+        () => taken.length >= 8,
+        () => taken,
+      )
 
-      assert.deepEqual(taken.filter((entry) => entry.startsWith('stock')), ['stock a', 'stock b'])
+      assert.deepEqual(
+        taken.filter((entry) => entry.startsWith('stock')),
+        ['stock a', 'stock b'],
+      )
       assert.deepEqual(taken.filter((entry) => entry === 'billing a').length, 3)
     },
   },
@@ -146,7 +162,7 @@ export const servicesFailures: readonly Scenario[] = [
     },
   },
   {
-    title: 'dead letters that are redriven begin anew, those discarded are gone',
+    title: 'R9 dead letters that are redriven begin anew, those discarded are gone',
     async run(bench) {
       const attempts: string[] = []
       let isClosed = true
@@ -161,7 +177,11 @@ export const servicesFailures: readonly Scenario[] = [
 
       const discarded = await app.deadLetters.discard(of, { ids: [unwanted?.id ?? ''], because: 'a test' })
       const redriven = await app.deadLetters.redrive(of)
-      await bench.eventually('both are taken again', () => attempts.length >= 5, () => attempts)
+      await bench.eventually(
+        'both are taken again',
+        () => attempts.length >= 5,
+        () => attempts,
+      )
 
       assert.deepEqual([discarded, redriven], [1, 2])
       assert.deepEqual(attempts.slice(3).sort(), ['a 1', 'c 1'])
@@ -183,9 +203,17 @@ export const servicesFailures: readonly Scenario[] = [
       const app = await bench.start([Billing])
 
       await app.publish([0, 1, 2].flatMap((step) => ['a', 'b'].map((orderId) => new OrderMoved({ orderId, step }))))
-      await bench.eventually('all are done', () => taken.length >= 10, () => taken)
+      await bench.eventually(
+        'all are done',
+        () => taken.length >= 10,
+        () => taken,
+      )
 
-      for (const key of ['a', 'b']) assert.deepEqual(taken.filter((entry) => entry.startsWith(key)), ['0', '0', '0', '1', '2'].map((step) => key + step))
+      for (const key of ['a', 'b'])
+        assert.deepEqual(
+          taken.filter((entry) => entry.startsWith(key)),
+          ['0', '0', '0', '1', '2'].map((step) => key + step),
+        )
     },
   },
 ]

@@ -7,22 +7,35 @@ import { OrderMoved, OrderPlaced } from './shop-messages.js'
 /** The same decorated services on every transport: work in parallel, stop, and lost connections. */
 export const servicesLife: readonly Scenario[] = [
   {
-    title: 'stopping lets ten running listeners finish, and nothing is lost or done twice',
+    title: 'S1 stopping lets ten running listeners finish, and nothing is lost or done twice',
     async run(bench) {
       const { work, started, finish } = gate()
       const app = await bench.start([billing(work, { concurrency: 10 })])
       await app.publish(placedOrders(20))
-      await bench.eventually('ten listeners run', () => started.length >= 10, () => started)
+      await bench.eventually(
+        'ten listeners run',
+        () => started.length >= 10,
+        () => started,
+      )
 
       const stopped = app.stop()
       finish()
       await stopped
       const rest: string[] = []
       await bench.start([billing((event) => void rest.push(event.orderId))])
-      await bench.eventually('each order is done', () => new Set([...started, ...rest]).size >= 20, () => ({ started, rest }))
+      await bench.eventually(
+        'each order is done',
+        () => new Set([...started, ...rest]).size >= 20,
+        () => ({ started, rest }),
+      )
 
       assert.equal(started.length, 10)
-      assert.deepEqual([...started, ...rest].sort(), placedOrders(20).map((order) => order.orderId).sort())
+      assert.deepEqual(
+        [...started, ...rest].sort(),
+        placedOrders(20)
+          .map((order) => order.orderId)
+          .sort(),
+      )
     },
   },
   {
@@ -47,16 +60,23 @@ export const servicesLife: readonly Scenario[] = [
       const app = await bench.start([Billing])
 
       await app.publish(Array.from({ length: 200 }, (_, index) => new OrderMoved({ orderId: `k${index % 10}`, step: Math.floor(index / 10) })))
-      await bench.eventually('all are done', () => done.length >= 200, () => done.length)
+      await bench.eventually(
+        'all are done',
+        () => done.length >= 200,
+        () => done.length,
+      )
 
       for (let key = 0; key < 10; key++) {
-        assert.deepEqual(done.filter((entry) => entry.startsWith(`k${key} `)), Array.from({ length: 20 }, (_, step) => `k${key} ${step}`))
+        assert.deepEqual(
+          done.filter((entry) => entry.startsWith(`k${key} `)),
+          Array.from({ length: 20 }, (_, step) => `k${key} ${step}`),
+        )
       }
       assert.ok(most > 1, `Keys run in parallel; found ${most} at a time.`)
     },
   },
   {
-    title: 'an app is ready when it has started and again when its connections are restored',
+    title: 'S4 an app is ready when it has started and again when its connections are restored',
     async run(bench) {
       const done: string[] = []
       const app = await bench.start([billing((event) => void done.push(event.orderId))])
@@ -66,7 +86,11 @@ export const servicesLife: readonly Scenario[] = [
       await bench.eventually('it is not ready', () => !app.health().ready)
       const whileAway = app.health()
       await bench.subject.back()
-      await bench.eventually('it is ready', () => app.health().ready, () => app.health().reasons)
+      await bench.eventually(
+        'it is ready',
+        () => app.health().ready,
+        () => app.health().reasons,
+      )
       await app.publish(new OrderPlaced({ orderId: 'after', total: 1 }))
       await bench.eventually('it works', () => done.includes('after'))
 
@@ -89,7 +113,11 @@ export const servicesLife: readonly Scenario[] = [
       await bench.eventually('some are done', () => done.length >= 20)
       await bench.subject.cut()
       const confirmed = (await published).flatMap((result, index) => (result.status === 'fulfilled' ? [orders[index]?.orderId] : []))
-      await bench.eventually('each confirmed order is done', () => confirmed.every((orderId) => done.includes(orderId ?? '')), () => done.length)
+      await bench.eventually(
+        'each confirmed order is done',
+        () => confirmed.every((orderId) => done.includes(orderId ?? '')),
+        () => done.length,
+      )
 
       assert.ok(done.every((orderId) => orders.some((order) => order.orderId === orderId)))
     },

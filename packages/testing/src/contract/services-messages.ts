@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
-import {
-  Listener, Publisher, PublishError, RawListener, RemoteError, Service, type Ask, type ConfigError, type Delivery, type Publish, type RawMessage,
-} from '@waybill/core'
+import { Listener, Publisher, PublishError, RawListener, RemoteError, Service, type Ask, type ConfigError, type Delivery, type Publish, type RawMessage } from '@waybill/core'
 import type { Scenario } from './contract-case.js'
 import { BillOrder, GetTotal, OrderAudited, OrderBilled, OrderImported, OrderPlaced } from './shop-messages.js'
 
@@ -64,13 +62,17 @@ export const servicesMessages: readonly Scenario[] = [
       const app = await bench.start([Billing, Mail, Orders])
 
       await app.get(Orders).bill([{ orderId: 'a' }, { orderId: 'b' }])
-      await bench.eventually('both invoices are heard', () => invoices.length >= 2, () => invoices)
+      await bench.eventually(
+        'both invoices are heard',
+        () => invoices.length >= 2,
+        () => invoices,
+      )
 
       assert.deepEqual([...invoices].sort(), ['i-a', 'i-b'])
     },
   },
   {
-    title: 'a command that nobody does is unroutable',
+    title: 'P1 a command that nobody does is unroutable',
     needs: ['unroutable'],
     async run(bench) {
       @Service('orders')
@@ -79,14 +81,20 @@ export const servicesMessages: readonly Scenario[] = [
       }
       const app = await bench.start([Orders])
 
-      const failure = await app.get(Orders).bill({ orderId: 'a' }).then(() => undefined, (error: unknown) => error)
+      const failure = await app
+        .get(Orders)
+        .bill({ orderId: 'a' })
+        .then(
+          () => undefined,
+          (error: unknown) => error,
+        )
 
       assert.ok(failure instanceof PublishError)
       assert.deepEqual([failure.code, failure.failures[0]?.outcome.kind, failure.failures[0]?.messageName], ['UNROUTABLE', 'unroutable', 'order.bill'])
     },
   },
   {
-    title: 'a query is answered, and the error of who answers reaches who asks',
+    title: 'Q3 a query is answered, and the error of who answers reaches who asks',
     needs: ['replies'],
     async run(bench) {
       @Service('billing')
@@ -106,14 +114,20 @@ export const servicesMessages: readonly Scenario[] = [
       const app = await bench.start([Front], { name: `${bench.appName}-front` })
 
       const replies = await Promise.all(['a', 'bb', 'ccc'].map((orderId) => app.get(Front).total({ orderId })))
-      const failure = await app.ask(new GetTotal({ orderId: 'gone' }), { timeout: '5s' }).then(() => undefined, (error: unknown) => error)
+      const failure = await app.ask(new GetTotal({ orderId: 'gone' }), { timeout: '5s' }).then(
+        () => undefined,
+        (error: unknown) => error,
+      )
 
-      assert.deepEqual(replies.map((reply) => reply.total), [1, 2, 3])
+      assert.deepEqual(
+        replies.map((reply) => reply.total),
+        [1, 2, 3],
+      )
       assert.ok(failure instanceof RemoteError, `It is a RemoteError; found ${String(failure)}.`)
     },
   },
   {
-    title: 'an event that must be heard is unroutable where nobody hears it, and refused at start on a log',
+    title: 'P14 an event that must be heard is unroutable where nobody hears it, and refused at start on a log',
     needs: ['unroutable'],
     async run(bench) {
       const app = await bench.start([publisherOf()])
@@ -199,7 +213,11 @@ export const servicesMessages: readonly Scenario[] = [
       await bench.start([billing(taken.two), Mail], { channels })
 
       await app.publish(Array.from({ length: 100 }, (_, index) => new OrderPlaced({ orderId: `o-${index}`, total: index })))
-      await bench.eventually('all is heard', () => taken.one.length + taken.two.length >= 100 && taken.mail.length >= 100, () => taken)
+      await bench.eventually(
+        'all is heard',
+        () => taken.one.length + taken.two.length >= 100 && taken.mail.length >= 100,
+        () => taken,
+      )
 
       assert.equal(new Set([...taken.one, ...taken.two]).size, 100)
       assert.equal(new Set(taken.mail).size, 100)

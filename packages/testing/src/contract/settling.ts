@@ -21,7 +21,7 @@ export const settling: readonly Scenario[] = [
     title: 'deliveries may be settled in any order',
     async run(bench) {
       const { peer, receiver } = await holding(bench, 30)
-      const shuffled = [...receiver.received].sort((a, b) => (Number(textOf(a)) * 7) % 30 - ((Number(textOf(b)) * 7) % 30))
+      const shuffled = [...receiver.received].sort((a, b) => ((Number(textOf(a)) * 7) % 30) - ((Number(textOf(b)) * 7) % 30))
       for (const delivery of shuffled) receiver.ack(delivery)
 
       await receiver.stop()
@@ -39,11 +39,14 @@ export const settling: readonly Scenario[] = [
       await receiver.stop()
 
       const again = await nothingBut(bench, peer, open.map(textOf))
-      assert.ok(again.every((delivery) => delivery.redelivered), 'Each is marked as redelivered.')
+      assert.ok(
+        again.every((delivery) => delivery.redelivered),
+        'Each is marked as redelivered.',
+      )
     },
   },
   {
-    title: 'what is unsettled when its transport closes is delivered to another process',
+    title: 'C1 what is unsettled when its transport closes is delivered to another process',
     async run(bench) {
       const gone = await bench.another()
       const { receiver } = await holding(bench, 10, gone)
@@ -95,7 +98,10 @@ export const settling: readonly Scenario[] = [
         await receiver.arrived(count + 1)
       }
 
-      assert.deepEqual(receiver.received.map((delivery) => delivery.deliveryCount ?? 0), [0, 1, 2, 3])
+      assert.deepEqual(
+        receiver.received.map((delivery) => delivery.deliveryCount ?? 0),
+        [0, 1, 2, 3],
+      )
     },
     async without(bench) {
       const { receiver } = await holding(bench, 1)
@@ -106,7 +112,7 @@ export const settling: readonly Scenario[] = [
     },
   },
   {
-    title: 'settling twice changes nothing',
+    title: 'C2 settling twice changes nothing',
     async run(bench) {
       const { peer, receiver } = await holding(bench, 3)
       const [acked, returned, both] = receiver.received as [RawDelivery, RawDelivery, RawDelivery]
@@ -147,7 +153,7 @@ export const settling: readonly Scenario[] = [
     },
   },
   {
-    title: 'settling after the consumer stopped does nothing and is counted',
+    title: 'C5 settling after the consumer stopped does nothing and is counted',
     async run(bench) {
       const { peer, receiver } = await holding(bench, 3)
       const before = receiver.received.map((delivery) => delivery.isStale)
@@ -156,7 +162,14 @@ export const settling: readonly Scenario[] = [
 
       receiver.ack(...receiver.received)
 
-      assert.deepEqual([before, after], [[false, false, false], [true, true, true]], 'Deliveries know that they are stale.')
+      assert.deepEqual(
+        [before, after],
+        [
+          [false, false, false],
+          [true, true, true],
+        ],
+        'Deliveries know that they are stale.',
+      )
       assert.equal(receiver.consumer.health().lateSettles, 3)
       await nothingBut(bench, peer, ['0', '1', '2'])
     },
@@ -179,10 +192,18 @@ async function nothingBut(bench: Bench, peer: Peer, texts: readonly string[]): P
   await peer.declare(bench.channel)
   const receiver = await peer.listen(bench.group())
   await peer.send(bench.message({ text: 'marker' }))
-  await peer.eventually('the marker arrives', () => receiver.texts.includes('marker'), () => receiver.texts)
+  await peer.eventually(
+    'the marker arrives',
+    () => receiver.texts.includes('marker'),
+    () => receiver.texts,
+  )
   const found = receiver.received.filter((delivery) => textOf(delivery) !== 'marker')
   const expected = peer.capabilities.kind === 'log' ? texts : [...texts].sort()
-  if (peer.capabilities.kind === 'log' && texts.length > 0) assert.ok(texts.every((text) => found.some((delivery) => textOf(delivery) === text)), 'All of them come again.')
+  if (peer.capabilities.kind === 'log' && texts.length > 0)
+    assert.ok(
+      texts.every((text) => found.some((delivery) => textOf(delivery) === text)),
+      'All of them come again.',
+    )
   else assert.deepEqual(found.map(textOf).sort(), expected)
 
   return found

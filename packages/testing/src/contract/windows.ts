@@ -41,7 +41,7 @@ export const windows: readonly Scenario[] = [
     },
   },
   {
-    title: 'with ten thousand messages waiting, a new consumer has only its window in hand',
+    title: 'C12 with ten thousand messages waiting, a new consumer has only its window in hand',
     async run(bench) {
       const peer = await bench.peer()
       await peer.declare(bench.channel, { groups: ['billing', 'stock'] })
