@@ -270,3 +270,79 @@ test('B15 attempts are counted here: a sender that says 99 is not believed', asy
 
   expect(app.get(Worker).attempts).toEqual([1, 2, 3])
 })
+
+const unreadable: Readonly<Record<string, () => unknown>> = {
+  'a `then` that throws': () => ({ then: thrower }),
+  'a `then` whose getter throws': () => Object.defineProperty({}, 'then', { get: thrower }),
+  'a proxy that was revoked': revoked,
+  'a list of one': async () => [revoked()],
+}
+
+test.for(Object.keys(unreadable))('C2 a listener that returns %s costs no other message anything', async (what) => {
+  @Service('worker')
+  class Worker {
+    readonly seen: number[] = []
+
+    @Listener(Work, { ...quick, concurrency: 1 })
+    work({ n }: Work): unknown {
+      this.seen.push(n)
+
+      return n === 0 ? unreadable[what]?.() : undefined
+    }
+  }
+  const { app, broker } = await startApp({ services: [Worker] })
+
+  await app.publish([new Work({ n: 0 }), new Work({ n: 1 })])
+  await eventually(() => broker.queues().every(({ name, waiting, unsettled }) => name.endsWith('.dead') || waiting + unsettled === 0))
+
+  expect(app.get(Worker).seen).toContain(1)
+})
+
+const illegible: Readonly<Record<string, () => unknown>> = {
+  'whose message is an object': () => Object.assign(new Error('no'), { message: { code: 7 } }),
+  'whose name is a symbol': () => Object.assign(new Error('no'), { name: Symbol('no') }),
+  'whose stack is a list': () => Object.assign(new Error('no'), { stack: [1, 2] }),
+  'whose message cannot be read': () => Object.defineProperty(new Error('no'), 'message', { get: thrower }),
+  'that is a proxy which was revoked': revoked,
+}
+
+test.for(Object.keys(illegible))('C2 an error %s is tried again and kept like any other', async (what) => {
+  const unhandled = watchUnhandled()
+  @Service('worker')
+  class Worker {
+    runs = 0
+
+    @Listener(Work, quick)
+    async work(): Promise<void> {
+      this.runs++
+      throw illegible[what]?.()
+    }
+  }
+  const { app } = await startApp({ services: [Worker] })
+
+  await app.publish(new Work({ n: 1 }))
+  await eventually(async () => (await app.deadLetters.list(dead)).length === 1)
+
+  expect(app.get(Worker).runs).toBe(3)
+  expect(unhandled).toEqual([])
+})
+
+function thrower(): never {
+  throw new Error('no')
+}
+
+function revoked(): unknown {
+  const { proxy, revoke } = Proxy.revocable([], {})
+  revoke()
+
+  return proxy
+}
+
+function watchUnhandled(): readonly unknown[] {
+  const found: unknown[] = []
+  const remember = (reason: unknown): void => void found.push(reason)
+  process.on('unhandledRejection', remember)
+  onTestFinished(() => void process.off('unhandledRejection', remember))
+
+  return found
+}

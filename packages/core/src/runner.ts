@@ -12,6 +12,7 @@ import { isDeclared, undeclared } from './returned.js'
 import { JobScope } from './job-scope.js'
 import { Held, scopes } from './scope.js'
 import type { Runtime } from './runtime.js'
+import { readable } from './thrown.js'
 
 /** How one run of a listener ended. Exactly one of these follows each start. */
 export interface RunEnd {
@@ -117,15 +118,16 @@ export class Runner {
     let value: unknown
     try {
       value = scopes.run(new JobScope(job, run.held, this.listener), this.#invoke, call)
+      // Within the `try`: a `then` of somebody else's making may throw.
+      if (isThenable(value))
+        return void value.then(
+          (result) => this.#succeeded(run, result, event),
+          (error: unknown) => this.#failed(run, error, event),
+        )
     } catch (error) {
       return this.#failed(run, error, event)
     }
-    if (isThenable(value))
-      value.then(
-        (result) => this.#succeeded(run, result, event),
-        (error: unknown) => this.#failed(run, error, event),
-      )
-    else this.#succeeded(run, value, event)
+    this.#succeeded(run, value, event)
   }
 
   #read(job: Job): { readonly message: unknown; readonly refusal?: undefined } | { readonly refusal: Refusal } {
@@ -154,7 +156,7 @@ export class Runner {
   #failed(run: Run, error: unknown, event: ProcessEvent | undefined): void {
     if (run.isOver) return
     this.#close(run, event, error)
-    this.#options.end.failed(run.job, error)
+    this.#options.end.failed(run.job, readable(error))
     this.#pump()
   }
 
@@ -253,9 +255,14 @@ function invoker({ instance, listener, middleware }: RunnerOptions): (call: List
 }
 
 function undeclaredReturn(value: unknown, { label, returns }: PlannedListener): WaybillError | undefined {
-  const [first] = Array.isArray(value) ? (value as unknown[]) : [value]
+  try {
+    const [first] = Array.isArray(value) ? (value as unknown[]) : [value]
 
-  return first instanceof Message && !isDeclared(first, returns) ? undeclared(first, returns, label) : undefined
+    return first instanceof Message && !isDeclared(first, returns) ? undeclared(first, returns, label) : undefined
+  } catch {
+    // A proxy that cannot be read is no message.
+    return undefined
+  }
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
