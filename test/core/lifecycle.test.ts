@@ -58,6 +58,29 @@ test('S1 a listener that hangs does not keep the app from stopping; its message 
   expect(broker.queues().find(({ name }) => name === 'work.worker')).toMatchObject({ waiting: 1, unsettled: 0 })
 })
 
+test('S1 a listener that fails while its app stops does not hold the stop up', async () => {
+  const release = gate()
+  const begun = gate()
+  @Service('worker')
+  class Worker {
+    @Listener(Work)
+    async work(): Promise<void> {
+      begun.open()
+      await release.opened
+      throw new Error('no')
+    }
+  }
+  const { app, broker } = await startApp({ services: [Worker], shutdown: '60m' })
+
+  await app.publish(new Work({ n: 1 }))
+  await begun.opened
+  const stopped = app.stop()
+  release.open()
+  await stopped
+
+  expect(broker.queues().find(({ name }) => name === 'work.worker')).toMatchObject({ waiting: 1, unsettled: 0 })
+})
+
 test('S2 a start that waits for its broker ends when the app is stopped', async () => {
   const broker = memoryBroker()
   broker.stop()

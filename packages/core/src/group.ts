@@ -112,7 +112,7 @@ export class Group implements RunEnd {
 
   failed(job: Job, error: unknown): void {
     if (job.raw.isStale) return this.#leave(job)
-    if (this.#stopping && error === undefined) return
+    if (this.#stopping && error === undefined) return this.#checkIdle()
 
     const { retry } = job.runner.listener.options
     const verdict = judge(error, job.attempt, retry, this.#options.runtime)
@@ -168,7 +168,7 @@ export class Group implements RunEnd {
 
   #again(job: Job, afterMs: number, error?: unknown): void {
     if (job.attempt >= job.runner.listener.options.retry.attempts) return this.#bury(job, 'FAILED', 'Its listener asked for another try, but all are used up.', error)
-    if (this.#stopping) return
+    if (this.#stopping) return this.#checkIdle()
     job.attempt++
     this.#options.log.debug(`${job.runner.listener.label} is tried again in ${afterMs} ms: ${messageOf(error)}`, { id: job.id, attempt: job.attempt })
     if (diagnostics.retry.hasSubscribers)
