@@ -4,6 +4,9 @@ import type { Connection } from './connection.js'
 import type { Declarations } from './declarations.js'
 import type { RabbitDelivery } from './wire.js'
 
+/** AMQP counts in 16 bits. */
+const mostPrefetch = 65_535
+
 export interface SubscriberOptions {
   readonly label: string
   readonly queues: readonly string[]
@@ -134,6 +137,6 @@ export class Subscriber implements Consumer, AttachmentOwner {
     const { connection, declarations, host, queues, window } = this.#options
     const share = Math.floor(window / queues.length) + (index < window % queues.length ? 1 : 0)
 
-    return { queue, prefetch: Math.max(1, share), host, connection, declarations, owner: this }
+    return { queue, prefetch: Math.min(mostPrefetch, Math.max(1, share)), host, connection, declarations, owner: this }
   }
 }
