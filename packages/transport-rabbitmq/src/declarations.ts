@@ -25,15 +25,17 @@ export class Declarations {
     this.#names = names
   }
 
-  /** From now on `restore` restores this. */
-  learn(topology: Topology): void {
+  /** From now on `restore` restores this too. Returns what it asks for by itself. */
+  learn(topology: Topology): TopologyPlan {
     this.#names.learn(topology)
-    this.#plan = planOf(topology, this.#names)
+    const plan = planOf(topology, this.#names)
+    this.#plan = { exchanges: byName([...this.#plan.exchanges, ...plan.exchanges]), queues: byName([...this.#plan.queues, ...plan.queues]) }
+
+    return plan
   }
 
-  /** Makes everything. Rejects with each refusal in one error; with the driver's error where the connection was lost. */
-  async declare(model: Model): Promise<void> {
-    const { exchanges, queues } = this.#plan
+  /** Makes what is planned. Rejects with each refusal in one error; with the driver's error where the connection was lost. */
+  async declare(model: Model, { exchanges, queues }: TopologyPlan): Promise<void> {
     const refused = await runAll(model, exchanges.map(exchangeStep))
     refused.push(...(await runAll(model, queues.map(queueStep))))
     if (refused.length === 0) refused.push(...(await runAll(model, queues.flatMap(bindingSteps))))
@@ -43,7 +45,7 @@ export class Declarations {
   /** The same after a reconnect: what cannot be restored is logged, and leaves the rest alone. */
   async restore(model: Model): Promise<void> {
     try {
-      await this.declare(model)
+      await this.declare(model, this.#plan)
     } catch (error) {
       if (!(error instanceof BrokerRefused)) throw error
       this.#host.log.error(`After a reconnect something could not be declared again. ${error.message}`)
@@ -58,6 +60,11 @@ export class Declarations {
     if (refused.length === 0) refused.push(...(await runAll(model, bindingSteps(plan))))
     if (refused.length > 0) throw together(refused)
   }
+}
+
+/** What was said last counts. */
+function byName<T extends { readonly name: string }>(items: readonly T[]): readonly T[] {
+  return [...new Map(items.map((item) => [item.name, item])).values()]
 }
 
 function exchangeStep(plan: ExchangePlan): Step {
