@@ -58,7 +58,7 @@ export class Asking {
     const deadline = this.#runtime.now() + timeoutMs
     const link = this.#links.of(definition.channel)
     const { address } = await this.listen(link)
-    await link.ensure(definition)
+    await link.ensure(definition, this.#links.optionsOf(definition.channel))
     options.signal?.throwIfAborted()
     const prepared = prepareOutgoing(query, definition, {}, link, scopes.getStore(), this.#rules)
     const outgoing = { ...prepared, replyTo: address, headers: { ...prepared.headers, [header.deadline]: deadline } }

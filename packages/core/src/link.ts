@@ -1,3 +1,4 @@
+import type { ChannelOptions } from './channel-options.js'
 import { diagnostics } from './diagnostics.js'
 import { Sender } from './sender.js'
 import type { Definition } from './message.js'
@@ -39,12 +40,12 @@ export class Link {
   }
 
   /** What a program publishes without a `@Publisher` for it is declared when it is first used. Undefined: it is there. */
-  ensure({ channel, name, keyOf }: Definition): Promise<void> | undefined {
+  ensure({ channel, name, keyOf }: Definition, options: ChannelOptions): Promise<void> | undefined {
     const known = this.#declared.get(channel)
     if (known === settled) return undefined
 
     const messages = [{ name, keyed: keyOf !== undefined }]
-    const pending = known ?? this.transport.declare({ channels: [{ name: channel, messages, groups: [], options: {} }], asks: false })
+    const pending = known ?? this.transport.declare({ channels: [{ name: channel, messages, groups: [], options }], asks: false })
     this.#declared.set(channel, pending)
     pending.then(
       () => this.#declared.set(channel, settled),

@@ -66,7 +66,7 @@ export class Publishing {
       const definition = definitionOfMessage(message)
       const link = this.#links.of(definition.channel)
       leaving.push({ link, outgoing: prepareOutgoing(message, definition, options, link, scope, this.#rules) })
-      const missing = link.ensure(definition)
+      const missing = link.ensure(definition, this.#links.optionsOf(definition.channel))
       if (missing) declaring = declaring ? Promise.all([declaring, missing]) : missing
     }
     if (declaring) return declaring.then(() => this.#leave(leaving, held, options.signal))
@@ -77,6 +77,7 @@ export class Publishing {
   #leave(leaving: readonly Leaving[], held: Held | undefined, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted()
     if (!held) return this.#settle(leaving, signal)
+    if (held.isOver) return Promise.reject(late(scopes.getStore() as Scope))
 
     for (const { link, outgoing } of leaving) held.outgoing.push({ transport: link.name, message: outgoing })
 
