@@ -1,6 +1,7 @@
 import { ConfigError, createApp, type Logger, Listener, Event, Command, type Publish, Publisher, Service, type Transport, BrokerRefused } from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import { eventually } from '@waybill/testing'
+import { ContainerModule } from 'inversify'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import { gate, startApp } from './on-memory.js'
@@ -91,6 +92,37 @@ test('S2 a start that waits for its broker ends when the app is stopped', async 
 
   await expect(starting).rejects.toThrow()
   expect(app.health()).toMatchObject({ live: true, ready: false, state: 'stopped' })
+})
+
+test('a stop while services are made starts no plugin afterwards, and lets go of what was made', async () => {
+  class Pool {}
+  const release = gate()
+  const steps: string[] = []
+  const module = new ContainerModule(({ bind }) => {
+    bind(Pool)
+      .toDynamicValue(async () => {
+        steps.push('making')
+        await release.opened
+
+        return new Pool()
+      })
+      .inSingletonScope()
+      .onDeactivation(() => void steps.push('let go'))
+  })
+  @Service()
+  class Worker {
+    constructor(readonly pool: Pool) {}
+  }
+  const plugins = [{ name: 'late', start: () => void steps.push('plugin started') }]
+  const app = createApp({ name: 'test', services: [Worker], modules: [module], plugins, signals: false, log: false, transport: memory() })
+
+  const started = app.start().catch((error: unknown) => error)
+  await eventually(() => steps.includes('making'))
+  await app.stop()
+  release.open()
+
+  expect(await started).toMatchObject({ code: 'STOPPED' })
+  expect(steps).toEqual(['making', 'let go'])
 })
 
 test('S4 while its broker is away an app is alive and not ready; then it goes on unaided', async () => {

@@ -168,3 +168,28 @@ test('several transports live in one app, each channel on its own', async () => 
   expect(slow.queues().map(({ name }) => name)).toContain('work.worker')
   expect(fast.queues().map(({ name }) => name)).not.toContain('work.worker')
 })
+
+test('P3 a payload that does not fit and a publish after the end are logged where nobody awaits them', async () => {
+  const warnings: string[] = []
+  const quiet = (): void => undefined
+  const log: Logger = { debug: quiet, info: quiet, error: quiet, warn: (text) => warnings.push(text) }
+  const unhandled: unknown[] = []
+  const remember = (reason: unknown): void => void unhandled.push(reason)
+  process.on('unhandledRejection', remember)
+  onTestFinished(() => void process.off('unhandledRejection', remember))
+  @Service('teller')
+  class Teller {
+    constructor(@Publisher(News) readonly tell: Publish<News>) {}
+  }
+  const { app } = await startApp({ services: [Teller], log })
+
+  void app.get(Teller).tell({ n: 'one' as never })
+  const { tell } = app.get(Teller)
+  await app.stop()
+  void tell({ n: 1 })
+  void app.publish(new News({ n: 1 }))
+  await eventually(() => warnings.length === 3)
+  await new Promise((resolve) => setImmediate(resolve))
+
+  expect(unhandled).toEqual([])
+})

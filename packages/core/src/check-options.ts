@@ -3,6 +3,7 @@ import { type Fault, unknownOptions } from './fault.js'
 import { describeFound, isRecord } from './found.js'
 import { defaultLimits } from './limits.js'
 import { faultOfName } from './name.js'
+import { isRuntime } from './runtime.js'
 import { durationOf, faultOfDuration, type Options } from './option.js'
 
 const known: Readonly<Record<keyof AppOptions, true>> = {
@@ -33,7 +34,7 @@ export function checkOptions(given: unknown): readonly Fault[] {
     ...checkTransports(given),
     ...checkLists(given),
     ...checkObject(given, 'channels', 'an object of options by channel'),
-    ...checkObject(given, 'runtime', 'a Runtime, such as the virtual clock of a test'),
+    ...checkRuntime(given.runtime),
     ...checkTime(given, 'publishDeadline'),
     ...checkTime(given, 'shutdown'),
     ...checkLimits(given.limits),
@@ -70,8 +71,9 @@ function transportFault(sentence: string): Fault {
   return { code: 'TRANSPORT', message: `createApp: ${sentence}.` }
 }
 
-function isTransport(value: unknown): boolean {
-  return isRecord(value) && typeof value.name === 'string' && ['connect', 'declare', 'publish', 'subscribe', 'close'].every((method) => typeof value[method] === 'function')
+/** Whether it has what core needs of a transport. */
+export function isTransport(value: unknown): boolean {
+  return isRecord(value) && typeof value.name === 'string' && Array.isArray(value.faults) && ['connect', 'declare', 'publish', 'subscribe', 'close', 'onState', 'onWritable'].every((method) => typeof value[method] === 'function')
 }
 
 function checkLists(options: Options): readonly Fault[] {
@@ -102,6 +104,17 @@ function checkObject(options: Options, option: string, what: string): readonly F
   if (given === undefined || isRecord(given)) return []
 
   return [{ code: 'APP_OPTIONS', message: `createApp: \`${option}\` is ${what}; found ${describeFound(given)}.` }]
+}
+
+function checkRuntime(given: unknown): readonly Fault[] {
+  if (given === undefined || isRuntime(given)) return []
+
+  return [
+    {
+      code: 'APP_OPTIONS',
+      message: `createApp: \`runtime\` is a Runtime with now, elapsed, after, soon, random and id, such as the virtual clock of a test; found ${describeFound(given)}. Leave it out for the system's.`,
+    },
+  ]
 }
 
 function checkTime(options: Options, option: 'shutdown' | 'publishDeadline'): readonly Fault[] {

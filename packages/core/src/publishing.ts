@@ -26,7 +26,11 @@ export class Publishing {
 
   /** Resolves when each is confirmed or held. A rejection that nobody awaits is logged and ends there. */
   publish(messages: readonly Message[], options: PublishOptions, publisher: string): Promise<void> {
-    const done = this.#attempt(messages, options)
+    return this.watched(this.#attempt(messages, options), publisher)
+  }
+
+  /** The same promise; when nobody awaits its rejection, that is logged and ends there. */
+  watched(done: Promise<void>, publisher: string): Promise<void> {
     done.catch((error: unknown) =>
       this.#log.warn(`A publish by ${publisher} was not confirmed: ${error instanceof Error ? error.message : String(error)}`, {
         code: error instanceof WaybillError ? error.code : undefined,

@@ -3,6 +3,7 @@ import type { AppOptions } from './app-options.js'
 import { Asking } from './asking.js'
 import { Burial } from './burial.js'
 import { checkBuilt } from './check-built.js'
+import { isTransport } from './check-options.js'
 import { checkCapabilities } from './check-capabilities.js'
 import { jsonCodec } from './codec.js'
 import { buildContainer, type ServiceContainer } from './container.js'
@@ -10,7 +11,7 @@ import { GroupDeadLetters, type DeadLetters } from './dead-letters.js'
 import { parseDuration } from './duration.js'
 import { ConfigError, WaybillError } from './error.js'
 import type { Fault } from './fault.js'
-import { isRecord } from './found.js'
+import { isRecord, recordsOf } from './found.js'
 import { Group } from './group.js'
 import type { Health } from './health.js'
 import { defaultLimits, type Limits } from './limits.js'
@@ -18,13 +19,15 @@ import { Link } from './link.js'
 import { Links } from './links.js'
 import { consoleLogger, safeLogger, silentLogger, type Logger } from './logger.js'
 import { definitionOf, type Message, type MessageClass } from './message.js'
+import type { Middleware } from './middleware.js'
 import type { OutgoingRules } from './outgoing.js'
 import type { Plan, PlannedListener, ServiceClass } from './plan.js'
+import type { Plugin } from './plugin.js'
 import type { AskOptions, PublishOptions } from './publisher.js'
 import { Publishing } from './publishing.js'
 import { readPlan } from './read-plan.js'
 import { Replier } from './replier.js'
-import type { Runtime } from './runtime.js'
+import { isRuntime, type Runtime } from './runtime.js'
 import { onSignals } from './signals.js'
 import { keepProcess, systemRuntime } from './system-runtime.js'
 import { tie } from './tie.js'
@@ -41,6 +44,8 @@ export class RunningApp implements App {
   readonly #plan: Plan
   readonly #faults: readonly Fault[]
   readonly #limits: Limits
+  readonly #middleware: readonly Middleware[]
+  readonly #plugins: readonly Plugin[]
   readonly #host: TransportHost
   readonly #links: Links
   readonly #publishing: Publishing
@@ -58,10 +63,12 @@ export class RunningApp implements App {
     const options = isRecord(given) ? given : ({} as AppOptions)
     this.#options = options
     this.#plan = plan
-    this.#runtime = options.runtime ?? systemRuntime
+    this.#runtime = isRuntime(options.runtime) ? options.runtime : systemRuntime
     this.#log = options.log === false ? silentLogger : safeLogger(options.log ?? consoleLogger(String(options.name), () => this.#runtime.now()))
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#host = { app: options.name, instance: this.#runtime.id(), namespace: options.namespace, runtime: this.#runtime, log: this.#log }
+    this.#middleware = recordsOf(options.middleware)
+    this.#plugins = recordsOf(options.plugins)
     const transports = transportsOf(options)
     const deadlineMs = parseDuration(options.publishDeadline) ?? 10_000
     this.#faults = [...faults, ...checkBuilt(plan), ...transports.flatMap(([, transport]) => transport.faults)]
@@ -70,7 +77,7 @@ export class RunningApp implements App {
       options.channels ?? {},
     )
     const rules: OutgoingRules = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits }
-    this.#publishing = new Publishing(this.#links, rules, this.#log, options.middleware ?? [])
+    this.#publishing = new Publishing(this.#links, rules, this.#log, this.#middleware)
     this.#asking = new Asking(this.#links, rules)
     this.deadLetters = new GroupDeadLetters({ links: this.#links, plan, runtime: this.#runtime, log: this.#log })
   }
@@ -102,7 +109,7 @@ export class RunningApp implements App {
   }
 
   publish(message: unknown, options: PublishOptions = {}): Promise<void> {
-    if (this.#state !== 'running' && this.#state !== 'stopping') return Promise.reject(this.#notRunning('app.publish'))
+    if (this.#state !== 'running' && this.#state !== 'stopping') return this.#publishing.watched(Promise.reject(this.#notRunning('app.publish')), 'app.publish')
 
     return this.#publishing.publish((Array.isArray(message) ? message : [message]) as Message[], options, 'app.publish')
   }
@@ -136,13 +143,16 @@ export class RunningApp implements App {
     try {
       await this.#connect()
       const services = await container.create()
+      this.#assertStarting()
       this.#container = container
-      for (const plugin of this.#options.plugins ?? []) await plugin.start?.({ app: this.#options.name, plan: this.#plan })
+      for (const plugin of this.#plugins) await plugin.start?.({ app: this.#options.name, plan: this.#plan })
       this.#assertStarting()
       this.#state = 'running'
       await this.#subscribe(services)
     } catch (error) {
       await this.stop()
+      // What was made before a stop or a constructor that threw has nobody else to let go of it.
+      await container.close()
       throw error
     }
     this.#log.info(
@@ -176,7 +186,7 @@ export class RunningApp implements App {
   #build(): Promise<ServiceContainer> {
     return buildContainer({
       services: this.#options.services,
-      modules: this.#options.modules ?? [],
+      modules: recordsOf(this.#options.modules).filter((module) => typeof module.load === 'function'),
       publisherFor: (type, label) => this.#publisherFor(type, label),
       onCreate: (instance) => tie(instance, { state: () => this.#tieState(), publish: (messages, _declared, label) => this.#publishing.publish(messages, {}, label) }),
     })
@@ -196,7 +206,7 @@ export class RunningApp implements App {
         const messages = Array.isArray(payload) ? payload.map((item) => new type(item)) : [new type(payload)]
         return this.#publishing.publish(messages, options, label)
       } catch (error) {
-        return Promise.reject(error instanceof Error ? error : new WaybillError('PUBLISH', String(error)))
+        return this.#publishing.watched(Promise.reject(error instanceof Error ? error : new WaybillError('PUBLISH', String(error))), label)
       }
     }
   }
@@ -230,7 +240,7 @@ export class RunningApp implements App {
         prefix: link.capabilities.envelopePrefix,
         rules,
         runtime: this.#runtime,
-        middleware: this.#options.middleware ?? [],
+        middleware: this.#middleware,
       })),
     })
   }
@@ -245,7 +255,7 @@ export class RunningApp implements App {
     const abandoned = counts.reduce((sum, count) => sum + count, 0)
     if (abandoned > 0) this.#log.warn(`${abandoned} listeners did not finish within ${deadlineMs} ms; their messages return to the broker.`)
     await this.#asking.close()
-    for (const plugin of [...(this.#options.plugins ?? [])].reverse()) await this.#stopPlugin(plugin)
+    for (const plugin of [...this.#plugins].reverse()) await this.#stopPlugin(plugin)
     await Promise.all(this.#links.all.map((link) => link.close(Math.max(1_000, left()))))
     await this.#container?.close()
     this.#release?.()
@@ -253,7 +263,7 @@ export class RunningApp implements App {
     if (began) this.#log.info(`${this.#options.name} has stopped`)
   }
 
-  async #stopPlugin(plugin: NonNullable<AppOptions['plugins']>[number]): Promise<void> {
+  async #stopPlugin(plugin: Plugin): Promise<void> {
     try {
       await plugin.stop?.()
     } catch (error) {
@@ -289,5 +299,5 @@ function transportsOf({ transport, transports }: AppOptions): readonly (readonly
       ? [[transport.name, transport]]
       : []
 
-  return given.filter(([, one]) => isRecord(one) && Array.isArray(one.faults) && typeof one.onState === 'function')
+  return given.filter(([, one]) => isRecord(one) && isTransport(one))
 }
