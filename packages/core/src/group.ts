@@ -7,6 +7,7 @@ import type { Link } from './link.js'
 import type { Limits } from './limits.js'
 import type { Logger } from './logger.js'
 import { definitionOf } from './message.js'
+import { longestMs } from './option.js'
 import type { Publishing } from './publishing.js'
 import type { Replier } from './replier.js'
 import { parseDuration } from './duration.js'
@@ -98,7 +99,7 @@ export class Group implements RunEnd {
   }
 
   succeeded(job: Job, value: unknown, held: Held, word: ManualWord | undefined): void {
-    if (word?.kind === 'retry') return this.#again(job, parseDuration(word.after ?? '0ms') ?? 0)
+    if (word?.kind === 'retry') return this.#again(job, Math.min(parseDuration(word.after ?? '0ms') ?? 0, longestMs))
     if (word?.kind === 'dead') return this.#bury(job, 'DEAD_LETTER', word.reason, undefined)
     if (held.outgoing.length === 0 && !this.#isQuery(job)) return this.#ack(job)
 
