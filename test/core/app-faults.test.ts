@@ -1,4 +1,4 @@
-import { Event, Listener, Service } from '@waybill/core'
+import { createApp, Event, Listener, Service } from '@waybill/core'
 import { memory } from '@waybill/transport-memory'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -131,4 +131,20 @@ test('everything that is wrong in an app is found at once', () => {
   const faults = faultsOf({ name: 'Shop', plugin: [], shutdown: 'soon', services: [Unmarked, Nameless], channels: { orders: { partitions: 0 } } })
 
   expectCodes(faults, 'APP_NAME', 'UNKNOWN_OPTION', 'DURATION', 'DURATION', 'NO_SERVICE', 'SERVICE_NAME', 'MESSAGE_NAME', 'DUPLICATE_LISTENER', 'NUMBER')
+})
+
+test.for([
+  ['runtime', {}],
+  ['middleware', 5],
+  ['middleware', [null]],
+  ['plugins', 5],
+  ['plugins', [null]],
+  ['modules', 4],
+  ['modules', [{}]],
+  ['transport', { name: 'half', connect() {}, declare() {}, publish() {}, subscribe() {}, close() {} }],
+] as const)('createApp does not throw for a wrong %s, start says so and stop ends it', async ([option, wrong]) => {
+  const app = createApp({ name: 'shop', services: [], transport: memory(), signals: false, log: false, [option]: wrong } as never)
+
+  await expect(app.start()).rejects.toMatchObject({ faults: [{ message: expect.stringContaining(`\`${option}`) }] })
+  await app.stop()
 })

@@ -26,7 +26,10 @@ function reads(count: number): readonly Read[] {
   return Array.from({ length: count }, (_, n) => new Read({ n }))
 }
 
-function storing(work: (ns: readonly number[], items: readonly BatchItem[]) => unknown, { concurrency = 1, size = 10, wait = '50ms' as const } = {}): { type: new () => object; batches: number[][] } {
+function storing(
+  work: (ns: readonly number[], items: readonly BatchItem[]) => unknown,
+  { concurrency = 1, size = 10, wait = '50ms' as const } = {},
+): { type: new () => object; batches: number[][] } {
   const batches: number[][] = []
   @Service('store')
   class Store {
@@ -53,7 +56,10 @@ test('a batch starts when it is full, and the rest when it has waited', async ()
   const full = structuredClone(batches)
   await runtime.advance('49ms')
 
-  expect(full).toEqual([[0, 1, 2, 3], [4, 5, 6, 7]])
+  expect(full).toEqual([
+    [0, 1, 2, 3],
+    [4, 5, 6, 7],
+  ])
   expect(batches.slice(2)).toEqual([[8, 9]])
   expect(app.health().consumers[0]?.unsettled).toBe(0)
 })
@@ -79,7 +85,12 @@ test('B25 an item that cannot be read is a dead letter by itself, and the batch 
   const { type, batches } = storing(() => undefined, { size: 3 })
   const { app } = await startApp({ runtime, broker, services: [type] })
 
-  broker.send({ exchange: 'meters', routingKey: 'meters.read', headers: { cloudEvents_id: 'bad', cloudEvents_type: 'meters.read', cloudEvents_source: '/x' }, body: '{"n":"many"}' })
+  broker.send({
+    exchange: 'meters',
+    routingKey: 'meters.read',
+    headers: { cloudEvents_id: 'bad', cloudEvents_type: 'meters.read', cloudEvents_source: '/x' },
+    body: '{"n":"many"}',
+  })
   await app.publish(reads(2))
   await runtime.advance('1s')
 

@@ -100,7 +100,11 @@ test('R9 a redrive stops when one of its messages fails again, and the rest stay
 
   expect(await redriving).toBe(1)
   expect(progress.at(-1)).toEqual({ redriven: 1, kept: 0, stopped: 'failed-again' })
-  expect(ids(await bench.letters.list(of)).slice().sort()).toEqual(['m-0', 'p-0', 'p-1', 'p-2', 'p-3', 'p-4'])
+  expect(
+    ids(await bench.letters.list(of))
+      .slice()
+      .sort(),
+  ).toEqual(['m-0', 'p-0', 'p-1', 'p-2', 'p-3', 'p-4'])
 })
 
 test('a redrive ends between two letters when its signal is aborted', async () => {

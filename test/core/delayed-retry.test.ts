@@ -134,7 +134,8 @@ test('B15 a counter that somebody wrote into the queue itself is bounded', async
   const broker = memoryBroker()
   await startApp({ runtime, broker, services: [ledger(runtime, tries, never)] })
 
-  for (const count of [1e9, -5, 'many', 2.5]) broker.send({ exchange: '', routingKey: 'bills.ledger', headers: forged(count), body: Buffer.from('{"n":1}'), contentType: 'application/json' })
+  for (const count of [1e9, -5, 'many', 2.5])
+    broker.send({ exchange: '', routingKey: 'bills.ledger', headers: forged(count), body: Buffer.from('{"n":1}'), contentType: 'application/json' })
   await runtime.advance('1ms')
 
   expect(tries.map(({ attempt }) => attempt)).toEqual([6, 1, 1, 1])

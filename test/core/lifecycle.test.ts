@@ -1,6 +1,7 @@
 import { ConfigError, createApp, type LogFields, type Logger, Listener, Event, Command, type Publish, Publisher, Service, type Transport, BrokerRefused } from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import { eventually } from '@waybill/testing'
+import { ContainerModule } from 'inversify'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import { gate, startApp } from './on-memory.js'
@@ -58,6 +59,29 @@ test('S1 a listener that hangs does not keep the app from stopping; its message 
   expect(broker.queues().find(({ name }) => name === 'work.worker')).toMatchObject({ waiting: 1, unsettled: 0 })
 })
 
+test('S1 a listener that fails while its app stops does not hold the stop up', async () => {
+  const release = gate()
+  const begun = gate()
+  @Service('worker')
+  class Worker {
+    @Listener(Work)
+    async work(): Promise<void> {
+      begun.open()
+      await release.opened
+      throw new Error('no')
+    }
+  }
+  const { app, broker } = await startApp({ services: [Worker], shutdown: '60m' })
+
+  await app.publish(new Work({ n: 1 }))
+  await begun.opened
+  const stopped = app.stop()
+  release.open()
+  await stopped
+
+  expect(broker.queues().find(({ name }) => name === 'work.worker')).toMatchObject({ waiting: 1, unsettled: 0 })
+})
+
 test('S2 a start that waits for its broker ends when the app is stopped', async () => {
   const broker = memoryBroker()
   broker.stop()
@@ -68,6 +92,37 @@ test('S2 a start that waits for its broker ends when the app is stopped', async 
 
   await expect(starting).rejects.toThrow()
   expect(app.health()).toMatchObject({ live: true, ready: false, state: 'stopped' })
+})
+
+test('a stop while services are made starts no plugin afterwards, and lets go of what was made', async () => {
+  class Pool {}
+  const release = gate()
+  const steps: string[] = []
+  const module = new ContainerModule(({ bind }) => {
+    bind(Pool)
+      .toDynamicValue(async () => {
+        steps.push('making')
+        await release.opened
+
+        return new Pool()
+      })
+      .inSingletonScope()
+      .onDeactivation(() => void steps.push('let go'))
+  })
+  @Service()
+  class Worker {
+    constructor(readonly pool: Pool) {}
+  }
+  const plugins = [{ name: 'late', start: () => void steps.push('plugin started') }]
+  const app = createApp({ name: 'test', services: [Worker], modules: [module], plugins, signals: false, log: false, transport: memory() })
+
+  const started = app.start().catch((error: unknown) => error)
+  await eventually(() => steps.includes('making'))
+  await app.stop()
+  release.open()
+
+  expect(await started).toMatchObject({ code: 'STOPPED' })
+  expect(steps).toEqual(['making', 'let go'])
 })
 
 test('S4 while its broker is away an app is alive and not ready; then it goes on unaided', async () => {

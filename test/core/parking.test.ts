@@ -42,7 +42,9 @@ function bench(...bad: readonly string[]): Bench {
 }
 
 async function letters(app: Awaited<ReturnType<typeof startApp>>['app']): Promise<readonly string[]> {
-  return (await app.deadLetters.list(of)).map(({ body, reason }) => `${(JSON.parse(Buffer.from(body).toString()) as { id: string; n: number }).id}${(JSON.parse(Buffer.from(body).toString()) as { n: number }).n} ${reason}`)
+  return (await app.deadLetters.list(of)).map(
+    ({ body, reason }) => `${(JSON.parse(Buffer.from(body).toString()) as { id: string; n: number }).id}${(JSON.parse(Buffer.from(body).toString()) as { n: number }).n} ${reason}`,
+  )
 }
 
 test('later messages of a dead key are parked beside it, those of other keys go on', async () => {

@@ -176,3 +176,54 @@ test('a query that is published, and an option that nobody knows, are refused', 
   await expect(app.publish(new GetPrice({ sku: 'a' }) as never)).rejects.toMatchObject({ code: 'QUERY_PUBLISHED' })
   await expect(app.publish(new News({ n: 1 }), { idd: 'x' } as never)).rejects.toMatchObject({ code: 'UNKNOWN_OPTION', message: expect.stringContaining('Did you mean "id"') })
 })
+
+test('P3 a payload that does not fit and a publish after the end are logged where nobody awaits them', async () => {
+  const warnings: string[] = []
+  const quiet = (): void => undefined
+  const log: Logger = { debug: quiet, info: quiet, error: quiet, warn: (text) => warnings.push(text) }
+  const unhandled: unknown[] = []
+  const remember = (reason: unknown): void => void unhandled.push(reason)
+  process.on('unhandledRejection', remember)
+  onTestFinished(() => void process.off('unhandledRejection', remember))
+  @Service('teller')
+  class Teller {
+    constructor(@Publisher(News) readonly tell: Publish<News>) {}
+  }
+  const { app } = await startApp({ services: [Teller], log })
+
+  void app.get(Teller).tell({ n: 'one' as never })
+  const { tell } = app.get(Teller)
+  await app.stop()
+  void tell({ n: 1 })
+  void app.publish(new News({ n: 1 }))
+  await eventually(() => warnings.length === 3)
+  await new Promise((resolve) => setImmediate(resolve))
+
+  expect(unhandled).toEqual([])
+})
+
+test.for([
+  ['an empty id', { id: '' }, 'MESSAGE_ID'],
+  ['an id of 256 bytes', { id: 'ü'.repeat(128) }, 'MESSAGE_ID'],
+  ['an id that is a number', { id: 7 }, 'MESSAGE_ID'],
+  ['a header of 20 KiB', { headers: { large: 'x'.repeat(20_480) } }, 'HEADERS_TOO_LARGE'],
+  ['60 headers, which are too many with its envelope', { headers: Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`h${n}`, n])) }, 'HEADERS_TOO_LARGE'],
+  ['a header whose name has 256 bytes', { headers: { ['ü'.repeat(128)]: 'x' } }, 'RESERVED_HEADER'],
+  ['a header that is not a number', { headers: { n: Number.NaN } }, 'HEADER_VALUE'],
+  ['a delay longer than a timer', { delay: '60d' }, 'DURATION'],
+] as const)('a message with %s is refused before anything is sent', async ([, options, code]) => {
+  const { app, broker } = await startApp({ services: [Worker] })
+
+  await expect(app.publish(new Work({ n: 1 }), options as never)).rejects.toMatchObject({ code })
+
+  expect(app.get(Worker).seen).toEqual([])
+  expect(broker.queues().every(({ waiting, unsettled }) => waiting + unsettled === 0)).toBe(true)
+})
+
+test('a payload nested deeper than any listener takes is refused before it is sent', async () => {
+  class Deep extends Event('deep.told', { payload: z.object({ list: z.unknown() }) }) {}
+  const { app } = await startApp({ services: [] })
+  const list = Array.from({ length: 40 }).reduce<unknown>((inner) => [inner], 1)
+
+  await expect(app.publish(new Deep({ list }))).rejects.toMatchObject({ code: 'INVALID_MESSAGE' })
+})

@@ -54,7 +54,12 @@ async function filled(count: number): Promise<{ runtime: VirtualRuntime; broker:
   const { app } = await startApp({ runtime, broker, services: [Idle] })
   await app.stop()
   for (let n = 0; n < count; n++) {
-    broker.send({ routingKey: 'jobs.worker', headers: { cloudEvents_id: `m-${n}`, cloudEvents_type: 'jobs.done', cloudEvents_source: '/x' }, body: JSON.stringify({ n }), contentType: 'application/json' })
+    broker.send({
+      routingKey: 'jobs.worker',
+      headers: { cloudEvents_id: `m-${n}`, cloudEvents_type: 'jobs.done', cloudEvents_source: '/x' },
+      body: JSON.stringify({ n }),
+      contentType: 'application/json',
+    })
   }
 
   return { runtime, broker }

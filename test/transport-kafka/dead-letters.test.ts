@@ -34,6 +34,16 @@ describe('dead letters on kafka', () => {
     expect(await one.transport.dead.list(of, 100)).toEqual([])
   })
 
+  test('one that is larger than its channel takes, by its cause, is kept and can be read', async () => {
+    const name = channel()
+    const one = await party([channelOf(name)])
+    const of = { channel: name, group: 'billing' }
+    const large = { ...message({ kind: 'dead', ...of }, 'x'.repeat(1_048_000)), headers: { 'waybill-dead-stack': 'y'.repeat(4_000) } }
+
+    expect(await send(one.transport, [large])).toEqual([{ kind: 'confirmed' }])
+    expect((await one.transport.dead.list(of, 1)).map(({ body }) => body.length)).toEqual([1_048_000])
+  })
+
   test('what is handled is gone from the topic', async () => {
     const { one, of, name } = await withLetters(4)
 

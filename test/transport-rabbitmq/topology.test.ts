@@ -86,4 +86,41 @@ describe('the topology on RabbitMQ', () => {
 
     await expect(broker.party(namespace)).rejects.toThrow('found')
   })
+
+  test('what is declared later is added: a queue of before is made again when it is lost', async () => {
+    const namespace = broker.namespace()
+    const party = await broker.party(namespace)
+    const inbox = await listen(party)
+    const later = [{ name: 'news', messages: [], groups: [], options: {} }]
+    broker.remember(namespace, later)
+    await party.transport.declare({ channels: later, asks: true })
+
+    await broker.channel.deleteQueue(`${namespace}.orders.billing`)
+    await soon(() => inbox.consumer.health().attached === false)
+    await soon(() => inbox.consumer.health().attached)
+    await send(party, message('again'))
+
+    await soon(() => inbox.texts().includes('again'))
+  })
+
+  test('options that only a log can honour are refused, each by its name', async () => {
+    const options = { log: { replication: 3 }, existing: { topic: 'theirs' } }
+
+    const refusal = await broker.party(broker.namespace(), [channelOf('orders', { options })]).catch((error: unknown) => error)
+
+    expect(refusal).toMatchObject({
+      code: 'UNSUPPORTED_OPTION',
+      faults: [{ message: expect.stringMatching(/"log" of channel "orders"/) }, { message: expect.stringMatching(/"existing.topic"/) }],
+    })
+  })
+
+  test('a window over what AMQP can count is served all the same', async () => {
+    const namespace = broker.namespace()
+    const party = await broker.party(namespace)
+
+    const inbox = await listen(party, { window: 80_000 })
+    await send(party, message('one'))
+
+    await soon(() => inbox.texts().includes('one'))
+  })
 })

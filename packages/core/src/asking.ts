@@ -1,10 +1,10 @@
 import type { Codec } from './codec.js'
 import { textUpTo } from './dead-letter.js'
-import { parseDuration } from './duration.js'
 import { AskTimeout, RemoteError, WaybillError } from './error.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
 import type { Message } from './message.js'
+import { durationOf, faultOfDuration } from './option.js'
 import { definitionOfMessage, prepareOutgoing, type OutgoingRules } from './outgoing.js'
 import type { AskOptions } from './publisher.js'
 import type { Runtime } from './runtime.js'
@@ -52,8 +52,8 @@ export class Asking {
     const { reply } = definition
     if (!reply) throw new WaybillError('NO_QUERY', `"${definition.name}" is ${definition.kind === 'event' ? 'an event' : 'a command'} and has no reply; publish it.`)
 
-    const timeoutMs = parseDuration(options.timeout ?? '10s')
-    if (timeoutMs === undefined) throw new WaybillError('DURATION', `"timeout" is to be a duration like "10s"; found ${JSON.stringify(options.timeout)}.`)
+    const timeoutMs = durationOf(options.timeout ?? '10s')
+    if (timeoutMs === undefined) throw new WaybillError('DURATION', faultOfDuration('timeout', options.timeout))
 
     const deadline = this.#runtime.now() + timeoutMs
     const link = this.#links.of(definition.channel)

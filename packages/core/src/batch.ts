@@ -1,6 +1,7 @@
 import { Deadlines } from './deadlines.js'
 import type { BatchItem } from './delivery.js'
 import type { ProcessEvent } from './diagnostics.js'
+import { readable } from './thrown.js'
 import { WaybillError } from './error.js'
 import { batchScope } from './batch-scope.js'
 import { ended, Invocation, isThenable } from './invocation.js'
@@ -160,11 +161,16 @@ export class BatchRunner implements Runner {
     let value: unknown
     try {
       value = scopes.run(batchScope(run.jobs, run.held, this.listener), this.#invocation.invoke, call)
+      // Within the `try`: a `then` of somebody else's making may throw.
+      if (isThenable(value))
+        return void value.then(
+          (result) => this.#succeeded(run, result),
+          (error: unknown) => this.#failed(run, error),
+        )
     } catch (error) {
       return this.#failed(run, error)
     }
-    if (isThenable(value)) value.then((result) => this.#succeeded(run, result), (error: unknown) => this.#failed(run, error))
-    else this.#succeeded(run, value)
+    this.#succeeded(run, value)
   }
 
   #succeeded(run: BatchRun, value: unknown): void {
@@ -183,7 +189,7 @@ export class BatchRunner implements Runner {
     if (run.isOver) return
     this.#close(run, error)
     const [alone, ...others] = run.jobs
-    if (alone && others.length === 0) this.#options.end.failed(alone, error)
+    if (alone && others.length === 0) this.#options.end.failed(alone, readable(error))
     else this.#apart(run.jobs)
     this.#pump()
   }
@@ -199,7 +205,13 @@ export class BatchRunner implements Runner {
   }
 
   #expired(run: BatchRun): void {
-    this.#failed(run, new WaybillError('LISTENER_TIMEOUT', `${this.listener.label} did not finish within ${this.listener.options.timeoutMs} ms. Make it faster, give it a longer "timeout", or make its batches smaller.`))
+    this.#failed(
+      run,
+      new WaybillError(
+        'LISTENER_TIMEOUT',
+        `${this.listener.label} did not finish within ${this.listener.options.timeoutMs} ms. Make it faster, give it a longer "timeout", or make its batches smaller.`,
+      ),
+    )
   }
 
   #close(run: BatchRun, error?: unknown): void {

@@ -45,7 +45,8 @@ export class Burial {
           group,
           attempts: death.attempts,
         })
-        if (diagnostics.deadLetter.hasSubscribers) diagnostics.deadLetter.publish({ app, channel, group, listener: death.listener, id, reason: death.code } satisfies DeadLetterEvent)
+        if (diagnostics.deadLetter.hasSubscribers)
+          diagnostics.deadLetter.publish({ app, channel, group, listener: death.listener, id, reason: death.code } satisfies DeadLetterEvent)
         this.#options.notices.buried({ channel, group }, id)
         buried()
       })

@@ -4,6 +4,7 @@ import { describeFound, isRecord } from './found.js'
 import { defaultLimits } from './limits.js'
 import { defaultBacklog } from './room.js'
 import { faultOfName } from './name.js'
+import { isRuntime } from './runtime.js'
 import { durationOf, faultOfDuration, type Options } from './option.js'
 
 const known: Readonly<Record<keyof AppOptions, true>> = {
@@ -36,7 +37,7 @@ export function checkOptions(given: unknown): readonly Fault[] {
     ...checkTransports(given),
     ...checkLists(given),
     ...checkObject(given, 'channels', 'an object of options by channel'),
-    ...checkObject(given, 'runtime', 'a Runtime, such as the virtual clock of a test'),
+    ...checkRuntime(given.runtime),
     ...checkTime(given, 'startDeadline'),
     ...checkTime(given, 'publishDeadline'),
     ...checkTime(given, 'shutdown'),
@@ -75,8 +76,14 @@ function transportFault(sentence: string): Fault {
   return { code: 'TRANSPORT', message: `createApp: ${sentence}.` }
 }
 
-function isTransport(value: unknown): boolean {
-  return isRecord(value) && typeof value.name === 'string' && ['connect', 'declare', 'publish', 'subscribe', 'close'].every((method) => typeof value[method] === 'function')
+/** Whether it has what core needs of a transport. */
+export function isTransport(value: unknown): boolean {
+  return (
+    isRecord(value) &&
+    typeof value.name === 'string' &&
+    Array.isArray(value.faults) &&
+    ['connect', 'declare', 'publish', 'subscribe', 'close', 'onState', 'onWritable'].every((method) => typeof value[method] === 'function')
+  )
 }
 
 function checkLists(options: Options): readonly Fault[] {
@@ -107,6 +114,17 @@ function checkObject(options: Options, option: string, what: string): readonly F
   if (given === undefined || isRecord(given)) return []
 
   return [{ code: 'APP_OPTIONS', message: `createApp: \`${option}\` is ${what}; found ${describeFound(given)}.` }]
+}
+
+function checkRuntime(given: unknown): readonly Fault[] {
+  if (given === undefined || isRuntime(given)) return []
+
+  return [
+    {
+      code: 'APP_OPTIONS',
+      message: `createApp: \`runtime\` is a Runtime with now, elapsed, after, soon, random and id, such as the virtual clock of a test; found ${describeFound(given)}. Leave it out for the system's.`,
+    },
+  ]
 }
 
 function checkTime(options: Options, option: 'shutdown' | 'startDeadline' | 'publishDeadline'): readonly Fault[] {

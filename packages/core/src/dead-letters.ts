@@ -66,7 +66,10 @@ export class GroupDeadLetters implements DeadLetters {
     const isFiltered = Object.values(filter).some((value) => value !== undefined)
     const letters = await this.#linkOf(of).transport.dead.list(of, isFiltered ? Math.max(limit, oldest) : limit)
 
-    return letters.filter((letter) => matches(letter, filter)).slice(0, limit).map(deadMessageOf)
+    return letters
+      .filter((letter) => matches(letter, filter))
+      .slice(0, limit)
+      .map(deadMessageOf)
   }
 
   async show(of: GroupAddress, id: string, { limit = oldest }: { readonly limit?: number } = {}): Promise<DeadMessage | undefined> {
@@ -87,7 +90,8 @@ export class GroupDeadLetters implements DeadLetters {
       return await link.transport.dead.take(of, limit, (letter) => redrive.decide(letter))
     } finally {
       redrive.close()
-      if (redrive.stopped === 'failed-again') this.#options.log.warn(`The redrive of group "${of.group}" on "${of.channel}" stopped: one of its messages failed again. The others stay dead letters.`)
+      if (redrive.stopped === 'failed-again')
+        this.#options.log.warn(`The redrive of group "${of.group}" on "${of.channel}" stopped: one of its messages failed again. The others stay dead letters.`)
     }
   }
 
@@ -151,13 +155,20 @@ export class GroupDeadLetters implements DeadLetters {
     const { codec } = this.#options
     const subject = definition.keyOf?.(Message.outputOf(message))
 
-    return { ...moved, envelope: { ...moved.envelope, dataVersion: definition.version, subject }, body: codec.encode(Message.inputOf(message)), contentType: codec.contentType, contentEncoding: undefined }
+    return {
+      ...moved,
+      envelope: { ...moved.envelope, dataVersion: definition.version, subject },
+      body: codec.encode(Message.inputOf(message)),
+      contentType: codec.contentType,
+      contentEncoding: undefined,
+    }
   }
 
   #send(link: Link, of: GroupAddress, outgoing: Outgoing): Promise<PublishOutcome> {
     return new Promise((resolve) => {
       link.sender.send(outgoing, (outcome) => {
-        if (outcome.kind !== 'confirmed') this.#options.log.error(`The redrive of ${outgoing.envelope.id} to group "${of.group}" was not taken: ${outcome.reason} It stays a dead letter.`)
+        if (outcome.kind !== 'confirmed')
+          this.#options.log.error(`The redrive of ${outgoing.envelope.id} to group "${of.group}" was not taken: ${outcome.reason} It stays a dead letter.`)
         resolve(outcome)
       })
     })

@@ -19,3 +19,8 @@ export function nameOf(value: unknown): string {
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
+
+/** The objects of what should be a list of them; what is none is a fault elsewhere. */
+export function recordsOf<T extends object>(given: readonly T[] | undefined): readonly T[] {
+  return Array.isArray(given) ? (given as readonly T[]).filter(isRecord) : []
+}

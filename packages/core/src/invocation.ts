@@ -58,7 +58,16 @@ export class Invocation {
     if (!diagnostics.process.start.hasSubscribers && !diagnostics.process.asyncEnd.hasSubscribers) return undefined
 
     const { channel, group, label } = this.#options.listener
-    const event: ProcessEvent = { app: this.#options.app, channel, group, listener: label, messageName: textUpTo(job.raw.envelope.type, 255) ?? 'unknown', id: job.id, attempt: job.attempt, headers: job.raw.headers }
+    const event: ProcessEvent = {
+      app: this.#options.app,
+      channel,
+      group,
+      listener: label,
+      messageName: textUpTo(job.raw.envelope.type, 255) ?? 'unknown',
+      id: job.id,
+      attempt: job.attempt,
+      headers: job.raw.headers,
+    }
     diagnostics.process.start.publish(event)
 
     return event
@@ -67,9 +76,14 @@ export class Invocation {
   /** What a method returned that it does not declare. */
   undeclared(value: unknown): WaybillError | undefined {
     const { returns, label } = this.#options.listener
-    const [first] = Array.isArray(value) ? (value as unknown[]) : [value]
+    try {
+      const [first] = Array.isArray(value) ? (value as unknown[]) : [value]
 
-    return first instanceof Message && !isDeclared(first, returns) ? undeclared(first, returns, label) : undefined
+      return first instanceof Message && !isDeclared(first, returns) ? undeclared(first, returns, label) : undefined
+    } catch {
+      // A proxy that cannot be read is no message.
+      return undefined
+    }
   }
 
   #read(job: Job): Found {

@@ -13,7 +13,7 @@ interface Rule {
 }
 
 /** The longest time that a timer of the platform keeps; a longer one would end at once. */
-const longestMs = 2_147_483_647
+export const longestMs = 2_147_483_647
 
 /** The milliseconds of a duration option; its default where it is missing or no duration, which is a fault. */
 export function durationOption(options: Options, option: string, fault: Complain, rule: Rule): number {

@@ -7,6 +7,7 @@ import { parseDuration } from './duration.js'
 import type { Job, ManualWord } from './job.js'
 import type { Link } from './link.js'
 import type { LogFields, Logger } from './logger.js'
+import { longestMs } from './option.js'
 import type { Publishing } from './publishing.js'
 import type { Replier } from './replier.js'
 import { judge } from './retry.js'
@@ -69,7 +70,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
   }
 
   succeeded(job: Job, value: unknown, held: Held, word: ManualWord | undefined): void {
-    if (word?.kind === 'retry') return this.#again(job, parseDuration(word.after ?? '0ms') ?? 0)
+    if (word?.kind === 'retry') return this.#again(job, Math.min(parseDuration(word.after ?? '0ms') ?? 0, longestMs))
     if (word?.kind === 'dead') return this.bury(job, 'DEAD_LETTER', word.reason)
     if (held.outgoing.length === 0 && !job.runner.isQuery) return this.#ack(job)
 
@@ -99,7 +100,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
 
   failed(job: Job, error: unknown): void {
     if (job.raw.isStale) return this.#end.left(job)
-    if (this.#end.isStopping && error === undefined) return
+    if (this.#end.isStopping && error === undefined) return this.#end.ended()
 
     const { retry } = job.runner.listener.options
     const verdict = judge(error, job.attempt, retry, this.#options.runtime)
@@ -159,13 +160,23 @@ export class Outcomes implements BatchEnd, RetryEnd {
     job.attempt++
     const { retry } = job.runner.listener.options
     this.#options.log.warn(`${job.runner.listener.label} failed, try ${job.attempt - 1} of ${retry.attempts}; again in ${afterMs} ms: ${messageOf(error)}`, identity(job))
-    if (diagnostics.retry.hasSubscribers) diagnostics.retry.publish({ channel: this.#options.channel, group: this.#options.group, listener: job.runner.listener.label, id: job.id, attempt: job.attempt, afterMs, error })
+    if (diagnostics.retry.hasSubscribers)
+      diagnostics.retry.publish({
+        channel: this.#options.channel,
+        group: this.#options.group,
+        listener: job.runner.listener.label,
+        id: job.id,
+        attempt: job.attempt,
+        afterMs,
+        error,
+      })
     this.#retrying.retry(job, afterMs)
     this.#end.waits(job)
   }
 
   #answerFailure(job: Job, error: unknown, retryAfterMs: number | undefined): void {
-    if (retryAfterMs !== undefined && retryAfterMs < shortestDelayMs && this.#options.replier.hasTimeFor(job, retryAfterMs) && !this.#end.isStopping) return this.#again(job, retryAfterMs, error)
+    if (retryAfterMs !== undefined && retryAfterMs < shortestDelayMs && this.#options.replier.hasTimeFor(job, retryAfterMs) && !this.#end.isStopping)
+      return this.#again(job, retryAfterMs, error)
 
     this.#options.log.warn(`${job.runner.listener.label} could not answer, and its caller hears so: ${messageOf(error)}`, identity(job))
     this.#settling++

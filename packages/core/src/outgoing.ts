@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto'
 import type { Codec } from './codec.js'
 import { contextHeaders } from './context.js'
 import { parseDuration } from './duration.js'
-import { isReserved, type Envelope } from './envelope.js'
+import { isReserved, type Envelope, writeEnvelope } from './envelope.js'
 import { InvalidMessage, WaybillError } from './error.js'
-import type { Limits } from './limits.js'
+import { excessOf, nestsTooDeep, type Limits } from './limits.js'
 import type { Link } from './link.js'
 import { definitionOf, Message, type Definition } from './message.js'
+import { durationOf, faultOfDuration } from './option.js'
 import type { PublishOptions } from './publisher.js'
 import type { Runtime } from './runtime.js'
 import type { Cause, Scope } from './scope.js'
@@ -35,9 +36,12 @@ export function prepareOutgoing(message: Message, definition: Definition, option
   if (scope) contextHeaders(scope.contexts, headers)
   if (options.headers) ownHeaders(options.headers, link, headers)
 
+  const envelope = envelopeOf(message, definition, options.id === undefined ? idFor(scope, rules.runtime, options) : ownId(options.id), scope, rules)
+  if (options.headers || (scope && (scope.contexts.size > 0 || envelope.baggage !== undefined))) checkHeaders(definition, { ...headers }, envelope, link, rules.limits)
+
   return {
     to: { kind: 'channel', channel: definition.channel },
-    envelope: envelopeOf(message, definition, options.id ?? idFor(scope, rules.runtime, options), scope, rules),
+    envelope,
     headers,
     body,
     contentType: rules.codec.contentType,
@@ -64,6 +68,7 @@ function encode(message: Message, { name }: Definition, { codec, limits }: Outgo
   } catch (error) {
     throw new InvalidMessage(name, [{ path: '', message: `it cannot be written as JSON: ${(error as Error).message}` }])
   }
+  if (nestsTooDeep(body, limits.nesting)) throw new InvalidMessage(name, [{ path: '', message: `it is nested deeper than ${limits.nesting} levels, which no listener takes` }])
   if (body.length <= limits.bodyBytes) return body
 
   throw new WaybillError(
@@ -106,16 +111,35 @@ function idFor(scope: Scope | undefined, runtime: Runtime, options: PublishOptio
   return derivedId(scope.cause, scope.owner, scope.held.count++)
 }
 
+/** What listeners would refuse is not sent. */
+function checkHeaders({ name }: Definition, headers: Record<string, unknown>, envelope: Envelope, link: Link, limits: Limits): void {
+  writeEnvelope(envelope, link.capabilities.envelopePrefix, headers)
+  const excess = excessOf(nothing, headers, limits)
+  if (excess)
+    throw new WaybillError('HEADERS_TOO_LARGE', `"${name}" and its envelope would be refused by every listener: ${excess} Send less, or raise "limits" in every app that takes it.`)
+}
+
+const nothing = new Uint8Array()
+
+function ownId(id: unknown): string {
+  if (typeof id === 'string' && id !== '' && Buffer.byteLength(id) <= 255) return id
+
+  throw new WaybillError(
+    'MESSAGE_ID',
+    `"id" is to be a text of 1 to 255 bytes; found ${typeof id === 'string' ? `one of ${Buffer.byteLength(id)}` : typeof id}. Leave it out for a new one.`,
+  )
+}
+
 function ownHeaders(own: NonNullable<PublishOptions['headers']>, link: Link, into: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(own)) {
-    if (name === '' || name.length > 255 || name === '__proto__' || isReserved(name, link.capabilities.envelopePrefix)) {
+    if (name === '' || Buffer.byteLength(name) > 255 || name === '__proto__' || isReserved(name, link.capabilities.envelopePrefix)) {
       throw new WaybillError(
         'RESERVED_HEADER',
-        `A header of your own cannot be called "${name.slice(0, 80)}": names of 1 to 255 characters that do not start with "x-", "waybill-" or "${link.capabilities.envelopePrefix}" are yours.`,
+        `A header of your own cannot be called "${name.slice(0, 80)}": names of 1 to 255 bytes that do not start with "x-", "waybill-" or "${link.capabilities.envelopePrefix}" are yours.`,
       )
     }
-    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
-      throw new WaybillError('HEADER_VALUE', `The header "${name}" is to be a text, a number or a boolean; found ${typeof value}.`)
+    if (typeof value !== 'string' && !Number.isFinite(value) && typeof value !== 'boolean') {
+      throw new WaybillError('HEADER_VALUE', `The header "${name}" is to be a text, a finite number or a boolean; found ${typeof value === 'number' ? value : typeof value}.`)
     }
     into[name] = value
   }
@@ -125,10 +149,10 @@ function duration(given: string | undefined, option: string, able: boolean, link
   if (given === undefined) return undefined
   if (!able) throw unable(option, link)
 
-  const ms = parseDuration(given)
-  if (ms !== undefined) return ms
+  const ms = durationOf(given)
+  if (ms !== undefined || parseDuration(given) === 0) return ms
 
-  throw new WaybillError('DURATION', `"${option}" is to be a duration like "250ms", "10s" or "5m"; found ${JSON.stringify(given)}.`)
+  throw new WaybillError('DURATION', faultOfDuration(option, given))
 }
 
 function priority(given: number, link: Link): number {

@@ -71,7 +71,8 @@ export class Parking {
       dead.set(key, known)
     }
     this.#dead = dead
-    if (letters.length >= mostLetters) log.warn(`Group "${group}" on "${channel}" has ${mostLetters} dead letters or more; keys of later ones are not parked. Redrive or discard the oldest.`)
+    if (letters.length >= mostLetters)
+      log.warn(`Group "${group}" on "${channel}" has ${mostLetters} dead letters or more; keys of later ones are not parked. Redrive or discard the oldest.`)
   }
 
   /** Says at once or later what becomes of a job whose turn has come. */
@@ -84,7 +85,9 @@ export class Parking {
     this.#reading.then(
       () => this.#decide(job),
       (error: unknown) => {
-        this.#options.log.error(`The dead letters of group "${this.#options.group}" could not be read, so nothing new is known of parked keys: ${error instanceof Error ? error.message : String(error)}`)
+        this.#options.log.error(
+          `The dead letters of group "${this.#options.group}" could not be read, so nothing new is known of parked keys: ${error instanceof Error ? error.message : String(error)}`,
+        )
         this.#decide(job)
       },
     )

@@ -27,7 +27,11 @@ export class Publishing {
 
   /** Resolves when each is confirmed or held. A rejection that nobody awaits is logged and ends there. */
   publish(messages: readonly Message[], options: PublishOptions, publisher: string): Promise<void> {
-    const done = this.#attempt(messages, options)
+    return this.watched(this.#attempt(messages, options), publisher)
+  }
+
+  /** The same promise; when nobody awaits its rejection, that is logged and ends there. */
+  watched(done: Promise<void>, publisher: string): Promise<void> {
     done.catch((error: unknown) =>
       this.#log.warn(`A publish by ${publisher} was not confirmed: ${error instanceof Error ? error.message : String(error)}`, {
         code: error instanceof WaybillError ? error.code : undefined,
@@ -66,7 +70,8 @@ export class Publishing {
     let declaring: Promise<unknown> | undefined
     for (const message of messages) {
       const definition = definitionOfMessage(message)
-      if (definition.kind === 'query') throw new WaybillError('QUERY_PUBLISHED', `"${definition.name}" is a query: nobody would get its reply. Ask it, by app.ask or an injected Ask.`)
+      if (definition.kind === 'query')
+        throw new WaybillError('QUERY_PUBLISHED', `"${definition.name}" is a query: nobody would get its reply. Ask it, by app.ask or an injected Ask.`)
       const link = this.#links.of(definition.channel)
       leaving.push({ link, outgoing: prepareOutgoing(message, definition, options, link, scope, this.#rules) })
       const missing = link.ensure(definition, this.#links.optionsOf(definition.channel))
@@ -80,6 +85,7 @@ export class Publishing {
   #leave(leaving: readonly Leaving[], held: Held | undefined, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted()
     if (!held) return this.#whenThereIsRoom(leaving, signal)
+    if (held.isOver) return Promise.reject(late(scopes.getStore() as Scope))
 
     for (const { link, outgoing } of leaving) held.outgoing.push({ transport: link.name, message: outgoing })
 
@@ -92,7 +98,13 @@ export class Publishing {
     if (!full) return this.#settle(leaving, signal)
 
     return new Promise((resolve, reject) => {
-      const refuse = (reason: string): void => reject(new PublishError(leaving.map(({ outgoing }, index) => failureOf(index, outgoing, { kind: 'rejected', reason })), leaving.length))
+      const refuse = (reason: string): void =>
+        reject(
+          new PublishError(
+            leaving.map(({ outgoing }, index) => failureOf(index, outgoing, { kind: 'rejected', reason })),
+            leaving.length,
+          ),
+        )
       const giveUp = (): void => {
         leaveLine()
         refuse('The caller gave up before there was room for it, so it was never sent.')
@@ -200,5 +212,7 @@ function aborted(left: boolean): PublishOutcome {
 }
 
 function overdue(left: boolean): PublishOutcome {
-  return left ? { kind: 'unknown', reason: 'The broker did not confirm within the time that was left after waiting for room.' } : { kind: 'rejected', reason: 'There was room for it, but it was never sent within its time.' }
+  return left
+    ? { kind: 'unknown', reason: 'The broker did not confirm within the time that was left after waiting for room.' }
+    : { kind: 'rejected', reason: 'There was room for it, but it was never sent within its time.' }
 }

@@ -1,5 +1,6 @@
 import { DeadLetter, Ignore, Retry } from './decision.js'
 import { parseDuration } from './duration.js'
+import { longestMs } from './option.js'
 import type { ResolvedRetry } from './plan.js'
 import type { Runtime } from './runtime.js'
 import { InvalidMessage, WaybillError } from './error.js'
@@ -14,7 +15,7 @@ export function judge(error: unknown, attempt: number, retry: ResolvedRetry, run
   if (error instanceof InvalidMessage || (error instanceof WaybillError && error.code === 'UNDECLARED_RETURN')) return { kind: 'dead', code: error.code }
   if (retry.unless.some((type) => error instanceof type)) return { kind: 'dead', code: 'UNLESS' }
   if (attempt >= retry.attempts) return { kind: 'dead', code: error instanceof WaybillError && error.code === 'LISTENER_TIMEOUT' ? error.code : 'FAILED' }
-  if (error instanceof Retry) return { kind: 'retry', afterMs: parseDuration(error.after) ?? 0 }
+  if (error instanceof Retry) return { kind: 'retry', afterMs: Math.min(parseDuration(error.after) ?? 0, longestMs) }
 
   const wait = retry.waitsMs[Math.min(attempt, retry.waitsMs.length) - 1] ?? 0
 

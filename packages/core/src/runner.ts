@@ -10,6 +10,7 @@ import { Pace } from './pace.js'
 import { JobScope } from './job-scope.js'
 import { Held, scopes } from './scope.js'
 import type { Runtime } from './runtime.js'
+import { readable } from './thrown.js'
 import { Turnstile } from './turnstile.js'
 
 /** Starts the runs of one listener, up to `concurrency` at a time, each within its time. */
@@ -129,11 +130,16 @@ export class SingleRunner implements Runner {
     let value: unknown
     try {
       value = scopes.run(new JobScope(job, run.held, this.listener), this.#invocation.invoke, call)
+      // Within the `try`: a `then` of somebody else's making may throw.
+      if (isThenable(value))
+        return void value.then(
+          (result) => this.#succeeded(run, result, event),
+          (error: unknown) => this.#failed(run, error, event),
+        )
     } catch (error) {
       return this.#failed(run, error, event)
     }
-    if (isThenable(value)) value.then((result) => this.#succeeded(run, result, event), (error: unknown) => this.#failed(run, error, event))
-    else this.#succeeded(run, value, event)
+    this.#succeeded(run, value, event)
   }
 
   #succeeded(run: Run, value: unknown, event: ProcessEvent | undefined): void {
@@ -150,12 +156,15 @@ export class SingleRunner implements Runner {
   #failed(run: Run, error: unknown, event: ProcessEvent | undefined): void {
     if (run.isOver) return
     this.#close(run, event, error)
-    this.#options.end.failed(run.job, error)
+    this.#options.end.failed(run.job, readable(error))
     this.#pump()
   }
 
   #expired(run: Run): void {
-    const error = new WaybillError('LISTENER_TIMEOUT', `${this.listener.label} did not finish within ${this.listener.options.timeoutMs} ms. Make it faster, or give it a longer "timeout".`)
+    const error = new WaybillError(
+      'LISTENER_TIMEOUT',
+      `${this.listener.label} did not finish within ${this.listener.options.timeoutMs} ms. Make it faster, or give it a longer "timeout".`,
+    )
     run.delivery.abort(error)
     this.#failed(run, error, undefined)
   }

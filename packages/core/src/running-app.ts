@@ -2,6 +2,7 @@ import type { App } from './app.js'
 import type { AppOptions } from './app-options.js'
 import { Asking } from './asking.js'
 import { Burial } from './burial.js'
+import { isTransport } from './check-options.js'
 import { checkCapabilities } from './check-capabilities.js'
 import { jsonCodec } from './codec.js'
 import { buildContainer, type ServiceContainer } from './container.js'
@@ -10,7 +11,7 @@ import { GroupDeadLetters, type DeadLetters } from './dead-letters.js'
 import { parseDuration } from './duration.js'
 import { ConfigError, WaybillError } from './error.js'
 import type { Fault } from './fault.js'
-import { isRecord } from './found.js'
+import { isRecord, recordsOf } from './found.js'
 import { Group } from './group.js'
 import type { Health } from './health.js'
 import { defaultLimits, type Limits } from './limits.js'
@@ -18,14 +19,16 @@ import { Link } from './link.js'
 import { Links } from './links.js'
 import { consoleLogger, safeLogger, silentLogger, type Logger } from './logger.js'
 import { definitionOf, type Message, type MessageClass } from './message.js'
+import type { Middleware } from './middleware.js'
 import type { OutgoingRules } from './outgoing.js'
 import type { Plan, PlannedListener, ServiceClass } from './plan.js'
+import type { Plugin } from './plugin.js'
 import type { AskOptions, PublishOptions } from './publisher.js'
 import { Publishing } from './publishing.js'
 import { readPlan } from './read-plan.js'
 import { Replier } from './replier.js'
 import { defaultBacklog } from './room.js'
-import type { Runtime } from './runtime.js'
+import { isRuntime, type Runtime } from './runtime.js'
 import { onSignals } from './signals.js'
 import { keepProcess, systemRuntime } from './system-runtime.js'
 import { tie } from './tie.js'
@@ -42,6 +45,8 @@ export class RunningApp implements App {
   readonly #plan: Plan
   readonly #faults: readonly Fault[]
   readonly #limits: Limits
+  readonly #middleware: readonly Middleware[]
+  readonly #plugins: readonly Plugin[]
   readonly #host: TransportHost
   readonly #links: Links
   readonly #publishing: Publishing
@@ -61,16 +66,21 @@ export class RunningApp implements App {
     const options = isRecord(given) ? given : ({} as AppOptions)
     this.#options = options
     this.#plan = plan
-    this.#runtime = options.runtime ?? systemRuntime
+    this.#runtime = isRuntime(options.runtime) ? options.runtime : systemRuntime
     this.#log = options.log === false ? silentLogger : safeLogger(options.log ?? consoleLogger(String(options.name), () => this.#runtime.now()))
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#host = { app: options.name, instance: this.#runtime.id(), namespace: options.namespace, runtime: this.#runtime, log: this.#log }
+    this.#middleware = recordsOf(options.middleware)
+    this.#plugins = recordsOf(options.plugins)
     const transports = transportsOf(options)
     const deadlineMs = parseDuration(options.publishDeadline) ?? 10_000
     this.#faults = [...faults, ...transports.flatMap(([, transport]) => transport.faults)]
-    this.#links = new Links(transports.map(([name, transport]) => new Link(name, transport, this.#host, deadlineMs, { ...defaultBacklog, ...options.backlog })), options.channels ?? {})
+    this.#links = new Links(
+      transports.map(([name, transport]) => new Link(name, transport, this.#host, deadlineMs, { ...defaultBacklog, ...options.backlog })),
+      options.channels ?? {},
+    )
     const rules: OutgoingRules = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits }
-    this.#publishing = new Publishing(this.#links, rules, this.#log, options.middleware ?? [])
+    this.#publishing = new Publishing(this.#links, rules, this.#log, this.#middleware)
     this.#asking = new Asking(this.#links, rules)
     this.deadLetters = new GroupDeadLetters({ links: this.#links, plan, codec: jsonCodec, notices: this.#notices, runtime: this.#runtime, log: this.#log })
   }
@@ -103,7 +113,7 @@ export class RunningApp implements App {
   }
 
   publish(message: unknown, options: PublishOptions = {}): Promise<void> {
-    if (this.#state !== 'running' && this.#state !== 'stopping') return Promise.reject(this.#notRunning('app.publish'))
+    if (this.#state !== 'running' && this.#state !== 'stopping') return this.#publishing.watched(Promise.reject(this.#notRunning('app.publish')), 'app.publish')
 
     return this.#publishing.publish((Array.isArray(message) ? message : [message]) as Message[], options, 'app.publish')
   }
@@ -122,7 +132,11 @@ export class RunningApp implements App {
       ...(this.#state === 'running' ? [] : [`The app is ${this.#state}.`]),
       ...connections.filter(({ kind }) => kind !== 'connected').map(({ transport, purpose, kind, reason }) => `${transport}, ${purpose}: ${kind}${reason ? `, ${reason}` : ''}.`),
       ...consumers.filter(({ attached }) => !attached).map(({ channel, group, reason }) => `Group "${group}" on "${channel}" is not attached${reason ? `: ${reason}` : ''}.`),
-      ...publishers.filter(({ waiting }) => waiting > 0).map(({ transport, unsettled, bytes, waiting }) => `${transport}: ${waiting} callers wait to publish behind ${unsettled} messages (${bytes} bytes) that are not confirmed.`),
+      ...publishers
+        .filter(({ waiting }) => waiting > 0)
+        .map(
+          ({ transport, unsettled, bytes, waiting }) => `${transport}: ${waiting} callers wait to publish behind ${unsettled} messages (${bytes} bytes) that are not confirmed.`,
+        ),
     ]
 
     return { live: true, ready: reasons.length === 0, state: this.#state, connections, publishers, consumers, reasons }
@@ -141,8 +155,9 @@ export class RunningApp implements App {
       await this.#connect()
       inTime()
       const services = await container.create()
+      this.#assertStarting()
       this.#container = container
-      for (const plugin of this.#options.plugins ?? []) await plugin.start?.({ app: this.#options.name, plan: this.#plan })
+      for (const plugin of this.#plugins) await plugin.start?.({ app: this.#options.name, plan: this.#plan })
       this.#assertStarting()
       this.#state = 'running'
       await this.#subscribe(services)
@@ -150,6 +165,8 @@ export class RunningApp implements App {
       inTime()
       const isStopped = this.#stopping !== undefined
       await this.stop()
+      // What was made before a stop or a constructor that threw has nobody else to let go of it.
+      await container.close()
       throw this.#late ?? (isStopped ? new WaybillError('STOPPED', `"${this.#options.name}" was stopped before it had started.`, { cause: error }) : error)
     }
     const brokers = this.#links.all.map(({ capabilities }) => capabilities.broker).join(', ')
@@ -163,7 +180,10 @@ export class RunningApp implements App {
 
     return this.#runtime.after(ms, () => {
       const reasons = this.health().reasons.slice(1).join(' ')
-      this.#late = new WaybillError('START_DEADLINE', `"${this.#options.name}" has no connection after ${this.#options.startDeadline}. ${reasons} Start its broker, mend its address, or wait longer by \`startDeadline\`.`)
+      this.#late = new WaybillError(
+        'START_DEADLINE',
+        `"${this.#options.name}" has no connection after ${this.#options.startDeadline}. ${reasons} Start its broker, mend its address, or wait longer by \`startDeadline\`.`,
+      )
       void this.stop()
     })
   }
@@ -184,9 +204,7 @@ export class RunningApp implements App {
 
   async #declare(): Promise<void> {
     const { channels } = this.topology
-    await Promise.all(
-      this.#links.all.map((link) => link.declare({ channels: channels.filter(({ transport }) => transport === link.name), asks: this.#asksOn(link) })),
-    )
+    await Promise.all(this.#links.all.map((link) => link.declare({ channels: channels.filter(({ transport }) => transport === link.name), asks: this.#asksOn(link) })))
   }
 
   #asksOn(link: Link): boolean {
@@ -196,7 +214,7 @@ export class RunningApp implements App {
   #build(): Promise<ServiceContainer> {
     return buildContainer({
       services: this.#options.services,
-      modules: this.#options.modules ?? [],
+      modules: recordsOf(this.#options.modules).filter((module) => typeof module.load === 'function'),
       publisherFor: (type, label) => this.#publisherFor(type, label),
       onCreate: (instance) => tie(instance, { state: () => this.#tieState(), publish: (messages, _declared, label) => this.#publishing.publish(messages, {}, label) }),
     })
@@ -216,7 +234,7 @@ export class RunningApp implements App {
         const messages = Array.isArray(payload) ? payload.map((item) => new type(item)) : [new type(payload)]
         return this.#publishing.publish(messages, options, label)
       } catch (error) {
-        return Promise.reject(error instanceof Error ? error : new WaybillError('PUBLISH', String(error)))
+        return this.#publishing.watched(Promise.reject(error instanceof Error ? error : new WaybillError('PUBLISH', String(error))), label)
       }
     }
   }
@@ -250,7 +268,7 @@ export class RunningApp implements App {
         prefix: link.capabilities.envelopePrefix,
         rules,
         runtime: this.#runtime,
-        middleware: this.#options.middleware ?? [],
+        middleware: this.#middleware,
       })),
     })
   }
@@ -265,7 +283,7 @@ export class RunningApp implements App {
     const abandoned = counts.reduce((sum, count) => sum + count, 0)
     if (abandoned > 0) this.#log.warn(`${abandoned} listeners did not finish within ${deadlineMs} ms; their messages return to the broker.`)
     await this.#asking.close()
-    for (const plugin of [...(this.#options.plugins ?? [])].reverse()) await this.#stopPlugin(plugin)
+    for (const plugin of [...this.#plugins].reverse()) await this.#stopPlugin(plugin)
     await Promise.all(this.#links.all.map((link) => link.close(Math.max(1_000, left()))))
     await this.#container?.close()
     this.#release?.()
@@ -273,7 +291,7 @@ export class RunningApp implements App {
     if (began) this.#log.info(`${this.#options.name} has stopped`)
   }
 
-  async #stopPlugin(plugin: NonNullable<AppOptions['plugins']>[number]): Promise<void> {
+  async #stopPlugin(plugin: Plugin): Promise<void> {
     try {
       await plugin.stop?.()
     } catch (error) {
@@ -294,13 +312,20 @@ export class RunningApp implements App {
   #notRunning(what: string): WaybillError {
     const stopped = this.#state === 'stopped' || this.#state === 'stopping'
 
-    return new WaybillError(stopped ? 'STOPPED' : 'NOT_STARTED', `${what} needs a running app, and "${this.#options.name}" is ${this.#state}. ${stopped ? 'An app that has stopped stays so: create another.' : 'Await app.start() first.'}`)
+    return new WaybillError(
+      stopped ? 'STOPPED' : 'NOT_STARTED',
+      `${what} needs a running app, and "${this.#options.name}" is ${this.#state}. ${stopped ? 'An app that has stopped stays so: create another.' : 'Await app.start() first.'}`,
+    )
   }
 }
 
 /** What is no transport at all is among the faults of the plan already. */
 function transportsOf({ transport, transports }: AppOptions): readonly (readonly [string, Transport])[] {
-  const given: readonly (readonly [string, Transport])[] = isRecord(transports) ? Object.entries(transports as Readonly<Record<string, Transport>>) : transport ? [[transport.name, transport]] : []
+  const given: readonly (readonly [string, Transport])[] = isRecord(transports)
+    ? Object.entries(transports as Readonly<Record<string, Transport>>)
+    : transport
+      ? [[transport.name, transport]]
+      : []
 
-  return given.filter(([, one]) => isRecord(one) && Array.isArray(one.faults) && typeof one.onState === 'function')
+  return given.filter(([, one]) => isRecord(one) && isTransport(one))
 }

@@ -1,3 +1,5 @@
+import { isRecord } from './found.js'
+
 /**
  * Time, chance and identity. Everything in core, the memory transport, the outbox and the saga takes them from here,
  * so the same code runs on a virtual clock with a seed: the same seed gives the same history.
@@ -15,4 +17,9 @@ export interface Runtime {
   random(): number
   /** A new UUIDv7 of this moment. */
   id(): string
+}
+
+/** Whether it has everything that a runtime needs. */
+export function isRuntime(value: unknown): value is Runtime {
+  return isRecord(value) && ['now', 'elapsed', 'after', 'soon', 'random', 'id'].every((method) => typeof value[method] === 'function')
 }

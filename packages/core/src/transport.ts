@@ -33,6 +33,7 @@ export interface Transport {
    * Makes what is missing; safe when several processes do it at once. Rejects with expected and found where the broker has something of another shape,
    * and with the name of each option of a channel that this broker cannot honour. While the connection is lost it waits; `close` ends the waiting.
    * What it was told it keeps: after a reconnect it is declared again, and `partitions` and `existing` decide later where a message goes.
+   * Called again, also after `subscribe`, it adds: a channel that is published on for the first time, the address for replies. What was declared before stays.
    */
   declare(topology: Topology): Promise<void>
 

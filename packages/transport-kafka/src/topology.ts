@@ -138,11 +138,14 @@ function groupTopics(names: KafkaNames, { name, groups, options }: ChannelTopolo
     const of = { channel: name, group: group.name }
 
     return [
-      { topic: names.retry(of), partitions, ...logOf(options), settings: {} },
-      { topic: names.dead(of), partitions: 1, ...logOf(options), settings: { 'retention.ms': '-1' } },
+      { topic: names.retry(of), partitions, ...logOf(options), settings: roomy },
+      { topic: names.dead(of), partitions: 1, ...logOf(options), settings: { 'retention.ms': '-1', ...roomy } },
     ]
   })
 }
+
+// A dead letter is larger than what it came from, by its cause. One that its topic refused would be tried for ever, and hold its partition up.
+const roomy = { 'max.message.bytes': '104857600' }
 
 function repliesTopic(names: KafkaNames): WantedTopic {
   return { topic: names.replies(), partitions: undefined, replication: undefined, settings: { 'retention.ms': '3600000' } }

@@ -81,7 +81,7 @@ class KafkaTransport implements Transport {
   async declare(topology: Topology): Promise<void> {
     const session = this.#open()
     await declareTopology(toolsOf(session), topology)
-    session.declared = topology
+    session.declared = joined(session.declared, topology)
   }
 
   publish(batch: readonly Outgoing[], settled: Settled): void {
@@ -210,6 +210,13 @@ class KafkaTransport implements Transport {
       this.#session?.host.log.warn('kafka: a listener of connection states threw', { error: sentenceOf(error) })
     }
   }
+}
+
+/** What was declared, and what is declared in addition; of one channel what was said last. */
+function joined(before: Topology | undefined, { channels, asks }: Topology): Topology {
+  const all = new Map([...(before?.channels ?? []), ...channels].map((channel) => [channel.name, channel]))
+
+  return { channels: [...all.values()], asks: asks || (before?.asks ?? false) }
 }
 
 function toolsOf({ connection, names, host }: Session): TopologyTools {

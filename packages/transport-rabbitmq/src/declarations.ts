@@ -28,17 +28,18 @@ export class Declarations {
     this.#names = names
   }
 
-  /** From now on `restore` restores this too. */
-  learn(topology: Topology): void {
+  /** From now on `restore` restores this too. Returns what it asks for by itself. */
+  learn(topology: Topology): TopologyPlan {
     for (const channel of topology.channels) this.#channels.set(channel.name, merged(this.#channels.get(channel.name), channel))
     const all = { ...topology, channels: [...this.#channels.values()] }
     this.#names.learn(all)
     this.#plan = planOf(all, this.#names)
+
+    return planOf(topology, this.#names)
   }
 
-  /** Makes everything. Rejects with each refusal in one error; with the driver's error where the connection was lost. */
-  async declare(model: Model): Promise<void> {
-    const { exchanges, shares, queues } = this.#plan
+  /** Makes what is planned. Rejects with each refusal in one error; with the driver's error where the connection was lost. */
+  async declare(model: Model, { exchanges, shares, queues }: TopologyPlan): Promise<void> {
     const refused = await runAll(model, [...exchanges.map(exchangeStep), ...shares.map(shareStep)])
     // Nothing is bound where the number of partitions differs: the old bindings would stay beside the new ones.
     if (refused.length === 0) refused.push(...(await runAll(model, queues.map(queueStep))))
@@ -49,7 +50,7 @@ export class Declarations {
   /** The same after a reconnect: what cannot be restored is logged, and leaves the rest alone. */
   async restore(model: Model): Promise<void> {
     try {
-      await this.declare(model)
+      await this.declare(model, this.#plan)
     } catch (error) {
       if (!(error instanceof BrokerRefused)) throw error
       this.#host.log.error(`After a reconnect something could not be declared again. ${error.message}`)

@@ -142,7 +142,14 @@ export class Subscriber implements Consumer, AttachmentOwner {
     const { connection, declarations, host, queues, window } = this.#options
     const share = Math.max(1, Math.floor(window / queues.length) + (index < window % queues.length ? 1 : 0))
 
-    return { queue, prefetch: Math.min(maxPrefetch, index === 0 ? share : Math.max(share, Math.ceil((widest * window) / (queues.length - 1)))), host, connection, declarations, owner: this }
+    return {
+      queue,
+      prefetch: Math.min(maxPrefetch, index === 0 ? share : Math.max(share, Math.ceil((widest * window) / (queues.length - 1)))),
+      host,
+      connection,
+      declarations,
+      owner: this,
+    }
   }
 }
 

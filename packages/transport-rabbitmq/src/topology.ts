@@ -1,4 +1,4 @@
-import { type ChannelOptions, type ChannelTopology, type GroupTopology, slotOf, slots, type Topology } from '@waybill/core'
+import { type ChannelOptions, type ChannelTopology, type Fault, type GroupTopology, slotOf, slots, type Topology } from '@waybill/core'
 
 /** RabbitMQ 4 drops a message of a quorum queue at the 20th redelivery, and each look at a dead letter is one. */
 const deadDeliveryLimit = 1_000_000_000
@@ -98,6 +98,16 @@ export class Names {
 /** What a message is routed by: its type, and the slot of its key where it has one. */
 export function routingKeyOf(type: string, key: string | undefined): string {
   return key === undefined ? type : `${type}.keyed.${slotOf(key)}`
+}
+
+/** The options of a channel that only a log can honour. */
+export function faultsOf({ name, options }: ChannelTopology): Fault[] {
+  const found = [...(options.log === undefined ? [] : ['log']), ...(options.existing?.topic === undefined ? [] : ['existing.topic'])]
+
+  return found.map((option) => ({
+    code: 'UNSUPPORTED_OPTION',
+    message: `The option "${option}" of channel "${name}" is for logs, and "rabbitmq" has queues. Use "queue", "existing.exchange" or "existing.queue", or move the channel to another transport.`,
+  }))
 }
 
 /** Everything that the broker must have for this app. */

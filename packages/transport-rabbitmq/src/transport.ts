@@ -1,5 +1,6 @@
 import {
   type Capabilities,
+  ConfigError,
   type ConnectionState,
   type Consumer,
   type DeadLetterAccess,
@@ -22,7 +23,7 @@ import { Publisher } from './publisher.js'
 import { replyCodeOf } from './refusal.js'
 import { Replies } from './replies.js'
 import { Subscriber } from './subscriber.js'
-import { Names } from './topology.js'
+import { faultsOf, Names } from './topology.js'
 import { envelopePrefix } from './wire.js'
 
 /** RabbitMQ as a transport. Never throws: what is wrong with the options is told at `start`. */
@@ -68,11 +69,13 @@ class RabbitTransport implements Transport {
 
   async declare(topology: Topology): Promise<void> {
     const { declarations } = this.#connected('declare')
-    declarations.learn(topology)
+    const faults = topology.channels.flatMap(faultsOf)
+    if (faults.length > 0) throw new ConfigError(faults)
+    const plan = declarations.learn(topology)
     for (;;) {
       const model = await this.#whenReady()
       try {
-        await declarations.declare(model)
+        await declarations.declare(model, plan)
         this.#isDeclared = true
 
         return

@@ -13,7 +13,10 @@ export const delivering: readonly Scenario[] = [
       const receiver = await peer.listen(bench.group())
       const direct = { kind: 'group', ...bench.group() } as const
 
-      await peer.send(bench.message({ text: 'over the channel', headers: { 'waybill-attempt': 5 } }), bench.message({ text: 'over the channel, with a key', type: moved, key: 'a' }))
+      await peer.send(
+        bench.message({ text: 'over the channel', headers: { 'waybill-attempt': 5 } }),
+        bench.message({ text: 'over the channel, with a key', type: moved, key: 'a' }),
+      )
       await peer.send(bench.messageTo(direct, { text: 'to the group' }), bench.messageTo(direct, { text: 'to the group, with a key', type: moved, key: 'a' }))
       await receiver.arrived(4)
 

@@ -30,7 +30,11 @@ export const servicesDeadLetters: readonly Scenario[] = [
       open()
 
       const id = await app.deadLetters.edit(of, second?.id ?? '', { payload: { orderId: 'edited', total: 2 } })
-      await bench.eventually('it is taken', () => taken.length === 1, () => taken)
+      await bench.eventually(
+        'it is taken',
+        () => taken.length === 1,
+        () => taken,
+      )
       const left = await app.deadLetters.list(of)
 
       assert.deepEqual(taken, [{ orderId: 'edited', id, attempt: 1 }])
@@ -47,7 +51,11 @@ export const servicesDeadLetters: readonly Scenario[] = [
 
       const redriven = await app.deadLetters.redrive(of, { ids: [second?.id ?? ''], name: 'order.placed', reason: 'FAILED' })
       const none = await app.deadLetters.redrive(of, { reason: 'SCHEMA' })
-      await bench.eventually('it is taken', () => taken.length === 1, () => taken)
+      await bench.eventually(
+        'it is taken',
+        () => taken.length === 1,
+        () => taken,
+      )
 
       assert.deepEqual([redriven, none, taken[0]?.id], [1, 0, second?.id])
       assert.equal((await app.deadLetters.list(of)).length, 2)
@@ -72,14 +80,24 @@ export const servicesDeadLetters: readonly Scenario[] = [
       await app.publish([0, 1, 2].flatMap((step) => ['a', 'b'].map((orderId) => new OrderMoved({ orderId, step }))))
       const letters = await lettersOf(bench, app, 3)
       await app.deadLetters.redrive(of, { key: 'a' })
-      await bench.eventually('they are dead again', async () => (await app.deadLetters.list(of, { reason: 'PARKED' })).length === 2 && (await app.deadLetters.list(of)).length === 3)
+      await bench.eventually(
+        'they are dead again',
+        async () => (await app.deadLetters.list(of, { reason: 'PARKED' })).length === 2 && (await app.deadLetters.list(of)).length === 3,
+      )
       await app.stop()
       isClosed = false
       const next = await bench.start([Billing])
       const redriven = await next.deadLetters.redrive(of, { key: 'a' })
-      await bench.eventually('all are done', () => done.length >= 6, () => done)
+      await bench.eventually(
+        'all are done',
+        () => done.length >= 6,
+        () => done,
+      )
 
-      assert.deepEqual(letters.map(({ reason }) => reason), ['FAILED', 'PARKED', 'PARKED'])
+      assert.deepEqual(
+        letters.map(({ reason }) => reason),
+        ['FAILED', 'PARKED', 'PARKED'],
+      )
       assert.equal(redriven, 3)
       assert.deepEqual(done, ['b0', 'b1', 'b2', 'a0', 'a1', 'a2'])
     },

@@ -24,10 +24,17 @@ export const servicesLimits: readonly Scenario[] = [
       const app = await bench.start([Billing])
 
       await app.publish([...Array.from({ length: 25 }, (_, i) => `o${i}`), 'bad'].map((orderId) => new OrderPlaced({ orderId, total: 1 })))
-      await bench.eventually('all others are done', () => done.size === 25, () => done.size)
+      await bench.eventually(
+        'all others are done',
+        () => done.size === 25,
+        () => done.size,
+      )
       const letters = await firstLetters(bench, () => app.deadLetters.list(of))
 
-      assert.deepEqual(letters.map(({ attempts, body }) => [attempts, Buffer.from(body).toString()]), [[2, '{"orderId":"bad","total":1}']])
+      assert.deepEqual(
+        letters.map(({ attempts, body }) => [attempts, Buffer.from(body).toString()]),
+        [[2, '{"orderId":"bad","total":1}']],
+      )
     },
   },
   {
@@ -52,9 +59,17 @@ export const servicesLimits: readonly Scenario[] = [
       const app = await bench.start([Billing])
 
       await app.publish(Array.from({ length: 10 }, (_, step) => ['a', 'b', 'c'].map((orderId) => new OrderMoved({ orderId, step }))).flat())
-      await bench.eventually('all are done', () => done.length >= 30, () => done.length)
+      await bench.eventually(
+        'all are done',
+        () => done.length >= 30,
+        () => done.length,
+      )
 
-      for (const key of ['a', 'b', 'c']) assert.deepEqual(done.filter(({ orderId }) => orderId === key).map(({ step }) => step), Array.from({ length: 10 }, (_, step) => step))
+      for (const key of ['a', 'b', 'c'])
+        assert.deepEqual(
+          done.filter(({ orderId }) => orderId === key).map(({ step }) => step),
+          Array.from({ length: 10 }, (_, step) => step),
+        )
     },
   },
   {
@@ -71,7 +86,11 @@ export const servicesLimits: readonly Scenario[] = [
       const app = await bench.start([Billing])
 
       await app.publish(['a', 'a', 'a', 'b'].map((orderId) => new OrderPlaced({ orderId, total: 1 })))
-      await bench.eventually('all are taken', () => taken.length >= 4, () => taken)
+      await bench.eventually(
+        'all are taken',
+        () => taken.length >= 4,
+        () => taken,
+      )
       const [first, , last] = taken.filter(({ id }) => id === 'a')
 
       assert.ok(taken.findIndex(({ id }) => id === 'b') <= 1, 'The other one went past those over the rate.')
@@ -95,7 +114,11 @@ export const servicesLimits: readonly Scenario[] = [
 
       await app.publish(new OrderPlaced({ orderId: 'a', total: 1 }))
       await bench.eventually('the first try is over', () => tries.length === 1 && app.health().consumers[0]?.unsettled === 0)
-      await bench.eventually('the second try is made', () => tries.length === 2, () => tries)
+      await bench.eventually(
+        'the second try is made',
+        () => tries.length === 2,
+        () => tries,
+      )
       const [first, second] = tries
 
       assert.deepEqual([second?.id, second?.attempt], [first?.id, 2])
@@ -127,7 +150,11 @@ export const servicesLimits: readonly Scenario[] = [
 
       const app = await bench.start([Billing])
       const [letter] = await firstLetters(bench, () => app.deadLetters.list(of))
-      await bench.eventually('the other is done', () => taken.includes('other'), () => taken)
+      await bench.eventually(
+        'the other is done',
+        () => taken.includes('other'),
+        () => taken,
+      )
 
       assert.deepEqual([letter?.id, letter?.reason, letter?.attempts], [killer.envelope.id, 'KILLED_THE_PROCESS', 5])
       assert.deepEqual(taken, ['other'])

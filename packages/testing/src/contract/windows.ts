@@ -97,7 +97,10 @@ export const windows: readonly Scenario[] = [
       await receiver.arrived(40)
 
       assert.deepEqual([narrow, wide, narrowed], [4, 16, 16])
-      assert.deepEqual(receiver.texts, Array.from({ length: 40 }, (_, i) => String(i)))
+      assert.deepEqual(
+        receiver.texts,
+        Array.from({ length: 40 }, (_, i) => String(i)),
+      )
     },
   },
   {
@@ -118,10 +121,18 @@ export const windows: readonly Scenario[] = [
 
       await app.publish(Array.from({ length: 10 }, (_, step) => new OrderMoved({ orderId: 'hot', step })))
       await app.publish(Array.from({ length: 5 }, (_, step) => new OrderMoved({ orderId: 'cold', step })))
-      await bench.eventually('the other key is done', () => taken.length === 5, () => [taken, app.health().consumers])
+      await bench.eventually(
+        'the other key is done',
+        () => taken.length === 5,
+        () => [taken, app.health().consumers],
+      )
       const { behind } = app.health().consumers[0] ?? {}
       isClosed = false
-      await bench.eventually('all are done', () => taken.length === 15, () => taken)
+      await bench.eventually(
+        'all are done',
+        () => taken.length === 15,
+        () => taken,
+      )
 
       assert.equal(behind, 'hot')
       assert.deepEqual(taken, [...steps('cold', 5), ...steps('hot', 10)])
