@@ -1,3 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { Socket } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { BatchProducer } from '../../packages/transport-kafka/src/producer.js'
 import { toRecord } from '../../packages/transport-kafka/src/wire.js'
@@ -38,6 +41,24 @@ describe('the producer of batches', () => {
     await producer.close()
 
     expect(refused).toMatchObject({ name: 'KafkaJSProtocolError', type: 'MESSAGE_TOO_LARGE' })
+  })
+
+  test('a batch under way when the broker closes the connection is an error, and the next one gets through', async () => {
+    const sockets: Socket[] = []
+    const watch = (message: unknown): void => void sockets.push((message as { readonly socket: Socket }).socket)
+    subscribe('net.client.socket', watch)
+    const { topic, producer } = await connected()
+    await producer.send(batchFor(topic, 0))
+
+    const underWay = producer.send(batchFor(topic, 0, 'x'.repeat(500 * 1024))).catch((error: unknown) => error)
+    while (!sockets.some(({ bytesWritten }) => bytesWritten > 500 * 1024)) await turn()
+    for (const socket of sockets) socket.emit('end')
+    const lost = await underWay
+    await producer.send(batchFor(topic, 0))
+    await producer.close()
+    unsubscribe('net.client.socket', watch)
+
+    expect(lost).toMatchObject({ name: 'KafkaJSConnectionClosedError' })
   })
 
   test('nothing is sent after close', async () => {
