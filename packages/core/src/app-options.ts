@@ -6,6 +6,7 @@ import type { Logger } from './logger.js'
 import type { Middleware } from './middleware.js'
 import type { ServiceClass } from './plan.js'
 import type { Plugin } from './plugin.js'
+import type { Backlog } from './room.js'
 import type { Runtime } from './runtime.js'
 import type { Transport } from './transport.js'
 
@@ -25,8 +26,12 @@ interface CommonOptions<T extends string> {
   readonly signals?: false
   /** What a message may be at most: listeners keep what is larger as a dead letter, publishers refuse it. */
   readonly limits?: Partial<Limits>
+  /** After which `start` gives up on a broker that cannot be reached. Default: never; it waits, says so in the log, and goes on by itself. */
+  readonly startDeadline?: Duration
   /** After which a publish that is not confirmed settles as `unknown`. Default: 10 s. */
   readonly publishDeadline?: Duration
+  /** How much may be published and not confirmed before `publish` waits, within its deadline. Default: 10,000 messages, 64 MiB. */
+  readonly backlog?: Partial<Backlog>
   /** How long `stop` lets running listeners finish. Default: 25 s. */
   readonly shutdown?: `${number}${'ms' | 's' | 'm'}`
   readonly log?: Logger | false

@@ -2,6 +2,7 @@ import type { AppOptions } from './app-options.js'
 import { type Fault, unknownOptions } from './fault.js'
 import { describeFound, isRecord } from './found.js'
 import { defaultLimits } from './limits.js'
+import { defaultBacklog } from './room.js'
 import { faultOfName } from './name.js'
 import { durationOf, faultOfDuration, type Options } from './option.js'
 
@@ -17,7 +18,9 @@ const known: Readonly<Record<keyof AppOptions, true>> = {
   plugins: true,
   signals: true,
   limits: true,
+  startDeadline: true,
   publishDeadline: true,
+  backlog: true,
   shutdown: true,
   log: true,
   runtime: true,
@@ -34,9 +37,11 @@ export function checkOptions(given: unknown): readonly Fault[] {
     ...checkLists(given),
     ...checkObject(given, 'channels', 'an object of options by channel'),
     ...checkObject(given, 'runtime', 'a Runtime, such as the virtual clock of a test'),
+    ...checkTime(given, 'startDeadline'),
     ...checkTime(given, 'publishDeadline'),
     ...checkTime(given, 'shutdown'),
-    ...checkLimits(given.limits),
+    ...checkNumbers('limits', given.limits, defaultLimits, '{ bodyBytes: 5_000_000 }'),
+    ...checkNumbers('backlog', given.backlog, defaultBacklog, '{ messages: 1_000 }'),
     ...checkSignals(given.signals),
     ...checkLog(given.log),
   ]
@@ -104,21 +109,21 @@ function checkObject(options: Options, option: string, what: string): readonly F
   return [{ code: 'APP_OPTIONS', message: `createApp: \`${option}\` is ${what}; found ${describeFound(given)}.` }]
 }
 
-function checkTime(options: Options, option: 'shutdown' | 'publishDeadline'): readonly Fault[] {
+function checkTime(options: Options, option: 'shutdown' | 'startDeadline' | 'publishDeadline'): readonly Fault[] {
   const given = options[option]
 
   return given === undefined || durationOf(given) !== undefined ? [] : [{ code: 'DURATION', message: `createApp: ${faultOfDuration(option, given)}` }]
 }
 
-function checkLimits(given: unknown): readonly Fault[] {
+function checkNumbers(option: string, given: unknown, defaults: object, example: string): readonly Fault[] {
   if (given === undefined) return []
-  if (!isRecord(given)) return [{ code: 'APP_OPTIONS', message: `createApp: \`limits\` is an object such as { bodyBytes: 5_000_000 }; found ${describeFound(given)}.` }]
+  if (!isRecord(given)) return [{ code: 'APP_OPTIONS', message: `createApp: \`${option}\` is an object such as ${example}; found ${describeFound(given)}.` }]
 
-  const wrong = Object.entries(given).filter(([name, value]) => name in defaultLimits && !(Number.isSafeInteger(value) && Number(value) > 0))
+  const wrong = Object.entries(given).filter(([name, value]) => name in defaults && !(Number.isSafeInteger(value) && Number(value) > 0))
 
   return [
-    ...unknownOptions('createApp, `limits`,', given, Object.keys(defaultLimits)),
-    ...wrong.map(([name, value]) => ({ code: 'NUMBER', message: `createApp: \`limits.${name}\` is a whole number above zero; found ${describeFound(value)}.` })),
+    ...unknownOptions(`createApp, \`${option}\`,`, given, Object.keys(defaults)),
+    ...wrong.map(([name, value]) => ({ code: 'NUMBER', message: `createApp: \`${option}.${name}\` is a whole number above zero; found ${describeFound(value)}.` })),
   ]
 }
 
