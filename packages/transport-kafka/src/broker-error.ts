@@ -29,6 +29,8 @@ const verdicts: Readonly<Record<string, BrokerVerdict>> = {
   ILLEGAL_SASL_STATE: 'refused',
   SASL_AUTHENTICATION_FAILED: 'refused',
   KafkaJSSASLAuthenticationError: 'refused',
+  // Our own, thrown before anything is sent.
+  BrokerRefused: 'refused',
   KafkaJSTopicMetadataNotLoaded: 'not-yet',
   KafkaJSMetadataNotLoaded: 'not-yet',
 }

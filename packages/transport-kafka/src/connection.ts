@@ -1,10 +1,11 @@
 import type { ConnectionState, TransportHost } from '@waybill/core'
 import { BrokerRefused } from '@waybill/core'
-import type { Admin, LogEntry, Producer } from 'kafkajs'
-import { Kafka, logLevel, Partitioners } from 'kafkajs'
+import type { Admin, LogEntry } from 'kafkajs'
+import { Kafka, logLevel } from 'kafkajs'
 import { sentenceOf, verdictOf } from './broker-error.js'
 import { Backoff } from './backoff.js'
 import type { ResolvedOptions } from './options.js'
+import { BatchProducer } from './producer.js'
 
 const probeMs = 5_000
 const purpose = 'publishing'
@@ -13,7 +14,7 @@ const purpose = 'publishing'
 export class Connection {
   readonly kafka: Kafka
   readonly admin: Admin
-  readonly producer: Producer
+  readonly producer: BatchProducer
   readonly #host: TransportHost
   readonly #brokers: string
   readonly #tell: (state: ConnectionState) => void
@@ -25,8 +26,7 @@ export class Connection {
 
   constructor(options: ResolvedOptions, host: TransportHost, tell: (state: ConnectionState) => void, onRestored: () => void) {
     this.kafka = openKafka(options, host)
-    // A retried send could be stored twice, or elsewhere: kafkajs tries once, and the publisher knows what may be tried again.
-    this.producer = this.kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, allowAutoTopicCreation: false, retry: { retries: 0 } })
+    this.producer = new BatchProducer(this.kafka)
     this.admin = this.kafka.admin()
     this.#host = host
     this.#brokers = options.brokers.join(', ')
@@ -70,7 +70,7 @@ export class Connection {
     this.#cancelProbe()
     this.#backoff.cancel()
     this.#enter('closed', undefined)
-    await Promise.allSettled([this.producer.disconnect(), this.admin.disconnect()])
+    await Promise.allSettled([this.producer.close(), this.admin.disconnect()])
   }
 
   async #open(): Promise<string> {

@@ -1,7 +1,7 @@
 import type { PublishOutcome, Runtime, Settled } from '@waybill/core'
 import { confirmed } from '@waybill/core'
-import type { Producer } from 'kafkajs'
 import { codeOf, sentenceOf, verdictOf } from './broker-error.js'
+import type { BatchProducer } from './producer.js'
 import type { WireRecord } from './wire.js'
 
 /** Below the broker's usual 1 MiB a request. A single message may be larger: the broker decides. */
@@ -20,7 +20,7 @@ export interface Parcel {
 
 /** What a lane needs of the publisher that owns it. */
 export interface LaneOwner {
-  readonly producer: Producer
+  readonly producer: BatchProducer
   readonly runtime: Runtime
   readonly mayJoin: boolean
   done(parcel: Parcel, outcome: PublishOutcome): void
@@ -30,12 +30,14 @@ export interface LaneOwner {
 /** The messages for one partition: one request under way, the next one gathers meanwhile. */
 export class Lane {
   readonly #topic: string
+  readonly #partition: number
   readonly #owner: LaneOwner
   #waiting: Parcel[] = []
   #busy = false
 
-  constructor(topic: string, owner: LaneOwner) {
+  constructor(topic: string, partition: number, owner: LaneOwner) {
     this.#topic = topic
+    this.#partition = partition
     this.#owner = owner
   }
 
@@ -98,7 +100,8 @@ export class Lane {
 
   async #try(batch: readonly Parcel[]): Promise<unknown> {
     try {
-      await this.#owner.producer.send({ topic: this.#topic, acks: -1, messages: batch.map(({ record }) => record) })
+      const records = batch.map(({ record }) => record)
+      await this.#owner.producer.send({ topic: this.#topic, partition: this.#partition, records, timestamp: this.#owner.runtime.now() })
 
       return undefined
     } catch (error) {

@@ -1,7 +1,7 @@
 import { BrokerRefused } from '@waybill/core'
-import type { Assignment, Broker, Cluster, Consumer, Kafka } from 'kafkajs'
-import { PartitionAssigners } from 'kafkajs'
+import type { Assignment, Broker, Cluster, Kafka } from 'kafkajs'
 import { codeOf } from './broker-error.js'
+import { openCluster } from './cluster.js'
 import type { StoredRecord } from './wire.js'
 
 const fetchBytes = 4 * 1024 * 1024
@@ -31,29 +31,12 @@ interface Coordinator extends Broker {
   leaveGroup(request: { readonly groupId: string; readonly memberId: string }): Promise<unknown>
 }
 
-/**
- * Reads partitions and marks without joining a group: a join takes seconds, and kafkajs has no `assign()`.
- * The client of the cluster is what kafkajs gives to an assigner; this consumer itself never runs.
- */
+/** Reads partitions and marks without joining a group: a join takes seconds, and kafkajs has no `assign()`. */
 export class LogReader {
-  readonly #consumer: Consumer
   readonly #cluster: Cluster
 
   constructor(kafka: Kafka) {
-    const found: { cluster?: Cluster } = {}
-    this.#consumer = kafka.consumer({
-      groupId: 'waybill.reader',
-      allowAutoTopicCreation: false,
-      partitionAssigners: [
-        (config) => {
-          found.cluster = config.cluster
-
-          return PartitionAssigners.roundRobin(config)
-        },
-      ],
-    })
-    if (!found.cluster) throw new BrokerRefused('KAFKAJS_CHANGED', 'kafkajs was expected to give its cluster to an assigner and did not. Install kafkajs 2.2.4.')
-    this.#cluster = found.cluster
+    this.#cluster = openCluster(kafka)
   }
 
   /** The records of partition 0 from `from` on, as many as one fetch brings; empty at the end. */
@@ -113,7 +96,7 @@ export class LogReader {
   }
 
   async close(): Promise<void> {
-    await this.#consumer.disconnect()
+    await this.#cluster.disconnect()
   }
 
   async #commit(group: string, topic: string, partitions: { partition: number; offset: string; metadata: string }[]): Promise<void> {

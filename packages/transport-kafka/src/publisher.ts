@@ -1,15 +1,17 @@
 import type { Destination, Logger, Outgoing, PublishOutcome, Settled, TransportHost } from '@waybill/core'
 import { BrokerRefused, murmur2 } from '@waybill/core'
-import type { Producer } from 'kafkajs'
 import { codeOf, sentenceOf, verdictOf } from './broker-error.js'
 import type { Connection } from './connection.js'
 import type { LaneOwner, Parcel } from './lane.js'
 import { Lane } from './lane.js'
+import type { BatchProducer } from './producer.js'
 import type { KafkaNames } from './topology.js'
 import { parseReplyAddress, partitionCounts } from './topology.js'
-import { sizeOf, toRecord } from './wire.js'
+import { toRecord } from './wire.js'
 
 const maxHeldBytes = 64 * 1024 * 1024
+/** What a record takes beside its content, at most, and somewhat more for what it holds here. */
+const recordHead = 64
 
 /** Sends messages: each partition in order, one request at a time, all partitions side by side. */
 export class KafkaPublisher implements LaneOwner {
@@ -31,7 +33,7 @@ export class KafkaPublisher implements LaneOwner {
     this.#log = host.log
   }
 
-  get producer(): Producer {
+  get producer(): BatchProducer {
     return this.#connection.producer
   }
 
@@ -93,7 +95,7 @@ export class KafkaPublisher implements LaneOwner {
     try {
       const { topic, key } = this.#targetOf(message)
       const record = toRecord(message, key)
-      const parcel = { record, bytes: sizeOf(record), index, settled }
+      const parcel = { record, bytes: recordHead + record.size, index, settled }
       const lanes = this.#lanesOf(topic)
       this.#underWay.add(parcel)
       this.#heldBytes += parcel.bytes
@@ -188,7 +190,7 @@ class TopicLanes {
   }
 
   #open(count: number): void {
-    this.#lanes = Array.from({ length: count }, () => new Lane(this.#topic, this.#owner))
+    this.#lanes = Array.from({ length: count }, (_, partition) => new Lane(this.#topic, partition, this.#owner))
     for (const parcel of this.#unplaced.splice(0)) this.#place(parcel)
     this.flush()
   }
@@ -199,8 +201,8 @@ class TopicLanes {
 
   #place(parcel: Parcel): void {
     const { key } = parcel.record
-    parcel.record.partition = key === null ? this.#turn % this.#lanes.length : partitionOf(key, this.#lanes.length)
-    this.#lanes[parcel.record.partition]?.add(parcel)
+    const partition = key === null ? this.#turn % this.#lanes.length : partitionOf(key, this.#lanes.length)
+    this.#lanes[partition]?.add(parcel)
   }
 }
 

@@ -2,18 +2,21 @@ import { isUtf8 } from 'node:buffer'
 import type { Outgoing, RawEnvelope } from '@waybill/core'
 import { header, readEnvelope, writeEnvelope } from '@waybill/core'
 import type { IHeaders } from 'kafkajs'
+import { sizeOfContent } from './record-batch.js'
 
 /** Names of the CloudEvents binding for Kafka. */
 export const envelopePrefix = 'ce_'
 export const contentTypeHeader = 'content-type'
 export const contentEncodingHeader = 'content-encoding'
 
-/** A message as kafkajs takes it; `partition` is set before the first try and never changes. */
+/** A message as it is sent. */
 export interface WireRecord {
   readonly key: string | null
-  readonly value: Buffer
-  readonly headers: IHeaders
-  partition: number
+  readonly value: Uint8Array
+  /** Name, value, name, value: a name may come again. */
+  readonly headers: readonly (string | Uint8Array)[]
+  /** What all that takes in a request. */
+  readonly size: number
 }
 
 /** A record as kafkajs hands it over. */
@@ -34,18 +37,11 @@ export function toRecord(message: Outgoing, key: string | undefined): WireRecord
   if (message.contentEncoding !== undefined) all[contentEncodingHeader] = message.contentEncoding
   if (message.replyTo !== undefined) all[header.replyTo] = message.replyTo
   writeEnvelope(message.envelope, envelopePrefix, all)
-  const headers: IHeaders = Object.create(null) as IHeaders
-  for (const name in all) headers[name] = toHeader(all[name])
+  const headers: (string | Uint8Array)[] = []
+  for (const name in all) addHeader(headers, name, all[name])
+  const content = { key: key ?? null, value: message.body, headers }
 
-  return { key: key ?? null, value: bytesOf(message.body), headers, partition: 0 }
-}
-
-/** About what a record takes in a request: exact for ASCII, and the broker has the last word. */
-export function sizeOf(record: WireRecord): number {
-  let size = 64 + record.value.length + (record.key === null ? 0 : Buffer.byteLength(record.key))
-  for (const name in record.headers) size += name.length + lengthOf(record.headers[name]) + 4
-
-  return size
+  return { ...content, size: sizeOfContent(content) }
 }
 
 /** Everything that came, without a prototype; text where it is text, bytes where it is not, a list where a name came twice. */
@@ -71,15 +67,17 @@ export function textHeader(headers: Headers, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-function toHeader(value: unknown): IHeaders[string] {
-  if (typeof value === 'string') return value
-  if (value instanceof Uint8Array) return bytesOf(value)
-  if (Array.isArray(value) && value.every((part) => typeof part === 'string' || part instanceof Uint8Array)) {
-    return value.map((part: string | Uint8Array) => (typeof part === 'string' ? part : bytesOf(part)))
-  }
+function addHeader(headers: (string | Uint8Array)[], name: string, value: unknown): void {
+  const isList = Array.isArray(value) && value.every((part) => typeof part === 'string' || part instanceof Uint8Array)
+  if (!isList) return void headers.push(name, toHeader(value))
+  for (const part of value as readonly (string | Uint8Array)[]) headers.push(name, part)
+}
+
+function toHeader(value: unknown): string | Uint8Array {
+  if (typeof value === 'string' || value instanceof Uint8Array) return value
   if (typeof value === 'object' && value !== null) return JSON.stringify(value)
 
-  // kafkajs cannot measure a header that is null, so nothing is written as empty.
+  // A header of Kafka may be null, and readers seldom expect it, so nothing is written as empty.
   return value === null || value === undefined ? '' : String(value)
 }
 
@@ -100,12 +98,4 @@ function fromBytes(value: unknown): unknown {
 
 function textOf(bytes: Buffer): string | undefined {
   return isUtf8(bytes) ? bytes.toString('utf8') : undefined
-}
-
-function bytesOf(body: Uint8Array): Buffer {
-  return Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-}
-
-function lengthOf(value: IHeaders[string]): number {
-  return Array.isArray(value) ? value.reduce((sum, part) => sum + part.length + 4, 0) : (value?.length ?? 0)
 }

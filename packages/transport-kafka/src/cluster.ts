@@ -1,0 +1,66 @@
+import { BrokerRefused } from '@waybill/core'
+import type { Broker, Cluster, Kafka } from 'kafkajs'
+import { PartitionAssigners } from 'kafkajs'
+import type { RecordBatch } from './record-batch.js'
+import { encodeProduce } from './record-batch.js'
+
+/** The first version of a produce request that carries headers, and so an envelope. */
+const firstVersion = 3
+
+/** What kafkajs 2.2.4 does inside `Broker.produce` and its types do not say. */
+interface Protocol {
+  readonly request: { readonly apiVersion: number; readonly encode: () => Promise<unknown> }
+}
+interface Internals extends Broker {
+  lookupRequest(apiKey: number, definition: unknown): (request: unknown) => Protocol
+}
+
+/**
+ * A client of the cluster of its own, with connections of its own. kafkajs gives one to an assigner and to nobody else,
+ * so it comes with a consumer, which never runs and holds nothing else.
+ */
+export function openCluster(kafka: Kafka): Cluster {
+  const found: { cluster?: Cluster } = {}
+  kafka.consumer({
+    groupId: 'waybill.reader',
+    allowAutoTopicCreation: false,
+    partitionAssigners: [
+      (config) => {
+        found.cluster = config.cluster
+
+        return PartitionAssigners.roundRobin(config)
+      },
+    ],
+  })
+  if (!found.cluster) throw changed('give its cluster to an assigner')
+
+  return found.cluster
+}
+
+/**
+ * One produce request, whose bytes are ours and of which all else is kafkajs': version, connection, authentication,
+ * time-out, throttling, the reading of the answer and its errors. `produce` asks its broker for the protocol of a
+ * request, so it runs on one that answers with our encoder in it; everything else it inherits.
+ */
+export async function produce(broker: Broker, batch: RecordBatch): Promise<void> {
+  const { lookupRequest } = broker as Internals
+  if (typeof lookupRequest !== 'function') throw changed('look its requests up')
+  const ours = Object.create(broker) as Internals
+  ours.lookupRequest = (apiKey, definition) => (request) => withBytes(lookupRequest(apiKey, definition)(request), batch)
+  await ours.produce({ acks: -1, topicData: [] })
+}
+
+/** kafkajs wants an encoder of its own, of which it reads these two. */
+function withBytes(protocol: Protocol, batch: RecordBatch): Protocol {
+  const { request } = protocol
+  if (request.apiVersion < firstVersion) {
+    throw new BrokerRefused('KAFKA_TOO_OLD', `The broker was expected to take records with headers and takes none. Install Kafka 0.11 or later.`)
+  }
+  const buffer = encodeProduce(batch)
+
+  return { ...protocol, request: { ...request, encode: () => Promise.resolve({ buf: buffer, buffer }) } }
+}
+
+function changed(what: string): BrokerRefused {
+  return new BrokerRefused('KAFKAJS_CHANGED', `kafkajs was expected to ${what} and did not. Install kafkajs 2.2.4.`)
+}

@@ -1,0 +1,83 @@
+import { BrokerRefused } from '@waybill/core'
+import type { Broker, Cluster, Kafka, KafkaJSConnectionError } from 'kafkajs'
+import { verdictOf } from './broker-error.js'
+import { openCluster, produce } from './cluster.js'
+import type { RecordBatch } from './record-batch.js'
+
+/** Sends a batch to the leader of its partition, once. What it knows about the cluster is put right after a failure. */
+export class BatchProducer {
+  readonly #cluster: Cluster
+  #closed = false
+
+  constructor(kafka: Kafka) {
+    this.#cluster = openCluster(kafka)
+  }
+
+  async connect(): Promise<void> {
+    await this.#cluster.connect()
+  }
+
+  /** Resolves when all in-sync replicas have it. Rejects with an error of kafkajs. */
+  async send(batch: RecordBatch): Promise<void> {
+    if (this.#closed) throw new BrokerRefused('TRANSPORT_CLOSED', 'the transport is closed')
+    try {
+      await produce(await this.#leaderOf(batch), batch)
+    } catch (error) {
+      await this.#recover(error)
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#cluster.disconnect()
+  }
+
+  async #leaderOf({ topic, partition }: RecordBatch): Promise<Broker> {
+    await this.#cluster.addTargetTopic(topic)
+    await this.#cluster.refreshMetadataIfNecessary()
+    const [nodeId] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]))
+    if (nodeId === undefined) throw new LeaderUnknown(`nobody is known to lead partition ${partition}`)
+
+    return this.#cluster.findBroker({ nodeId })
+  }
+
+  /** Never rejects: the caller gets what happened to the batch, and the next one finds out what is still wrong. */
+  async #recover(error: unknown): Promise<void> {
+    try {
+      const connected = this.#drop(error)
+      if (this.#closed || (connected && !isStale(error))) return
+      if (!connected) await this.#cluster.connect()
+      await this.#cluster.refreshMetadata()
+    } catch {
+      // Whoever owns this producer is told of the first error, and asks the cluster itself whether it is there.
+    }
+    // A connection that was opened while all of them were closed would stay.
+    if (this.#closed) await this.#cluster.disconnect()
+  }
+
+  /** A broker that closed its connection is asked for anew. True where another connection is left. */
+  #drop(error: unknown): boolean {
+    if (isClosedBy(error)) this.#cluster.removeBroker({ host: error.host, port: error.port })
+
+    return this.#cluster.isConnected()
+  }
+}
+
+/** kafkajs sends nothing for such a partition, and says that all went well. */
+class LeaderUnknown extends Error {
+  /** Kafka's own word for it. */
+  readonly type = 'LEADER_NOT_AVAILABLE'
+}
+
+function isClosedBy(error: unknown): error is KafkaJSConnectionError & { readonly host: string; readonly port: number } {
+  return error instanceof Error && error.name === 'KafkaJSConnectionClosedError'
+}
+
+/** After such an error kafkajs' picture of the cluster may be wrong. */
+function isStale(error: unknown): boolean {
+  if (verdictOf(error) === 'not-yet') return true
+  if (!(error instanceof Error)) return false
+
+  return error.name.startsWith('KafkaJSConnection') || (error.name === 'KafkaJSProtocolError' && 'retriable' in error && error.retriable === true)
+}
