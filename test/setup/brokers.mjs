@@ -17,10 +17,10 @@ export const ready = (broker) =>
   step(broker.name, async () => {
     const given = process.env[broker.variable]
     if (given) return checkGiven(broker, given)
-    const origin = await alone(broker.name, () => find(broker))
-    process.env[broker.variable] = broker.address(broker.port)
+    const { port, origin } = await alone(broker.name, () => find(broker))
+    process.env[broker.variable] = broker.address(port)
 
-    return `${broker.title}, ${origin}`
+    return `${broker.title}, ${origin} on port ${port}`
   })
 
 async function checkGiven(broker, address) {
@@ -34,35 +34,46 @@ async function checkGiven(broker, address) {
 async function find(broker) {
   const folder = keep(broker.name)
   mkdirSync(folder, { recursive: true })
-  if (await listens('127.0.0.1', broker.port, broker.greeting)) return `found on port ${broker.port}`
+  const { port, answers } = await choosePort(broker)
+  if (answers) return { port, origin: 'found' }
   // A run that was interrupted while this one started left it behind.
   const left = detachedIn(folder)
   if (left) await end(left)
   forget(folder)
-  const how = await broker.start(folder, broker.port).then(
+  const origin = await broker.start(folder, port).then(
     () => 'started',
-    (error) => startContainer(broker, folder, error),
+    (error) => startContainer(broker, port, folder, error),
   )
-  await awaitPort(broker, folder)
+  await awaitPort(broker, port, folder)
 
-  return `${how} on port ${broker.port}`
+  return { port, origin }
 }
 
-async function startContainer(broker, folder, reason) {
+/** The usual port, or one of the next where something sits on it that does not answer as this broker would: a broker that hangs stays whose it is. */
+async function choosePort(broker) {
+  for (let port = broker.port; port < broker.port + 5; port++) {
+    if (await listens('127.0.0.1', port, broker.greeting)) return { port, answers: true }
+    if (!(await listens('127.0.0.1', port))) return { port, answers: false }
+    console.log(`              something on port ${port} does not answer as ${broker.title} would; trying the next`)
+  }
+  throw new Error(`Ports ${broker.port} to ${broker.port + 4} are taken by something that is not ${broker.title}. Free one, or set ${broker.variable}.`)
+}
+
+async function startContainer(broker, port, folder, reason) {
   if (!(await has('docker', 'info'))) throw reason
   forget(folder)
-  const { image, publish, env } = broker.container(broker.port)
+  const { image, publish, env } = broker.container(port)
   const id = await run('docker', ['run', '-d', '--rm', '-p', publish, ...env.flatMap((pair) => ['-e', pair]), image])
   writeFileSync(join(folder, 'container'), id.trim().split('\n').at(-1))
 
   return 'started in a container'
 }
 
-async function awaitPort(broker, folder) {
-  for (const deadline = Date.now() + 60_000; !(await listens('127.0.0.1', broker.port, broker.greeting)); await wait(100)) {
+async function awaitPort(broker, port, folder) {
+  for (const deadline = Date.now() + 60_000; !(await listens('127.0.0.1', port, broker.greeting)); await wait(100)) {
     const ended = existsSync(join(folder, 'pid')) && !detachedIn(folder)
     if (ended || Date.now() > deadline) {
-      throw new Error(`${broker.title} ${ended ? 'ended while it started' : `does not answer on port ${broker.port} after 60 s`}. See ${join(folder, 'server.log')}.`)
+      throw new Error(`${broker.title} ${ended ? 'ended while it started' : `does not answer on port ${port} after 60 s`}. See ${join(folder, 'server.log')}.`)
     }
   }
 }
