@@ -8,6 +8,7 @@ export class Link {
   readonly name: string
   readonly transport: Transport
   readonly sender: Sender
+  readonly publishDeadlineMs: number
   readonly #states = new Map<string, ConnectionState>()
   readonly #declared = new Map<string, Promise<void>>()
   #capabilities: Capabilities | undefined
@@ -15,6 +16,7 @@ export class Link {
   constructor(name: string, transport: Transport, host: TransportHost, publishDeadlineMs: number) {
     this.name = name
     this.transport = transport
+    this.publishDeadlineMs = publishDeadlineMs
     this.sender = new Sender(transport, host.runtime, publishDeadlineMs)
     transport.onState((state) => this.#changed(state, host))
   }
