@@ -1,106 +1,155 @@
-import { Command, createApp, DeadLetter, type Delivery, Listener, type Outgoing, Service, type Transport } from '@waybill/core'
-import { memory, memoryBroker } from '@waybill/transport-memory'
-import { eventually } from '@waybill/testing'
-import { expect, onTestFinished, test } from 'vitest'
+import { type Delivery, Event, type DeadLetters, Listener, type RedriveProgress, Service } from '@waybill/core'
+import { type VirtualRuntime, virtualRuntime } from '@waybill/testing'
+import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { startApp } from './on-memory.js'
 
-class Work extends Command('work.do', { payload: z.object({ n: z.number() }) }) {}
+class Paid extends Event('payments.paid', { payload: z.object({ n: z.number(), to: z.string() }) }) {}
+class Moved extends Event('payments.moved', { key: 'id', payload: z.object({ id: z.string() }) }) {}
 
-const dead = { channel: 'work', group: 'worker' }
+const of = { channel: 'payments', group: 'bank' } as const
 
-@Service('worker')
-class Worker {
-  isWell = false
-  readonly done: { n: number; id: string; attempt: number }[] = []
-
-  @Listener(Work, { retry: { attempts: 2, backoff: ['1ms'] } })
-  work({ n }: Work, { id, attempt }: Delivery): void {
-    if (!this.isWell) throw new DeadLetter('not well')
-    this.done.push({ n, id, attempt })
-  }
+interface Bench {
+  readonly runtime: VirtualRuntime
+  readonly letters: DeadLetters
+  readonly taken: { n: number; to: string; id: string; attempt: number; headers: object; at: number }[]
+  isOpen: boolean
 }
 
-/** A transport whose dead letters are refused so many times. */
-function refusingDead(transport: Transport, times: number): { readonly refused: () => number } {
-  let refused = 0
-  const { publish } = transport
-  transport.publish = (batch, settled) => {
-    const isRefused = ({ to }: Outgoing): boolean => to.kind === 'dead' && refused < times
-    if (!batch.some(isRefused)) return publish.call(transport, batch, settled)
-    refused++
-    batch.forEach((_, index) => settled(index, { kind: 'rejected', reason: 'The disk is full.' }))
-  }
+/** Five payments and a move that nobody could do. */
+async function closedBank(): Promise<Bench> {
+  const runtime = virtualRuntime()
+  const taken: Bench['taken'] = []
+  const bench: { -readonly [K in keyof Bench]: Bench[K] } = { runtime, taken, isOpen: false, letters: undefined as never }
+  @Service('bank')
+  class Bank {
+    @Listener(Paid, { retry: false })
+    paid({ n, to }: Paid, { id, attempt, headers }: Delivery): void {
+      if (!bench.isOpen || to === 'nobody') throw new RangeError('closed')
+      taken.push({ n, to, id, attempt, headers, at: runtime.elapsed() })
+    }
 
-  return { refused: () => refused }
+    @Listener(Moved, { retry: false })
+    moved(): void {
+      throw new TypeError('no')
+    }
+  }
+  const { app } = await startApp({ runtime, services: [Bank] })
+  for (let n = 0; n < 5; n++) await app.publish(new Paid({ n, to: 'eve' }), { id: `p-${n}` })
+  await app.publish(new Moved({ id: 'k' }), { id: 'm-0' })
+  await runtime.advance('1s')
+  bench.letters = app.deadLetters
+
+  return bench
 }
 
-test('R4 a dead letter that the broker does not take leaves its original unsettled, until it is taken', async () => {
-  const broker = memoryBroker()
-  const transport = memory({ broker })
-  const { refused } = refusingDead(transport, 2)
-  const app = createApp({ name: 'test', services: [Worker], signals: false, log: false, transport })
-  onTestFinished(() => app.stop())
-  await app.start()
-  const unsettled = (): number | undefined => broker.queues().find(({ name }) => name === 'work.worker')?.unsettled
+function ids(letters: readonly { id: string | undefined }[]): readonly (string | undefined)[] {
+  return letters.map(({ id }) => id)
+}
 
-  await app.publish(new Work({ n: 1 }))
-  await eventually(() => refused() === 1)
-  expect(unsettled()).toBe(1)
-  await eventually(async () => (await app.deadLetters.list(dead)).length === 1)
-  await eventually(() => unsettled() === 0)
+test('dead letters are listed by name, key, reason and id', async () => {
+  const { letters } = await closedBank()
 
-  expect(refused()).toBe(2)
+  expect(ids(await letters.list(of))).toEqual(['p-0', 'p-1', 'p-2', 'p-3', 'p-4', 'm-0'])
+  expect(ids(await letters.list(of, { name: 'payments.moved' }))).toEqual(['m-0'])
+  expect(ids(await letters.list(of, { key: 'k' }))).toEqual(['m-0'])
+  expect(ids(await letters.list(of, { reason: 'FAILED', ids: ['p-3', 'p-4'] }))).toEqual(['p-3', 'p-4'])
+  expect(ids(await letters.list(of, { reason: 'SCHEMA' }))).toEqual([])
+  expect(ids(await letters.list(of, { name: 'payments.paid', limit: 2 }))).toEqual(['p-0', 'p-1'])
 })
 
-test('R4 stopping while a dead letter is refused returns the original to the broker', async () => {
-  const broker = memoryBroker()
-  const transport = memory({ broker })
-  const { refused } = refusingDead(transport, Number.POSITIVE_INFINITY)
-  const app = createApp({ name: 'test', services: [Worker], signals: false, log: false, transport, shutdown: '50ms' })
-  onTestFinished(() => app.stop())
-  await app.start()
+test('one dead letter is shown with everything that is known', async () => {
+  const { letters } = await closedBank()
 
-  await app.publish(new Work({ n: 1 }))
-  await eventually(() => refused() >= 1)
-  await app.stop()
-
-  expect(broker.queues().find(({ name }) => name === 'work.worker')).toMatchObject({ waiting: 1, unsettled: 0 })
+  expect(await letters.show(of, 'p-1')).toMatchObject({ id: 'p-1', name: 'payments.paid', error: 'RangeError: closed', attempts: 1, listener: 'Bank.paid', originId: undefined })
+  expect(await letters.show(of, 'p-9')).toBeUndefined()
 })
 
-test('R9 redriven dead letters start their attempts again, under their own ids, and are not refused at once', async () => {
-  const { app } = await startApp({ services: [Worker] })
-  const worker = app.get(Worker)
-  await app.publish(new Work({ n: 1 }), { id: 'first' })
-  await app.publish(new Work({ n: 2 }), { id: 'second' })
-  await eventually(async () => (await app.deadLetters.list(dead)).length === 2)
+test('R9 a redrive of one cause takes those alone, their attempts starting anew', async () => {
+  const bench = await closedBank()
+  bench.isOpen = true
 
-  worker.isWell = true
-  expect(await app.deadLetters.redrive(dead, { ids: ['second'] })).toBe(1)
-  await eventually(() => worker.done.length === 1)
-  expect(await app.deadLetters.redrive(dead)).toBe(1)
-  await eventually(() => worker.done.length === 2)
+  const count = await bench.letters.redrive(of, { name: 'payments.paid', reason: 'FAILED' })
+  await bench.runtime.advance('1s')
 
-  expect(worker.done).toEqual([
-    { n: 2, id: 'second', attempt: 1 },
-    { n: 1, id: 'first', attempt: 1 },
-  ])
-  expect(await app.deadLetters.list(dead)).toEqual([])
+  expect(count).toBe(5)
+  expect(bench.taken.map(({ id, attempt }) => [id, attempt])).toEqual([0, 1, 2, 3, 4].map((n) => [`p-${n}`, 1]))
+  expect(ids(await bench.letters.list(of))).toEqual(['m-0'])
 })
 
-test('a discarded dead letter is gone, the others stay', async () => {
-  const { app } = await startApp({ services: [Worker] })
-  await app.publish(new Work({ n: 1 }), { id: 'first' })
-  await app.publish(new Work({ n: 2 }), { id: 'second' })
-  await eventually(async () => (await app.deadLetters.list(dead)).length === 2)
+test('a redrive with a rate goes no faster, and tells how far it is', async () => {
+  const bench = await closedBank()
+  bench.isOpen = true
+  const from = bench.runtime.elapsed()
+  const progress: RedriveProgress[] = []
 
-  expect(await app.deadLetters.discard(dead, { ids: ['first'], reason: 'a test order' })).toBe(1)
+  const redriving = bench.letters.redrive(of, { name: 'payments.paid', rate: { limit: 2, per: '1s' }, onProgress: (p) => progress.push(p) })
+  await bench.runtime.advance('10s')
 
-  expect((await app.deadLetters.list(dead)).map(({ id }) => id)).toEqual(['second'])
+  expect(await redriving).toBe(5)
+  expect(bench.taken.map(({ at }) => at - from)).toEqual([0, 0, 500, 1_000, 1_500])
+  expect(progress.at(-1)).toEqual({ redriven: 5, kept: 1, stopped: undefined })
 })
 
-test('a group that the app does not have is named, with those that it has', async () => {
-  const { app } = await startApp({ services: [Worker] })
+test('R9 a redrive stops when one of its messages fails again, and the rest stays', async () => {
+  const bench = await closedBank()
+  const progress: RedriveProgress[] = []
 
-  await expect(app.deadLetters.list({ channel: 'work', group: 'wroker' })).rejects.toMatchObject({ code: 'UNKNOWN_GROUP', message: expect.stringContaining('work / worker') })
+  const redriving = bench.letters.redrive(of, { rate: { limit: 1, per: '1s' }, onProgress: (p) => progress.push(p) })
+  await bench.runtime.advance('10s')
+
+  expect(await redriving).toBe(1)
+  expect(progress.at(-1)).toEqual({ redriven: 1, kept: 0, stopped: 'failed-again' })
+  expect(ids(await bench.letters.list(of)).slice().sort()).toEqual(['m-0', 'p-0', 'p-1', 'p-2', 'p-3', 'p-4'])
+})
+
+test('a redrive ends between two letters when its signal is aborted', async () => {
+  const bench = await closedBank()
+  bench.isOpen = true
+  const abort = new AbortController()
+
+  const redriving = bench.letters.redrive(of, { rate: { limit: 1, per: '1m' }, signal: abort.signal, onProgress: ({ redriven }) => redriven === 2 && abort.abort() })
+  await bench.runtime.advance('10m')
+
+  expect(await redriving).toBe(2)
+  expect(ids(await bench.letters.list(of))).toEqual(['p-2', 'p-3', 'p-4', 'm-0'])
+  expect(bench.runtime.pending().timers).toBe(0)
+})
+
+test('R9 an edited dead letter goes to its group under a new id that remembers the old one', async () => {
+  const bench = await closedBank()
+  bench.isOpen = true
+
+  const first = await bench.letters.edit(of, 'p-2', { payload: { n: 22, to: 'nobody' } })
+  await bench.runtime.advance('1s')
+  const letter = await bench.letters.show(of, first)
+  const second = await bench.letters.edit(of, first, { payload: { n: 23, to: 'bob' } })
+  await bench.runtime.advance('1s')
+
+  expect(letter).toMatchObject({ id: first, originId: 'p-2', name: 'payments.paid' })
+  expect(bench.taken).toMatchObject([{ n: 23, to: 'bob', id: second, attempt: 1, headers: {} }])
+  expect(new Set(['p-2', first, second]).size).toBe(3)
+  expect(ids(await bench.letters.list(of))).toEqual(['p-0', 'p-1', 'p-3', 'p-4', 'm-0'])
+})
+
+test('an edit that does not fit the schema changes nothing', async () => {
+  const { letters } = await closedBank()
+
+  await expect(letters.edit(of, 'p-2', { payload: { n: 'many' } })).rejects.toMatchObject({ code: 'INVALID_MESSAGE' })
+  await expect(letters.edit(of, 'p-9', { payload: {} })).rejects.toMatchObject({ code: 'NO_DEAD_LETTER' })
+  expect(await letters.list(of)).toHaveLength(6)
+})
+
+test('letters of one message are discarded, and the log says why', async () => {
+  const { letters } = await closedBank()
+
+  expect(await letters.discard(of, { name: 'payments.moved', because: 'moved by hand' })).toBe(1)
+  expect(await letters.list(of)).toHaveLength(5)
+})
+
+test('a rate that is none is refused before a letter is touched', async () => {
+  const { letters } = await closedBank()
+
+  await expect(letters.redrive(of, { rate: { limit: 0, per: '1s' } })).rejects.toMatchObject({ code: 'RATE' })
+  expect(await letters.list(of)).toHaveLength(6)
 })

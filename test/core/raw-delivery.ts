@@ -27,6 +27,7 @@ export function rawDelivery({
     redelivered: false,
     deliveryCount: undefined,
     origin: { address: 'orders.billing' },
+    toGroup: false,
     isStale: false,
     settled,
     settle: (settlement) => settled.push(settlement),

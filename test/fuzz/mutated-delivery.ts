@@ -45,6 +45,7 @@ export function mutatedDelivery(seed: number, n: number): RawDelivery {
     redelivered: random.chance(0.5),
     deliveryCount: random.chance(0.1) ? random.pick([undefined, -1, 0, 1e9, Number.NaN]) : undefined,
     origin: { address: 'orders.billing' },
+    toGroup: false,
     isStale: false,
     settle: () => {},
   }

@@ -28,7 +28,7 @@ export const mutants: readonly Mutant[] = [
     breaks: /^I[19] /,
     mutation: withDeliveries((raws) => raws.filter((raw) => !raw.redelivered || raw.settle('ack') !== undefined)),
   },
-  { bug: 'a lane forgets its order', breaks: /^I4 /, mutation: withDeliveries((raws) => raws.map(withoutKey)) },
+  { bug: 'a lane forgets its order', breaks: /^I4 /, mutation: withDeliveries((raws) => raws.map((raw) => copyOf(raw, { envelope: { ...raw.envelope, subject: undefined } }))) },
   {
     bug: 'what was returned comes in the wrong order',
     breaks: /^I4 /,
@@ -68,6 +68,7 @@ export const mutants: readonly Mutant[] = [
       inner.publish(batch, (index, outcome) => settled(index, outcome.kind === 'unknown' ? { kind: 'rejected', reason: 'a guess' } : outcome)),
     ),
   },
+  { bug: 'a retry forgets which one it is', breaks: /^I6 /, mutation: withDeliveries((raws) => raws.map((raw) => copyOf(raw, { toGroup: false }))) },
   {
     bug: 'stop acknowledges what is not finished',
     breaks: /^I[19] /,
@@ -173,22 +174,21 @@ function overlay(inner: Transport, changed: Partial<Transport>): Transport {
 }
 
 function methodsOf(consumer: Consumer): Consumer {
-  return { address: consumer.address, pause: () => consumer.pause(), resume: () => consumer.resume(), stop: () => consumer.stop(), health: () => consumer.health() }
+  return {
+    address: consumer.address,
+    pause: () => consumer.pause(),
+    resume: () => consumer.resume(),
+    resize: (window) => consumer.resize(window),
+    stop: () => consumer.stop(),
+    health: () => consumer.health(),
+  }
 }
 
-function withoutKey(raw: RawDelivery): RawDelivery {
-  const { headers, body, contentType, contentEncoding, replyTo, redelivered, deliveryCount, origin } = raw
+function copyOf(raw: RawDelivery, changed: Partial<RawDelivery>): RawDelivery {
+  const { envelope, headers, body, contentType, contentEncoding, replyTo, redelivered, deliveryCount, origin, toGroup } = raw
 
   return {
-    envelope: { ...raw.envelope, subject: undefined },
-    headers,
-    body,
-    contentType,
-    contentEncoding,
-    replyTo,
-    redelivered,
-    deliveryCount,
-    origin,
+    ...{ envelope, headers, body, contentType, contentEncoding, replyTo, redelivered, deliveryCount, origin, toGroup, ...changed },
     get isStale() {
       return raw.isStale
     },

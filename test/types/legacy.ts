@@ -104,7 +104,7 @@ export async function operate(app: App): Promise<string> {
   const { ready, reasons, connections, consumers }: Health = app.health()
   const [letter]: readonly DeadMessage[] = await app.deadLetters.list({ channel: 'stock', group: 'stock' }, { limit: 10 })
   const count = await app.deadLetters.redrive({ channel: 'stock', group: 'stock' }, { ids: ['a'] })
-  await app.deadLetters.discard({ channel: 'stock', group: 'stock' }, { reason: 'test data' })
+  await app.deadLetters.discard({ channel: 'stock', group: 'stock' }, { because: 'test data' })
   const { channels, messages }: AppTopology = app.topology
   return [ready, ...reasons, connections[0]?.transport, consumers[0]?.running, letter?.origin?.address, count, channels[0]?.transport, messages[0]?.kind].join()
 }

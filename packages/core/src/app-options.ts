@@ -6,6 +6,7 @@ import type { Logger } from './logger.js'
 import type { Middleware } from './middleware.js'
 import type { ServiceClass } from './plan.js'
 import type { Plugin } from './plugin.js'
+import type { Backlog } from './room.js'
 import type { Runtime } from './runtime.js'
 import type { Transport } from './transport.js'
 
@@ -27,6 +28,8 @@ interface CommonOptions<T extends string> {
   readonly limits?: Partial<Limits>
   /** After which a publish that is not confirmed settles as `unknown`. Default: 10 s. */
   readonly publishDeadline?: Duration
+  /** How much may be published and not confirmed before `publish` waits, within its deadline. Default: 10,000 messages, 64 MiB. */
+  readonly backlog?: Partial<Backlog>
   /** How long `stop` lets running listeners finish. Default: 25 s. */
   readonly shutdown?: `${number}${'ms' | 's' | 'm'}`
   readonly log?: Logger | false

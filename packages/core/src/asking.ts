@@ -112,11 +112,16 @@ export class Asking {
         end()
         resolve(value)
       }
-      const aborted = (): void => fail(signal?.reason instanceof Error ? signal.reason : new WaybillError('ABORTED', `The caller of "${type}" gave up.`))
+      const aborted = (): void => {
+        fail(signal?.reason instanceof Error ? signal.reason : new WaybillError('ABORTED', `The caller of "${type}" gave up.`))
+        // What has not left yet need not be asked any more.
+        if (!entry.left) entry.settle({ kind: 'rejected', reason: 'The caller gave up before it was sent.' })
+      }
       const cancel = this.#runtime.after(timeoutMs, () => fail(new AskTimeout('ASK_TIMEOUT', `Nobody answered "${type}" within ${timeoutMs} ms. Is a listener for it running?`)))
       signal?.addEventListener('abort', aborted, { once: true })
       this.#pending.set(id, { name: type, reply, answer, fail })
-      link.sender.send(outgoing, (outcome) => {
+      const entry = link.sender.send(outgoing, (outcome) => {
+        if (!this.#pending.has(id)) return
         if (outcome.kind === 'unroutable' || outcome.kind === 'rejected') fail(unasked(type, outcome))
       })
     })

@@ -1,5 +1,6 @@
 import { deadLetterOf, type Death } from './dead-letter.js'
 import { diagnostics, type DeadLetterEvent } from './diagnostics.js'
+import type { DeathNotices } from './death-notices.js'
 import type { Limits } from './limits.js'
 import type { Link } from './link.js'
 import type { Logger } from './logger.js'
@@ -13,6 +14,7 @@ export interface BurialOptions {
   readonly group: string
   readonly link: Link
   readonly limits: Limits
+  readonly notices: DeathNotices
   readonly runtime: Runtime
   readonly log: Logger
 }
@@ -29,14 +31,14 @@ export class Burial {
 
   bury(raw: RawDelivery, id: string, death: Pick<Death, 'code' | 'message' | 'error' | 'listener' | 'attempts'>, buried: () => void): void {
     const { app, channel, group, limits, log, runtime } = this.#options
-    const letter = deadLetterOf(raw, id, { ...death, channel, group, time: new Date(runtime.now()).toISOString() }, limits)
+    const letter = deadLetterOf(raw, id, { ...death, channel, group, time: new Date(runtime.now()).toISOString(), firstDeath: runtime.id() }, limits)
     const send = (attempt: number): void => {
       this.#options.link.sender.send(letter, (outcome) => {
         if (outcome.kind !== 'confirmed') return this.#later(attempt, `The dead letter ${id} of group "${group}" was not taken: ${outcome.reason}`, () => send(attempt + 1))
 
         log.warn(`${death.listener ?? `Group "${group}"`} gave up on a message; it is in the dead letters: ${death.message}`, { id, code: death.code, attempts: death.attempts })
-        if (diagnostics.deadLetter.hasSubscribers)
-          diagnostics.deadLetter.publish({ app, channel, group, listener: death.listener, id, reason: death.code } satisfies DeadLetterEvent)
+        if (diagnostics.deadLetter.hasSubscribers) diagnostics.deadLetter.publish({ app, channel, group, listener: death.listener, id, reason: death.code } satisfies DeadLetterEvent)
+        this.#options.notices.buried({ channel, group }, id)
         buried()
       })
     }

@@ -2,6 +2,7 @@ import type { AppOptions } from './app-options.js'
 import { type Fault, unknownOptions } from './fault.js'
 import { describeFound, isRecord } from './found.js'
 import { defaultLimits } from './limits.js'
+import { defaultBacklog } from './room.js'
 import { faultOfName } from './name.js'
 import { durationOf, faultOfDuration, type Options } from './option.js'
 
@@ -18,6 +19,7 @@ const known: Readonly<Record<keyof AppOptions, true>> = {
   signals: true,
   limits: true,
   publishDeadline: true,
+  backlog: true,
   shutdown: true,
   log: true,
   runtime: true,
@@ -36,7 +38,8 @@ export function checkOptions(given: unknown): readonly Fault[] {
     ...checkObject(given, 'runtime', 'a Runtime, such as the virtual clock of a test'),
     ...checkTime(given, 'publishDeadline'),
     ...checkTime(given, 'shutdown'),
-    ...checkLimits(given.limits),
+    ...checkNumbers('limits', given.limits, defaultLimits, '{ bodyBytes: 5_000_000 }'),
+    ...checkNumbers('backlog', given.backlog, defaultBacklog, '{ messages: 1_000 }'),
     ...checkSignals(given.signals),
     ...checkLog(given.log),
   ]
@@ -110,15 +113,15 @@ function checkTime(options: Options, option: 'shutdown' | 'publishDeadline'): re
   return given === undefined || durationOf(given) !== undefined ? [] : [{ code: 'DURATION', message: `createApp: ${faultOfDuration(option, given)}` }]
 }
 
-function checkLimits(given: unknown): readonly Fault[] {
+function checkNumbers(option: string, given: unknown, defaults: object, example: string): readonly Fault[] {
   if (given === undefined) return []
-  if (!isRecord(given)) return [{ code: 'APP_OPTIONS', message: `createApp: \`limits\` is an object such as { bodyBytes: 5_000_000 }; found ${describeFound(given)}.` }]
+  if (!isRecord(given)) return [{ code: 'APP_OPTIONS', message: `createApp: \`${option}\` is an object such as ${example}; found ${describeFound(given)}.` }]
 
-  const wrong = Object.entries(given).filter(([name, value]) => name in defaultLimits && !(Number.isSafeInteger(value) && Number(value) > 0))
+  const wrong = Object.entries(given).filter(([name, value]) => name in defaults && !(Number.isSafeInteger(value) && Number(value) > 0))
 
   return [
-    ...unknownOptions('createApp, `limits`,', given, Object.keys(defaultLimits)),
-    ...wrong.map(([name, value]) => ({ code: 'NUMBER', message: `createApp: \`limits.${name}\` is a whole number above zero; found ${describeFound(value)}.` })),
+    ...unknownOptions(`createApp, \`${option}\`,`, given, Object.keys(defaults)),
+    ...wrong.map(([name, value]) => ({ code: 'NUMBER', message: `createApp: \`${option}.${name}\` is a whole number above zero; found ${describeFound(value)}.` })),
   ]
 }
 

@@ -14,6 +14,8 @@ export interface Death {
   readonly error: unknown
   readonly attempts: number
   readonly time: string
+  /** A new UUIDv7, for a message with a key that has not died before. */
+  readonly firstDeath: string
 }
 
 /** The message as it came, bytes untouched, with where it came from and why it is dead. */
@@ -26,6 +28,7 @@ export function deadLetterOf(raw: RawDelivery, id: Job['id'], death: Death, limi
   headers[header.deadAttempts] = death.attempts
   headers[header.deadTime] = death.time
   headers[header.deadOrigin] = JSON.stringify(raw.origin)
+  if (raw.envelope.subject !== undefined && !(raw.toGroup && typeof headers[header.firstDeath] === 'string')) headers[header.firstDeath] = death.firstDeath
   if (death.listener !== undefined) headers[header.deadListener] = death.listener
   if (death.error instanceof Error) {
     headers[header.deadError] = `${death.error.name}: ${death.error.message}`.slice(0, 2_000)

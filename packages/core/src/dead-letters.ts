@@ -1,54 +1,58 @@
-import { WaybillError } from './error.js'
+import type { Codec } from './codec.js'
+import { textUpTo } from './dead-letter.js'
+import { deadMessageOf, matches, type DeadLetterFilter, type DeadMessage } from './dead-message.js'
+import type { DeathNotices } from './death-notices.js'
 import { withoutDeath } from './envelope.js'
-import { envelopeFrom, numberOf, textUpTo } from './dead-letter.js'
+import { WaybillError } from './error.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
 import type { Logger } from './logger.js'
+import { definitionOf, Message } from './message.js'
+import { movedMessage } from './moved-message.js'
 import type { Plan } from './plan.js'
+import { Redrive, type RedriveOptions } from './redrive.js'
 import type { Runtime } from './runtime.js'
-import type { GroupAddress, Origin, Outgoing, PublishOutcome, RawDelivery } from './transport.js'
+import type { GroupAddress, Outgoing, PublishOutcome, RawDelivery } from './transport.js'
 import { header } from './wire.js'
 
-/** What no listener could do, kept with the reason until a person decides. */
+/** What no listener could do, kept with the reason until a person decides. Filters look at the oldest 1,000 unless `limit` says more. */
 export interface DeadLetters {
-  /** The oldest `limit` (default 100) of a group, left where they are. */
-  list(of: GroupAddress, options?: { readonly limit?: number }): Promise<readonly DeadMessage[]>
-  /** Sends them to their group again, attempts starting anew. Resolves with how many. Default: all of the oldest 1,000. */
-  redrive(of: GroupAddress, which?: DeadLetterChoice): Promise<number>
-  /** Forgets them, with the reason in the log. Resolves with how many. */
-  discard(of: GroupAddress, which: DeadLetterChoice & { readonly reason: string }): Promise<number>
+  /** The oldest `limit` (default 100) of a group that match, left where they are. */
+  list(of: GroupAddress, options?: DeadLetterFilter & { readonly limit?: number }): Promise<readonly DeadMessage[]>
+  /** One of them; undefined where there is none of that id among the oldest `limit`. */
+  show(of: GroupAddress, id: string, options?: { readonly limit?: number }): Promise<DeadMessage | undefined>
+  /**
+   * Sends those that match to their group again, the oldest first, attempts starting anew. Resolves with how many.
+   * It stops when one of them dies again, when the broker does not take one, and when its signal is aborted: the rest stays.
+   */
+  redrive(of: GroupAddress, which?: RedriveOptions): Promise<number>
+  /**
+   * Sends one to its group with another payload (validated) or other bytes, under a new id that remembers the old one.
+   * Resolves with the new id. Rejects with `InvalidMessage`, or `NO_DEAD_LETTER` where there is none of that id: nothing has changed then.
+   */
+  edit(of: GroupAddress, id: string, change: DeadLetterEdit): Promise<string>
+  /** Forgets those that match, and logs why. Resolves with how many. */
+  discard(of: GroupAddress, which: DeadLetterFilter & { readonly because: string; readonly limit?: number }): Promise<number>
 }
 
-export interface DeadLetterChoice {
-  readonly ids?: readonly string[]
+export interface DeadLetterEdit {
+  /** The payload in place of the old one; its message must be one of the app's. */
+  readonly payload?: unknown
+  /** Bytes in place of the old ones, for what a raw listener takes. */
+  readonly body?: Uint8Array
   readonly limit?: number
-}
-
-export interface DeadMessage {
-  readonly id: string | undefined
-  readonly name: string | undefined
-  readonly key: string | undefined
-  /** Stable: `SCHEMA`, `UNKNOWN_TYPE`, `FAILED` … */
-  readonly reason: string | undefined
-  /** The sentence that says why. */
-  readonly message: string | undefined
-  readonly error: string | undefined
-  readonly stack: string | undefined
-  readonly listener: string | undefined
-  readonly attempts: number | undefined
-  readonly time: string | undefined
-  /** Where it came from. */
-  readonly origin: Origin | undefined
-  readonly headers: Readonly<Record<string, unknown>>
-  readonly body: Uint8Array
 }
 
 export interface DeadLetterOptions {
   readonly links: Links
   readonly plan: Plan
+  readonly codec: Codec
+  readonly notices: DeathNotices
   readonly runtime: Runtime
   readonly log: Logger
 }
+
+const oldest = 1_000
 
 /** The dead letters of an app's own groups. */
 export class GroupDeadLetters implements DeadLetters {
@@ -58,31 +62,56 @@ export class GroupDeadLetters implements DeadLetters {
     this.#options = options
   }
 
-  async list(of: GroupAddress, { limit = 100 }: { readonly limit?: number } = {}): Promise<readonly DeadMessage[]> {
-    const letters = await this.#linkOf(of).transport.dead.list(of, limit)
+  async list(of: GroupAddress, { limit = 100, ...filter }: DeadLetterFilter & { readonly limit?: number } = {}): Promise<readonly DeadMessage[]> {
+    const isFiltered = Object.values(filter).some((value) => value !== undefined)
+    const letters = await this.#linkOf(of).transport.dead.list(of, isFiltered ? Math.max(limit, oldest) : limit)
 
-    return letters.map(deadMessageOf)
+    return letters.filter((letter) => matches(letter, filter)).slice(0, limit).map(deadMessageOf)
   }
 
-  async redrive(of: GroupAddress, { ids, limit = 1_000 }: DeadLetterChoice = {}): Promise<number> {
-    const link = this.#linkOf(of)
+  async show(of: GroupAddress, id: string, { limit = oldest }: { readonly limit?: number } = {}): Promise<DeadMessage | undefined> {
+    const letters = await this.#linkOf(of).transport.dead.list(of, limit)
+    const found = letters.find((letter) => matches(letter, { ids: [id] }))
 
-    return link.transport.dead.take(of, limit, async (letter) => {
-      if (!isChosen(letter, ids)) return 'keep'
-      const outcome = await this.#send(link, of, letter)
+    return found && deadMessageOf(found)
+  }
+
+  async redrive(of: GroupAddress, which: RedriveOptions = {}): Promise<number> {
+    const link = this.#linkOf(of)
+    const { runtime, notices } = this.#options
+    const run = runtime.id()
+    const limit = which.limit ?? oldest
+    const letters = await link.transport.dead.list(of, limit)
+    const redrive = new Redrive({ of, runtime, notices, send: (letter) => this.#send(link, of, movedMessage(letter, this.#move(link, of, letter, run))) }, which, letters)
+    try {
+      return await link.transport.dead.take(of, limit, (letter) => redrive.decide(letter))
+    } finally {
+      redrive.close()
+      if (redrive.stopped === 'failed-again') this.#options.log.warn(`The redrive of group "${of.group}" on "${of.channel}" stopped: one of its messages failed again. The others stay dead letters.`)
+    }
+  }
+
+  async edit(of: GroupAddress, id: string, change: DeadLetterEdit): Promise<string> {
+    const link = this.#linkOf(of)
+    const newId = this.#options.runtime.id()
+    const removed = await link.transport.dead.take(of, change.limit ?? oldest, async (letter) => {
+      if (!matches(letter, { ids: [id] })) return 'keep'
+      const outcome = await this.#send(link, of, this.#edited(link, of, letter, newId, change))
       if (outcome.kind === 'confirmed') return 'remove'
 
-      this.#options.log.error(
-        `The redrive of ${textUpTo(letter.envelope.id, 255) ?? 'a dead letter without an id'} to group "${of.group}" was not taken: ${outcome.reason} It stays a dead letter.`,
-      )
-      return 'stop'
+      throw new WaybillError(outcome.kind.toUpperCase(), `The edited message was not taken, so ${id} stays a dead letter as it was: ${outcome.reason}`)
     })
+    if (removed > 0) return newId
+
+    throw new WaybillError('NO_DEAD_LETTER', `Group "${of.group}" on "${of.channel}" has no dead letter "${id}" among its oldest ${change.limit ?? oldest}.`)
   }
 
-  async discard(of: GroupAddress, { ids, limit = 1_000, reason }: DeadLetterChoice & { readonly reason: string }): Promise<number> {
+  async discard(of: GroupAddress, { because, limit = oldest, ...filter }: DeadLetterFilter & { readonly because: string; readonly limit?: number }): Promise<number> {
     return this.#linkOf(of).transport.dead.take(of, limit, async (letter) => {
-      if (!isChosen(letter, ids)) return 'keep'
-      this.#options.log.warn(`A dead letter of group "${of.group}" was discarded: ${reason}`, { id: textUpTo(letter.envelope.id, 255) })
+      if (!matches(letter, filter)) return 'keep'
+      const key = textUpTo(letter.envelope.subject, 255)
+      if (key !== undefined) this.#options.notices.discarded(of, key)
+      this.#options.log.warn(`A dead letter of group "${of.group}" was discarded: ${because}`, { id: textUpTo(letter.envelope.id, 255) })
 
       return 'remove'
     })
@@ -95,57 +124,42 @@ export class GroupDeadLetters implements DeadLetters {
     throw new WaybillError('UNKNOWN_GROUP', `This app has no group "${group}" on channel "${channel}". It has: ${[...new Set(groups)].join(', ') || 'none'}.`)
   }
 
-  #send(link: Link, { channel, group }: GroupAddress, letter: RawDelivery): Promise<PublishOutcome> {
+  #move(link: Link, of: GroupAddress, letter: RawDelivery, run: string): Parameters<typeof movedMessage>[1] {
     const { runtime } = this.#options
-    const outgoing: Outgoing = {
-      to: { kind: 'group', channel, group },
-      envelope: envelopeFrom(letter, textUpTo(letter.envelope.id, 255) ?? runtime.id(), new Date(runtime.now()).toISOString()),
-      headers: withoutDeath(letter.headers),
-      body: letter.body,
-      contentType: letter.contentType,
-      contentEncoding: letter.contentEncoding,
+
+    return {
+      of,
+      id: textUpTo(letter.envelope.id, 255) ?? runtime.id(),
+      headers: { ...withoutDeath(letter.headers), [header.redriven]: run },
+      time: new Date(runtime.now()).toISOString(),
       mandatory: link.capabilities.unroutable,
-      delayMs: undefined,
-      expiresMs: undefined,
-      priority: undefined,
-      replyTo: undefined,
     }
+  }
 
+  #edited(link: Link, of: GroupAddress, letter: RawDelivery, id: string, change: DeadLetterEdit): Outgoing {
+    const move = this.#move(link, of, letter, id)
+    const originId = textUpTo(letter.headers[header.originId], 255) ?? move.id
+    const moved = movedMessage(letter, { ...move, id, headers: { ...move.headers, [header.originId]: originId } })
+    if (change.payload === undefined) return { ...moved, body: change.body ?? letter.body }
+
+    const name = textUpTo(letter.envelope.type, 255) ?? 'unknown'
+    const type = this.#options.plan.messages.get(name)
+    const definition = definitionOf(type)
+    if (!type || !definition) throw new WaybillError('UNKNOWN_MESSAGE', `This app has no message "${name}" whose schema the payload could fit. Give the new "body" as bytes.`)
+
+    const message = new type(change.payload)
+    const { codec } = this.#options
+    const subject = definition.keyOf?.(Message.outputOf(message))
+
+    return { ...moved, envelope: { ...moved.envelope, dataVersion: definition.version, subject }, body: codec.encode(Message.inputOf(message)), contentType: codec.contentType, contentEncoding: undefined }
+  }
+
+  #send(link: Link, of: GroupAddress, outgoing: Outgoing): Promise<PublishOutcome> {
     return new Promise((resolve) => {
-      link.sender.send(outgoing, resolve)
+      link.sender.send(outgoing, (outcome) => {
+        if (outcome.kind !== 'confirmed') this.#options.log.error(`The redrive of ${outgoing.envelope.id} to group "${of.group}" was not taken: ${outcome.reason} It stays a dead letter.`)
+        resolve(outcome)
+      })
     })
-  }
-}
-
-function isChosen(letter: RawDelivery, ids: readonly string[] | undefined): boolean {
-  return ids === undefined || (typeof letter.envelope.id === 'string' && ids.includes(letter.envelope.id))
-}
-
-function deadMessageOf({ envelope, headers, body, origin }: RawDelivery): DeadMessage {
-  const attempts = numberOf(headers[header.deadAttempts])
-
-  return {
-    id: textUpTo(envelope.id, 255),
-    name: textUpTo(envelope.type, 255),
-    key: textUpTo(envelope.subject, 255),
-    reason: textUpTo(headers[header.deadReason], 255),
-    message: textUpTo(headers[header.deadMessage], 2_000),
-    error: textUpTo(headers[header.deadError], 2_000),
-    stack: textUpTo(headers[header.deadStack], 4_000),
-    listener: textUpTo(headers[header.deadListener], 1_000),
-    attempts: Number.isFinite(attempts) ? attempts : undefined,
-    time: textUpTo(headers[header.deadTime], 64),
-    origin: originOf(headers[header.deadOrigin]) ?? origin,
-    headers,
-    body,
-  }
-}
-
-function originOf(text: unknown): Origin | undefined {
-  try {
-    return typeof text === 'string' ? (JSON.parse(text) as Origin) : undefined
-  } catch {
-    // A letter that the broker made itself has none of our headers, and a stranger may write anything.
-    return undefined
   }
 }

@@ -1,20 +1,24 @@
-import { Burial } from './burial.js'
+import { BatchRunner } from './batch.js'
+import type { Burial } from './burial.js'
+import type { DeathNotices } from './death-notices.js'
 import { diagnostics, type SkipEvent } from './diagnostics.js'
-import { inspect, type Refusal } from './decode.js'
-import { Job, type ManualWord } from './job.js'
+import { inspect } from './decode.js'
+import type { Health } from './health.js'
+import { Intake } from './intake.js'
+import type { Job } from './job.js'
 import { Lanes } from './lanes.js'
 import type { Link } from './link.js'
 import type { Limits } from './limits.js'
 import type { Logger } from './logger.js'
-import { definitionOf } from './message.js'
 import type { Publishing } from './publishing.js'
 import type { Replier } from './replier.js'
-import { parseDuration } from './duration.js'
-import { judge } from './retry.js'
-import { Runner, type RunEnd, type RunnerOptions } from './runner.js'
+import { Outcomes, type OutcomesEnd } from './outcomes.js'
+import { Parking, type ParkingEnd } from './parking.js'
+import { SingleRunner, type Runner, type RunnerOptions } from './runner.js'
 import type { Runtime } from './runtime.js'
-import type { Held } from './scope.js'
-import type { Consumer, ConsumerHealth, RawDelivery } from './transport.js'
+import { Share } from './share.js'
+import { Suspects, type SuspectsEnd } from './suspects.js'
+import type { Consumer, RawDelivery } from './transport.js'
 
 export interface GroupOptions {
   readonly app: string
@@ -27,6 +31,7 @@ export interface GroupOptions {
   readonly publishing: Publishing
   readonly replier: Replier
   readonly burial: Burial
+  readonly notices: DeathNotices
   readonly runners: readonly Omit<RunnerOptions, 'end'>[]
 }
 
@@ -34,35 +39,29 @@ export interface GroupOptions {
  * All listeners of one group on one channel, behind one subscription. Each delivery that comes in is settled once:
  * acked after success, tried again, buried as a dead letter, or left to the broker when the app stops.
  */
-export class Group implements RunEnd {
+export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   readonly #options: GroupOptions
   readonly #runners: readonly Runner[]
-  readonly #byType = new Map<string, Runner>()
-  readonly #raw: Runner | undefined
+  readonly #intake: Intake
+  readonly #share: Share
+  readonly #rated: readonly Runner[]
   readonly #lanes = new Lanes()
-  readonly #retries = new Set<() => void>()
+  readonly #outcomes: Outcomes
+  readonly #suspects: Suspects
+  readonly #parking: Parking | undefined
   #consumer: Consumer | undefined
-  #settling = 0
   #stopping = false
   #onIdle: (() => void) | undefined
 
   constructor(options: GroupOptions) {
     this.#options = options
-    this.#runners = options.runners.map((runner) => new Runner({ ...runner, end: this }))
-    for (const runner of this.#runners) {
-      if (runner.listener.takes === 'raw') continue
-      for (const type of runner.listener.takes) {
-        const definition = definitionOf(type)
-        if (definition) this.#byType.set(definition.name, runner)
-        if (definition?.foreignName !== undefined) this.#byType.set(definition.foreignName, runner)
-      }
-    }
-    this.#raw = this.#runners.find(({ listener }) => listener.takes === 'raw')
-  }
-
-  /** Twice what can run at once: while one half is worked on, the other is on its way. */
-  get window(): number {
-    return 2 * this.#runners.reduce((sum, { listener }) => sum + listener.options.concurrency.max, 0)
+    this.#outcomes = new Outcomes(options, this)
+    this.#suspects = new Suspects(options.runtime, this)
+    this.#runners = options.runners.map((runner) => (runner.listener.mode === 'batch' ? new BatchRunner({ ...runner, lanes: this.#lanes, end: this.#outcomes }) : new SingleRunner({ ...runner, end: this.#outcomes })))
+    this.#parking = this.#runners.some(parks) ? new Parking(options, this) : undefined
+    this.#intake = new Intake(this.#runners, options.runtime)
+    this.#share = new Share(this.#runners.map(({ listener }) => listener.options), () => this.running)
+    this.#rated = this.#runners.filter(({ listener }) => listener.options.rate)
   }
 
   get running(): number {
@@ -71,22 +70,24 @@ export class Group implements RunEnd {
 
   async subscribe(): Promise<void> {
     const { channel, group, link } = this.#options
-    this.#consumer = await link.transport.subscribe({ kind: 'group', channel, group, window: this.window }, (deliveries) => this.#deliver(deliveries))
+    await this.#parking?.read()
+    this.#consumer = await link.transport.subscribe({ kind: 'group', channel, group, window: this.#share.window }, (deliveries) => this.#deliver(deliveries))
   }
 
-  health(): ConsumerHealth & { channel: string; group: string; running: number } {
+  health(): Health['consumers'][number] {
     const { channel, group } = this.#options
     const known = this.#consumer?.health() ?? { attached: false, paused: false, unsettled: 0, lateSettles: 0, reason: 'It has not subscribed yet.', waiting: undefined }
 
-    return { ...known, channel, group, running: this.running }
+    return { ...known, channel, group, running: this.running, blocked: this.#blocked, behind: this.#lanes.longest()?.key }
   }
 
   /** Starts nothing more, lets what runs finish within the time, then returns the rest to the broker. Resolves with how many were abandoned. */
   async stop(deadlineMs: number): Promise<number> {
     this.#stopping = true
     for (const runner of this.#runners) runner.stop()
-    for (const cancel of this.#retries) cancel()
-    this.#retries.clear()
+    this.#outcomes.stop()
+    this.#suspects.stop()
+    this.#parking?.stop()
     // Cancelling first would let the next process start a key whose predecessor still runs here.
     this.#consumer?.pause()
     await this.#idle(deadlineMs)
@@ -97,49 +98,44 @@ export class Group implements RunEnd {
     return abandoned
   }
 
-  succeeded(job: Job, value: unknown, held: Held, word: ManualWord | undefined): void {
-    if (word?.kind === 'retry') return this.#again(job, parseDuration(word.after ?? '0ms') ?? 0)
-    if (word?.kind === 'dead') return this.#bury(job, 'DEAD_LETTER', word.reason, undefined)
-    if (held.outgoing.length === 0 && !this.#isQuery(job)) return this.#ack(job)
-
-    this.#settling++
-    const sending = this.#isQuery(job) ? this.#options.replier.reply(job, value).then(() => this.#options.publishing.release(held)) : this.#options.publishing.release(held)
-    sending.then(
-      () => this.#settled(() => this.#ack(job)),
-      (error: unknown) => this.#settled(() => this.failed(job, error)),
-    )
-  }
-
-  failed(job: Job, error: unknown): void {
-    if (job.raw.isStale) return this.#leave(job)
-    if (this.#stopping && error === undefined) return
-
-    const { retry } = job.runner.listener.options
-    const verdict = judge(error, job.attempt, retry, this.#options.runtime)
-    if (this.#isQuery(job)) return this.#answerFailure(job, error, verdict.kind === 'retry' ? verdict.afterMs : undefined)
-    if (verdict.kind === 'retry') return this.#again(job, verdict.afterMs, error)
-    if (verdict.kind === 'dead') return this.#bury(job, verdict.code, messageOf(error), error)
-
-    this.#options.log.info(`${job.runner.listener.label} ignored a message: ${verdict.reason}`, { id: job.id })
-    this.#ack(job)
-  }
-
-  refused(job: Job, { code, reason }: Refusal): void {
-    if (this.#isQuery(job)) return this.#answerFailure(job, Object.assign(new Error(reason), { code }), undefined)
-    this.#bury(job, code, reason, undefined)
-  }
-
   #deliver(deliveries: readonly RawDelivery[]): void {
     for (const raw of deliveries) {
-      const type = raw.envelope.type
-      const runner = (typeof type === 'string' ? this.#byType.get(type) : undefined) ?? this.#raw
-      if (runner) this.#enter(new Job(raw, runner, this.#idOf(raw), typeof raw.envelope.subject === 'string' ? raw.envelope.subject : undefined))
+      const job = this.#intake.jobOf(raw)
+      if (job) this.#enter(job)
       else this.#unknown(raw)
     }
+    this.#makeRoom()
   }
 
   #enter(job: Job): void {
-    if (this.#lanes.enter(job)) job.runner.offer(job)
+    job.isSuspect = this.#suspects.suspects(job)
+    if (this.#lanes.enter(job)) this.#offer(job)
+  }
+
+  #offer(job: Job): void {
+    if (job.runner.isQuery && this.#outcomes.answeredAgain(job)) return
+    if (this.#mayPark(job)) this.#parking?.judge(job)
+    else this.admitted(job)
+  }
+
+  admitted(job: Job): void {
+    if (job.isSuspect) this.#suspects.offer(job)
+    else job.runner.offer(job)
+  }
+
+  parked(job: Job): void {
+    if (job.raw.isStale || this.#stopping) return this.left(job)
+    job.attempt = 0
+    this.#outcomes.bury(job, 'PARKED', `An earlier message of the key "${job.key}" is dead, so this one waits beside it, to be redriven after it.`)
+  }
+
+  cleared(job: Job): void {
+    job.runner.offerFirst(job)
+  }
+
+  convicted(job: Job, starts: number): void {
+    job.attempt = starts
+    this.#outcomes.refused(job, { code: 'KILLED_THE_PROCESS', reason: `It was started ${starts} times, and never finished: the process ended each time. It was not started again.` })
   }
 
   #unknown(raw: RawDelivery): void {
@@ -151,72 +147,48 @@ export class Group implements RunEnd {
       return raw.settle('ack')
     }
     log.warn(`Nobody in group "${group}" takes "${name}"; it is kept as a dead letter.`, { channel })
-    this.#settling++
-    this.#options.burial.bury(
-      raw,
-      this.#idOf(raw),
-      {
-        code: refusal?.code ?? 'UNKNOWN_TYPE',
-        message: refusal?.reason ?? `No listener of group "${group}" on channel "${channel}" takes "${name}".`,
-        listener: undefined,
-        error: undefined,
-        attempts: 0,
-      },
-      () => this.#settled(() => raw.settle('ack')),
-    )
+    this.#outcomes.buryUnknown(raw, this.#intake.idOf(raw), refusal ?? { code: 'UNKNOWN_TYPE', reason: `No listener of group "${group}" on channel "${channel}" takes "${name}".` })
   }
 
-  #again(job: Job, afterMs: number, error?: unknown): void {
-    if (job.attempt >= job.runner.listener.options.retry.attempts) return this.#bury(job, 'FAILED', 'Its listener asked for another try, but all are used up.', error)
-    if (this.#stopping) return
-    job.attempt++
-    this.#options.log.debug(`${job.runner.listener.label} is tried again in ${afterMs} ms: ${messageOf(error)}`, { id: job.id, attempt: job.attempt })
-    if (diagnostics.retry.hasSubscribers)
-      diagnostics.retry.publish({
-        channel: this.#options.channel,
-        group: this.#options.group,
-        listener: job.runner.listener.label,
-        id: job.id,
-        attempt: job.attempt,
-        afterMs,
-        error,
-      })
-    const cancel = this.#options.runtime.after(afterMs, () => {
-      this.#retries.delete(cancel)
-      job.runner.offerFirst(job)
-    })
-    this.#retries.add(cancel)
+  get isStopping(): boolean {
+    return this.#stopping
   }
 
-  #bury(job: Job, code: string, message: string, error: unknown): void {
-    this.#settling++
-    const { label } = job.runner.listener
-    this.#options.burial.bury(job.raw, job.id, { code, message, error, listener: label, attempts: job.attempt }, () => this.#settled(() => this.#ack(job)))
+  done(job: Job): void {
+    if (this.#mayPark(job)) this.#parking?.done(job)
   }
 
-  #answerFailure(job: Job, error: unknown, retryAfterMs: number | undefined): void {
-    if (retryAfterMs !== undefined && this.#options.replier.hasTimeFor(job, retryAfterMs) && !this.#stopping) return this.#again(job, retryAfterMs, error)
-
-    this.#settling++
-    const ended = (): void => this.#settled(() => this.#ack(job))
-    this.#options.replier.replyError(job, error).then(ended, ended)
+  buried(job: Job): void {
+    if (this.#mayPark(job)) this.#parking?.buried(job)
   }
 
-  #ack(job: Job): void {
-    job.raw.settle('ack')
-    this.#leave(job)
+  waits(job: Job): void {
+    this.#acquit(job)
+    this.#makeRoom()
   }
 
-  #leave(job: Job): void {
+  left(job: Job): void {
+    this.#acquit(job)
+    if (job.raw.isStale) this.#suspects.survived(job)
     const next = this.#lanes.leave(job)
-    if (next) next.runner.offer(next)
+    if (next) this.#offer(next)
+    this.#makeRoom()
+    this.ended()
+  }
+
+  ended(): void {
     if (this.#stopping) this.#checkIdle()
   }
 
-  #settled(then: () => void): void {
-    this.#settling--
-    then()
-    if (this.#stopping) this.#checkIdle()
+  #mayPark(job: Job): boolean {
+    return this.#parking !== undefined && job.key !== undefined && parks(job.runner)
+  }
+
+  /** Its run is over, and the process lives. */
+  #acquit(job: Job): void {
+    if (!job.isSuspect) return
+    job.isSuspect = false
+    this.#suspects.finished(job)
   }
 
   #idle(deadlineMs: number): Promise<void> {
@@ -231,21 +203,23 @@ export class Group implements RunEnd {
   }
 
   #checkIdle(): void {
-    if (this.running === 0 && this.#settling === 0) this.#onIdle?.()
+    if (this.running === 0 && this.#outcomes.settling === 0) this.#onIdle?.()
   }
 
-  #isQuery(job: Job): boolean {
-    return job.runner.isQuery
+  /** What waits without a slot must not be all that the window holds. */
+  #makeRoom(): void {
+    if (!this.#consumer || this.#stopping) return
+    this.#share.make(this.#consumer, this.#blocked)
   }
 
-  #idOf(raw: RawDelivery): string {
-    const { id } = raw.envelope
+  get #blocked(): number {
+    let blocked = this.#lanes.waiting + this.#outcomes.waiting + this.#suspects.waiting
+    for (const { held } of this.#rated) blocked += held
 
-    // A stranger's message without an id gets one for this delivery: two alike may both be meant.
-    return typeof id === 'string' && id.length > 0 && id.length <= 255 ? id : this.#options.runtime.id()
+    return blocked
   }
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : `It threw ${error === null ? 'null' : typeof error}, which is no Error.`
+function parks({ listener }: Runner): boolean {
+  return listener.options.deadKey === 'park'
 }

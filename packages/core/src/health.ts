@@ -8,7 +8,16 @@ export interface Health {
   readonly ready: boolean
   readonly state: 'new' | 'starting' | 'running' | 'stopping' | 'stopped'
   readonly connections: readonly (ConnectionState & { readonly transport: string })[]
-  readonly consumers: readonly (ConsumerHealth & { readonly channel: string; readonly group: string; readonly running: number })[]
+  /** What is published and not settled, and how many callers wait for room. */
+  readonly publishers: readonly { readonly transport: string; readonly unsettled: number; readonly bytes: number; readonly waiting: number }[]
+  readonly consumers: readonly (ConsumerHealth & { readonly channel: string; readonly group: string; readonly running: number } & Waiting)[]
   /** Why it is not ready, a sentence each. */
   readonly reasons: readonly string[]
+}
+
+interface Waiting {
+  /** Deliveries in hand that wait for something other than a free listener: for those before them of their key, for their rate, for their next try. */
+  readonly blocked: number
+  /** The key behind which most of them wait. */
+  readonly behind: string | undefined
 }

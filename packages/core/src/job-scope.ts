@@ -36,6 +36,7 @@ function causeOf({ id, raw: { envelope } }: Job, { group, serviceName }: Planned
 
   return {
     id,
+    seed: id,
     group,
     serviceName,
     time: time >= 0 ? time : 0,

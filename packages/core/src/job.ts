@@ -1,5 +1,6 @@
 import { ownHeaders, type Headers } from './envelope.js'
 import type { Delivery, ManualDelivery } from './delivery.js'
+import type { Found } from './invocation.js'
 import type { RawDelivery } from './transport.js'
 import type { Runner } from './runner.js'
 
@@ -10,6 +11,14 @@ export class Job {
   readonly id: string
   readonly key: string | undefined
   attempt = 1
+  /** What was read of it before its turn came. */
+  found: Found | undefined
+  /** It runs by itself: a batch with it has failed. */
+  isAlone = false
+  /** It was begun before and never settled. */
+  isSuspect = false
+  /** When it came, where it may have to wait for a batch. */
+  since = 0
 
   constructor(raw: RawDelivery, runner: Runner, id: string, key: string | undefined) {
     this.raw = raw

@@ -1,12 +1,24 @@
 import { Deque } from './deque.js'
 import type { Job } from './job.js'
 
+/** The jobs of one key that are under way, several only in one batch, and those behind them. */
+interface Lane {
+  active: number
+  readonly waiting: Deque<Job>
+}
+
 /** Jobs of one key go one after another; a lane exists while its key has a job. */
 export class Lanes {
-  readonly #lanes = new Map<string, Deque<Job>>()
+  readonly #lanes = new Map<string, Lane>()
+  #waiting = 0
 
   get size(): number {
     return this.#lanes.size
+  }
+
+  /** How many jobs wait for those before them. */
+  get waiting(): number {
+    return this.#waiting
   }
 
   /** True: it may go now. False: it waits for those before it. */
@@ -15,20 +27,65 @@ export class Lanes {
 
     const lane = this.#lanes.get(job.key)
     if (lane) {
-      lane.push(job)
+      lane.waiting.push(job)
+      this.#waiting++
       return false
     }
-    this.#lanes.set(job.key, new Deque())
+    this.#lanes.set(job.key, { active: 1, waiting: new Deque() })
 
     return true
   }
 
   /** The next of its key, whose turn it is now. */
   leave(job: Job): Job | undefined {
-    if (job.key === undefined) return undefined
+    const lane = job.key === undefined ? undefined : this.#lanes.get(job.key)
+    if (!lane || --lane.active > 0) return undefined
 
-    const next = this.#lanes.get(job.key)?.shift()
-    if (!next) this.#lanes.delete(job.key)
+    const next = this.#take(lane)
+    if (!next) this.#lanes.delete(job.key as string)
+
+    return next
+  }
+
+  /** The next behind one that goes into a batch, where it may go into the same. */
+  next(job: Job): Job | undefined {
+    const next = job.key === undefined ? undefined : this.#lanes.get(job.key)?.waiting.peek()
+
+    return next && next.runner === job.runner && !next.isAlone && !next.raw.isStale ? next : undefined
+  }
+
+  /** The one that {@link next} showed is under way together with those before it. */
+  join(job: Job): void {
+    const lane = this.#lanes.get(job.key as string)
+    if (lane) this.#take(lane, lane.active)
+  }
+
+  /** One of several under way goes back behind those before it, in front of all others. False: there is nobody before it. */
+  stepBack(job: Job): boolean {
+    const lane = job.key === undefined ? undefined : this.#lanes.get(job.key)
+    if (!lane || lane.active < 2) return false
+    lane.active--
+    lane.waiting.unshift(job)
+    this.#waiting++
+
+    return true
+  }
+
+  /** The key behind which most jobs wait. */
+  longest(): { readonly key: string; readonly waiting: number } | undefined {
+    let longest: { key: string; waiting: number } | undefined
+    for (const [key, { waiting }] of this.#lanes) {
+      if (waiting.length > (longest?.waiting ?? 0)) longest = { key, waiting: waiting.length }
+    }
+
+    return longest
+  }
+
+  #take(lane: Lane, active = 0): Job | undefined {
+    const next = lane.waiting.shift()
+    if (!next) return undefined
+    lane.active = active + 1
+    this.#waiting--
 
     return next
   }

@@ -1,4 +1,5 @@
 import { diagnostics } from './diagnostics.js'
+import type { Backlog } from './room.js'
 import { Sender } from './sender.js'
 import type { Definition } from './message.js'
 import type { Capabilities, ConnectionState, Topology, Transport, TransportHost } from './transport.js'
@@ -13,11 +14,11 @@ export class Link {
   readonly #declared = new Map<string, Promise<void>>()
   #capabilities: Capabilities | undefined
 
-  constructor(name: string, transport: Transport, host: TransportHost, publishDeadlineMs: number) {
+  constructor(name: string, transport: Transport, host: TransportHost, publishDeadlineMs: number, backlog: Backlog) {
     this.name = name
     this.transport = transport
     this.publishDeadlineMs = publishDeadlineMs
-    this.sender = new Sender(transport, host.runtime, publishDeadlineMs)
+    this.sender = new Sender(transport, host.runtime, publishDeadlineMs, backlog)
     transport.onState((state) => this.#changed(state, host))
   }
 

@@ -1,5 +1,5 @@
 import type { Message } from './message.js'
-import type { Delivery } from './delivery.js'
+import type { BatchItem, Delivery } from './delivery.js'
 import type { PublishOptions } from './publisher.js'
 
 /** Runs around every listener, every publish, or both. Not calling `next` means that the inner part does not happen. */
@@ -13,7 +13,10 @@ export interface Middleware {
 export interface ListenCall {
   /** One message, the messages of a batch, or what a raw listener gets. */
   readonly message: unknown
+  /** Of a batch: that of its first message. */
   readonly delivery: Delivery
+  /** Of a batch: one for each message, in their order. */
+  readonly items?: readonly BatchItem[]
   /** For people: `Stock.reserve`. */
   readonly listener: string
   readonly channel: string

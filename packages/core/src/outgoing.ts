@@ -52,7 +52,7 @@ export function prepareOutgoing(message: Message, definition: Definition, option
 
 /** The same cause, group, listener and place give the same id: a handler that runs again sends the same messages. */
 export function derivedId(cause: Cause, owner: string, index: number): string {
-  const hash = createHash('sha256').update(`${cause.id}\n${cause.group}\n${owner}\n${index}`).digest()
+  const hash = createHash('sha256').update(`${cause.seed}\n${cause.group}\n${owner}\n${index}`).digest()
 
   return uuid8From(cause.time, hash)
 }

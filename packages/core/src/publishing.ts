@@ -89,16 +89,42 @@ export class Publishing {
 
   #leave(leaving: readonly Leaving[], held: Held | undefined, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted()
-    if (!held) return this.#settle(leaving, signal)
+    if (!held) return this.#whenThereIsRoom(leaving, signal)
 
     for (const { link, outgoing } of leaving) held.outgoing.push({ transport: link.name, message: outgoing })
 
     return Promise.resolve()
   }
 
-  #settle(leaving: readonly Leaving[], signal: AbortSignal | undefined): Promise<void> {
+  /** Callers wait while more is unsettled than the app wants to hold; what a listener held back does not, as its listener is bounded. */
+  #whenThereIsRoom(leaving: readonly Leaving[], signal: AbortSignal | undefined): Promise<void> {
+    const full = leaving.find(({ link }) => link.sender.room.isFull)
+    if (!full) return this.#settle(leaving, signal)
+
+    return new Promise((resolve, reject) => {
+      const refuse = (reason: string): void => reject(new PublishError(leaving.map(({ outgoing }, index) => failureOf(index, outgoing, { kind: 'rejected', reason })), leaving.length))
+      const giveUp = (): void => {
+        leaveLine()
+        refuse('The caller gave up before there was room for it, so it was never sent.')
+      }
+      const leaveLine = full.link.sender.room.wait(
+        (leftMs) => {
+          signal?.removeEventListener('abort', giveUp)
+          this.#settle(leaving, signal, leftMs).then(resolve, reject)
+        },
+        () => {
+          signal?.removeEventListener('abort', giveUp)
+          refuse('Too much that was published before is not confirmed, so it was never sent. Await what you publish, or raise "backlog".')
+        },
+      )
+      signal?.addEventListener('abort', giveUp, { once: true })
+    })
+  }
+
+  /** `leftMs`: of the deadline of a caller that has waited. */
+  #settle(leaving: readonly Leaving[], signal: AbortSignal | undefined, leftMs?: number): Promise<void> {
     const [only] = leaving
-    if (only && leaving.length === 1 && !signal) return this.#settleOne(only)
+    if (only && leaving.length === 1 && !signal && leftMs === undefined) return this.#settleOne(only)
 
     return new Promise((resolve, reject) => {
       const failures: PublishFailure[] = []
@@ -108,13 +134,16 @@ export class Publishing {
       const settled = (index: number, outgoing: Outgoing, outcome: PublishOutcome): void => {
         if (outcome.kind !== 'confirmed') failures.push(failureOf(index, outgoing, outcome))
         if (--left > 0) return
+        cancel?.()
         signal?.removeEventListener('abort', abort)
         if (failures.length === 0) return resolve()
         failures.sort((a, b) => a.index - b.index)
         reject(new PublishError(failures, leaving.length))
       }
+      let cancel: (() => void) | undefined
       const entries = leaving.map(({ link, outgoing }, index) => this.#enter(link, outgoing, (outcome) => settled(index, outgoing, outcome)))
       const abort = (): void => entries.forEach((entry) => entry.settle(aborted(entry.left)))
+      if (leftMs !== undefined) cancel = this.#rules.runtime.after(leftMs, () => entries.forEach((entry) => entry.settle(overdue(entry.left))))
       signal?.addEventListener('abort', abort, { once: true })
     })
   }
@@ -176,4 +205,8 @@ function late(scope: Scope): WaybillError {
 
 function aborted(left: boolean): PublishOutcome {
   return left ? { kind: 'unknown', reason: 'The caller stopped waiting for the confirm.' } : { kind: 'rejected', reason: 'The caller gave up before it was sent.' }
+}
+
+function overdue(left: boolean): PublishOutcome {
+  return left ? { kind: 'unknown', reason: 'The broker did not confirm within the time that was left after waiting for room.' } : { kind: 'rejected', reason: 'There was room for it, but it was never sent within its time.' }
 }

@@ -1,3 +1,4 @@
+import { Answers } from './answers.js'
 import type { Codec } from './codec.js'
 import { numberOf } from './dead-letter.js'
 import { WaybillError } from './error.js'
@@ -21,9 +22,11 @@ export interface ReplierOptions {
 /** Sends the answers of query listeners to where the queries came from. */
 export class Replier {
   readonly #options: ReplierOptions
+  readonly #answers: Answers
 
   constructor(options: ReplierOptions) {
     this.#options = options
+    this.#answers = new Answers(options.runtime)
   }
 
   /** Resolves when the broker has the reply, or when nobody waits for it any more. Rejects where the value does not fit the reply's schema. */
@@ -43,6 +46,13 @@ export class Replier {
     await this.#send(job, new Uint8Array(), { [header.replyError]: message.slice(0, 2_000), [header.replyCode]: code.slice(0, 200) })
   }
 
+  /** Sends once more what this query was answered with, and resolves when it has left. Undefined: it has not been answered here. */
+  again(job: Job): Promise<void> | undefined {
+    const answer = this.#answers.of(job)
+
+    return answer && this.#leave(job, answer)
+  }
+
   /** Whether the caller still waits then. */
   hasTimeFor(job: Job, ms: number): boolean {
     const deadline = numberOf(job.raw.headers[header.deadline])
@@ -51,7 +61,7 @@ export class Replier {
   }
 
   #send(job: Job, body: Uint8Array, headers: Readonly<Record<string, string>>): Promise<void> {
-    const { app, link, codec, runtime, log } = this.#options
+    const { app, codec, runtime, log } = this.#options
     const { replyTo, envelope } = job.raw
     if (replyTo === undefined) {
       log.warn(`A query for ${job.runner.listener.label} says nowhere where its reply is to go; it is dropped.`, { id: job.id })
@@ -83,6 +93,14 @@ export class Replier {
       priority: undefined,
       replyTo: undefined,
     }
+
+    this.#answers.keep(job, outgoing)
+
+    return this.#leave(job, outgoing)
+  }
+
+  #leave(job: Job, outgoing: Outgoing): Promise<void> {
+    const { link, log } = this.#options
 
     return new Promise((resolve) => {
       link.sender.send(outgoing, (outcome) => {

@@ -2,10 +2,10 @@ import type { App } from './app.js'
 import type { AppOptions } from './app-options.js'
 import { Asking } from './asking.js'
 import { Burial } from './burial.js'
-import { checkBuilt } from './check-built.js'
 import { checkCapabilities } from './check-capabilities.js'
 import { jsonCodec } from './codec.js'
 import { buildContainer, type ServiceContainer } from './container.js'
+import { DeathNotices } from './death-notices.js'
 import { GroupDeadLetters, type DeadLetters } from './dead-letters.js'
 import { parseDuration } from './duration.js'
 import { ConfigError, WaybillError } from './error.js'
@@ -24,6 +24,7 @@ import type { AskOptions, PublishOptions } from './publisher.js'
 import { Publishing } from './publishing.js'
 import { readPlan } from './read-plan.js'
 import { Replier } from './replier.js'
+import { defaultBacklog } from './room.js'
 import type { Runtime } from './runtime.js'
 import { onSignals } from './signals.js'
 import { keepProcess, systemRuntime } from './system-runtime.js'
@@ -45,6 +46,7 @@ export class RunningApp implements App {
   readonly #links: Links
   readonly #publishing: Publishing
   readonly #asking: Asking
+  readonly #notices = new DeathNotices()
   readonly deadLetters: DeadLetters
   #container: ServiceContainer | undefined
   #groups: readonly Group[] = []
@@ -64,15 +66,12 @@ export class RunningApp implements App {
     this.#host = { app: options.name, instance: this.#runtime.id(), namespace: options.namespace, runtime: this.#runtime, log: this.#log }
     const transports = transportsOf(options)
     const deadlineMs = parseDuration(options.publishDeadline) ?? 10_000
-    this.#faults = [...faults, ...checkBuilt(plan), ...transports.flatMap(([, transport]) => transport.faults)]
-    this.#links = new Links(
-      transports.map(([name, transport]) => new Link(name, transport, this.#host, deadlineMs)),
-      options.channels ?? {},
-    )
+    this.#faults = [...faults, ...transports.flatMap(([, transport]) => transport.faults)]
+    this.#links = new Links(transports.map(([name, transport]) => new Link(name, transport, this.#host, deadlineMs, { ...defaultBacklog, ...options.backlog })), options.channels ?? {})
     const rules: OutgoingRules = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits }
     this.#publishing = new Publishing(this.#links, rules, this.#log, options.middleware ?? [])
     this.#asking = new Asking(this.#links, rules)
-    this.deadLetters = new GroupDeadLetters({ links: this.#links, plan, runtime: this.#runtime, log: this.#log })
+    this.deadLetters = new GroupDeadLetters({ links: this.#links, plan, codec: jsonCodec, notices: this.#notices, runtime: this.#runtime, log: this.#log })
   }
 
   get topology(): AppTopology {
@@ -116,13 +115,15 @@ export class RunningApp implements App {
   health(): Health {
     const consumers = this.#groups.map((group) => group.health())
     const connections = this.#links.all.flatMap(({ name, states }) => states.map((state) => ({ ...state, transport: name })))
+    const publishers = this.#links.all.map(({ name, sender }) => ({ transport: name, unsettled: sender.unsettled, bytes: sender.room.bytes, waiting: sender.room.waiting }))
     const reasons = [
       ...(this.#state === 'running' ? [] : [`The app is ${this.#state}.`]),
       ...connections.filter(({ kind }) => kind !== 'connected').map(({ transport, purpose, kind, reason }) => `${transport}, ${purpose}: ${kind}${reason ? `, ${reason}` : ''}.`),
       ...consumers.filter(({ attached }) => !attached).map(({ channel, group, reason }) => `Group "${group}" on "${channel}" is not attached${reason ? `: ${reason}` : ''}.`),
+      ...publishers.filter(({ waiting }) => waiting > 0).map(({ transport, unsettled, bytes, waiting }) => `${transport}: ${waiting} callers wait to publish behind ${unsettled} messages (${bytes} bytes) that are not confirmed.`),
     ]
 
-    return { live: true, ready: reasons.length === 0, state: this.#state, connections, consumers, reasons }
+    return { live: true, ready: reasons.length === 0, state: this.#state, connections, publishers, consumers, reasons }
   }
 
   async #start(): Promise<void> {
@@ -145,9 +146,7 @@ export class RunningApp implements App {
       await this.stop()
       throw error
     }
-    this.#log.info(
-      `${this.#options.name} is running: ${this.#plan.listeners.length} listeners in ${this.#groups.length} groups on ${this.#links.all.map(({ capabilities }) => capabilities.broker).join(', ')}`,
-    )
+    this.#log.info(`${this.#options.name} is running: ${this.#plan.listeners.length} listeners in ${this.#groups.length} groups on ${this.#links.all.map(({ capabilities }) => capabilities.broker).join(', ')}`)
   }
 
   async #connect(): Promise<void> {
@@ -166,7 +165,9 @@ export class RunningApp implements App {
 
   async #declare(): Promise<void> {
     const { channels } = this.topology
-    await Promise.all(this.#links.all.map((link) => link.declare({ channels: channels.filter(({ transport }) => transport === link.name), asks: this.#asksOn(link) })))
+    await Promise.all(
+      this.#links.all.map((link) => link.declare({ channels: channels.filter(({ transport }) => transport === link.name), asks: this.#asksOn(link) })),
+    )
   }
 
   #asksOn(link: Link): boolean {
@@ -215,7 +216,7 @@ export class RunningApp implements App {
   #groupOf(listeners: readonly PlannedListener[], services: ReadonlyMap<ServiceClass, object>): Group {
     const [{ channel, group }] = listeners as [PlannedListener]
     const link = this.#links.of(channel)
-    const common = { app: this.#options.name, channel, group, link, limits: this.#limits, runtime: this.#runtime, log: this.#log }
+    const common = { app: this.#options.name, channel, group, link, limits: this.#limits, notices: this.#notices, runtime: this.#runtime, log: this.#log }
     const rules = { codec: jsonCodec, limits: this.#limits }
 
     return new Group({
@@ -274,20 +275,13 @@ export class RunningApp implements App {
   #notRunning(what: string): WaybillError {
     const stopped = this.#state === 'stopped' || this.#state === 'stopping'
 
-    return new WaybillError(
-      stopped ? 'STOPPED' : 'NOT_STARTED',
-      `${what} needs a running app, and "${this.#options.name}" is ${this.#state}. ${stopped ? 'An app that has stopped stays so: create another.' : 'Await app.start() first.'}`,
-    )
+    return new WaybillError(stopped ? 'STOPPED' : 'NOT_STARTED', `${what} needs a running app, and "${this.#options.name}" is ${this.#state}. ${stopped ? 'An app that has stopped stays so: create another.' : 'Await app.start() first.'}`)
   }
 }
 
 /** What is no transport at all is among the faults of the plan already. */
 function transportsOf({ transport, transports }: AppOptions): readonly (readonly [string, Transport])[] {
-  const given: readonly (readonly [string, Transport])[] = isRecord(transports)
-    ? Object.entries(transports as Readonly<Record<string, Transport>>)
-    : transport
-      ? [[transport.name, transport]]
-      : []
+  const given: readonly (readonly [string, Transport])[] = isRecord(transports) ? Object.entries(transports as Readonly<Record<string, Transport>>) : transport ? [[transport.name, transport]] : []
 
   return given.filter(([, one]) => isRecord(one) && Array.isArray(one.faults) && typeof one.onState === 'function')
 }

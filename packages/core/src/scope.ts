@@ -13,9 +13,12 @@ export interface Scope {
 
 /** The message that is being processed. */
 export interface Cause {
-  readonly id: string
+  /** Undefined for several at once, of which none alone is the cause. */
+  readonly id: string | undefined
+  /** What the ids of messages that it causes follow from. */
+  readonly seed: string
   readonly time: number
-  readonly correlationId: string
+  readonly correlationId: string | undefined
   readonly group: string
   readonly serviceName: string
   readonly traceparent: string | undefined

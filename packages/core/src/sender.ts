@@ -1,5 +1,6 @@
 import { Deadlines } from './deadlines.js'
 import { Deque } from './deque.js'
+import { defaultBacklog, Room, type Backlog } from './room.js'
 import type { Runtime } from './runtime.js'
 import type { Outgoing, PublishOutcome, Transport } from './transport.js'
 
@@ -10,13 +11,15 @@ import type { Outgoing, PublishOutcome, Transport } from './transport.js'
 export class Sender {
   readonly #transport: Transport
   readonly #runtime: Runtime
+  readonly room: Room
   readonly #waiting = new Deque<Entry>()
   readonly #deadlines: Deadlines<Entry>
   #scheduled = false
 
-  constructor(transport: Transport, runtime: Runtime, deadlineMs: number) {
+  constructor(transport: Transport, runtime: Runtime, deadlineMs: number, backlog: Backlog = defaultBacklog) {
     this.#transport = transport
     this.#runtime = runtime
+    this.room = new Room(backlog, runtime, deadlineMs)
     this.#deadlines = new Deadlines(runtime, deadlineMs, (entry) => this.#expired(entry, deadlineMs / 1_000))
     transport.onWritable(() => this.#flush())
   }
@@ -27,8 +30,9 @@ export class Sender {
   }
 
   send(outgoing: Outgoing, settled: (outcome: PublishOutcome) => void): Entry {
-    const entry = new Entry(outgoing, settled, this.#deadlines)
+    const entry = new Entry(outgoing, settled, this)
     this.#deadlines.add(entry)
+    this.room.taken(outgoing.body.length)
     this.#waiting.push(entry)
     if (!this.#scheduled) {
       this.#scheduled = true
@@ -41,8 +45,15 @@ export class Sender {
     return entry
   }
 
+  /** @internal An entry says that it is settled. */
+  settled(entry: Entry): void {
+    this.#deadlines.remove(entry)
+    this.room.given(entry.outgoing.body.length)
+  }
+
   /** Settles what is left: nothing more will be heard of it. */
   close(): void {
+    this.room.close()
     this.#waiting.clear()
     for (const entry of this.#deadlines.drain())
       entry.settle(entry.left ? { kind: 'unknown', reason: 'The app stopped before the broker confirmed.' } : { kind: 'rejected', reason: 'The app stopped before it was sent.' })
@@ -82,18 +93,18 @@ export class Entry {
   left = false
   settled = false
   readonly #done: (outcome: PublishOutcome) => void
-  readonly #deadlines: Deadlines<Entry>
+  readonly #sender: Sender
 
-  constructor(outgoing: Outgoing, done: (outcome: PublishOutcome) => void, deadlines: Deadlines<Entry>) {
+  constructor(outgoing: Outgoing, done: (outcome: PublishOutcome) => void, sender: Sender) {
     this.outgoing = outgoing
     this.#done = done
-    this.#deadlines = deadlines
+    this.#sender = sender
   }
 
   settle(outcome: PublishOutcome): void {
     if (this.settled) return
     this.settled = true
-    this.#deadlines.remove(this)
+    this.#sender.settled(this)
     this.#done(outcome)
   }
 }

@@ -195,6 +195,11 @@ export interface RawDelivery {
   /** How often the broker delivered it before this time, where it counts; 0 for the first. */
   readonly deliveryCount: number | undefined
   readonly origin: Origin
+  /**
+   * It was sent to this group alone (a destination of kind `group`), not over its channel. Core believes the tries that such a message counts:
+   * who may publish on a channel may not always write to a group, and a message that came over the channel counts nothing.
+   */
+  readonly toGroup: boolean
   /** Its channel or assignment is gone, so settling does nothing and the broker delivers it again: core drops what it has not begun. */
   readonly isStale: boolean
   /**
@@ -221,6 +226,12 @@ export interface Origin {
 export interface Consumer {
   /** Of a consumer of replies: what to give as `replyTo`. */
   readonly address: string | undefined
+  /**
+   * From now on at most so many unsettled: core makes room for others when messages wait behind their key, up to four times the window it subscribed
+   * with, and takes it back. What was given stays. Where a broker cannot change what it sends to a running consumer, the adapter fetches
+   * more of the messages with a key from the beginning and hands over only the window. A new connection keeps the last window.
+   */
+  resize(window: number): void
   /** Asks for no more; deliveries already given stay valid. */
   pause(): void
   resume(): void

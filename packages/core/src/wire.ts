@@ -33,6 +33,10 @@ export const header = {
   deadTime: 'waybill-dead-time',
   /** Where the dead letter was taken from, as JSON of its `Origin`. */
   deadOrigin: 'waybill-dead-origin',
+  /** On a redriven message: which redrive it belongs to. Believed only of what was sent to a group itself. */
+  redriven: 'waybill-redriven',
+  /** On a dead letter with a key, and on its redrive: a UUIDv7 of its first death, by which letters of one key are put in order. */
+  firstDeath: 'waybill-first-death',
   /** On a redriven message under a new id: the id that it had. */
   originId: 'waybill-origin-id',
   /** On a query: where its reply goes, on brokers that have no property for it. */

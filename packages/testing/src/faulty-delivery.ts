@@ -47,6 +47,10 @@ export class FaultyDelivery implements RawDelivery {
     return this.#raw.origin
   }
 
+  get toGroup(): boolean {
+    return this.#raw.toGroup
+  }
+
   get isStale(): boolean {
     return this.#raw.isStale
   }

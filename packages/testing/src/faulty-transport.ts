@@ -120,6 +120,7 @@ export class FaultyTransport implements Transport {
       address: consumer.address,
       pause: () => consumer.pause(),
       resume: () => consumer.resume(),
+      resize: (window) => consumer.resize(window),
       health: () => consumer.health(),
       stop: () => {
         isStopped = true

@@ -1,6 +1,6 @@
 import type { Origin, RawDelivery, RawEnvelope, Settlement } from '@waybill/core'
 import { header } from '@waybill/core'
-import { isRepliesTopic } from './topology.js'
+import { isRepliesTopic, isRetryTopic } from './topology.js'
 import type { StoredRecord } from './wire.js'
 import { contentEncodingHeader, contentTypeHeader, readHeaders, readRecordEnvelope, textHeader } from './wire.js'
 
@@ -24,6 +24,7 @@ export class KafkaDelivery implements RawDelivery {
   readonly redelivered: boolean
   readonly deliveryCount = undefined
   readonly origin: Origin
+  readonly toGroup: boolean
   readonly offset: number
   readonly #record: StoredRecord
   readonly #settler: Settler
@@ -38,6 +39,7 @@ export class KafkaDelivery implements RawDelivery {
     this.replyTo = textHeader(this.headers, header.replyTo)
     this.redelivered = redelivered
     this.origin = { address, partition, offset: record.offset, storedAt: Number(record.timestamp) }
+    this.toGroup = isRetryTopic(address)
     this.offset = Number(record.offset)
     this.#record = record
     this.#settler = settler

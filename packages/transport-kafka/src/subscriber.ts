@@ -33,6 +33,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
   #committing: Promise<void> = Promise.resolve()
   #cancelTick: () => void = () => {}
   #drained: () => void = () => {}
+  #window: number
   #isPaused = false
   #isRebalancing = false
   #isStopped = false
@@ -43,6 +44,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
   constructor(to: SubscriberOptions, deliver: Deliver) {
     this.address = to.address
     this.#to = to
+    this.#window = to.window
     this.#deliver = deliver
     this.#membership = new Membership(to, this)
   }
@@ -50,6 +52,11 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
   async start(): Promise<void> {
     await this.#membership.join()
     if (!this.#isStopped) this.#schedule()
+  }
+
+  resize(window: number): void {
+    this.#window = window
+    this.#pumpSoon()
   }
 
   pause(): void {
@@ -125,8 +132,8 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     partition.append({ records: batch.messages, lastOffset: batch.lastOffset(), highWatermark: batch.highWatermark })
     resolveOffset(batch.lastOffset())
     this.#pump()
-    if (partition.backlog > this.#to.window && !this.#isPaused) await this.#drain()
-    if (partition.backlog > this.#to.window && this.#has(partition)) this.#hold(partition)
+    if (partition.backlog > this.#window && !this.#isPaused) await this.#drain()
+    if (partition.backlog > this.#window && this.#has(partition)) this.#hold(partition)
   }
 
   // ── what becomes of deliveries
@@ -160,7 +167,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
   #pump(): void {
     if (this.#isPaused || this.#isRebalancing || this.#isStopped) return
     const ready = [...this.#partitions.values()].filter(({ backlog }) => backlog > 0)
-    let room = this.#to.window - this.#unsettled()
+    let room = this.#window - this.#unsettled()
     const batch: KafkaDelivery[] = []
     for (let i = 0; i < ready.length && room > 0; i++) {
       const partition = ready[(i + this.#firstTurn) % ready.length] as AssignedPartition
@@ -179,7 +186,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     } catch (error) {
       this.#to.host.log.error('kafka: core did not take a batch', { group: this.#to.groupId, error: sentenceOf(error) })
     }
-    if ([...this.#partitions.values()].every(({ backlog }) => backlog <= this.#to.window)) this.#drained()
+    if ([...this.#partitions.values()].every(({ backlog }) => backlog <= this.#window)) this.#drained()
   }
 
   #unsettled(): number {
@@ -207,7 +214,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
   }
 
   #release(partition: AssignedPartition): void {
-    if (!partition.isPaused || partition.backlog > this.#to.window) return
+    if (!partition.isPaused || partition.backlog > this.#window) return
     partition.isPaused = false
     this.#membership.resume(partition.topic, partition.partition)
   }

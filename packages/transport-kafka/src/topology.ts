@@ -63,6 +63,11 @@ export function isRepliesTopic(topic: string): boolean {
   return topic.endsWith('.reply')
 }
 
+/** Such a topic has the messages that were sent to one group alone. */
+export function isRetryTopic(topic: string): boolean {
+  return /\.retry\.\d+$/.test(topic)
+}
+
 /** Undefined for an address that no topic of replies has: a query may come from anybody, and its address too. */
 export function parseReplyAddress(address: string): { readonly topic: string; readonly instance: string } | undefined {
   const found = /^([a-zA-Z0-9._-]+\.reply)#(.+)$/.exec(address)

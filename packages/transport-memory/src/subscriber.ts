@@ -60,6 +60,7 @@ class MemoryConsumer implements Consumer, Attachment {
   readonly #onLate = (): void => void this.#lateSettles++
   #session: Session | undefined
   #channel: Channel | undefined
+  #window: number
   #isPaused = false
   #isStopped = false
   #lateSettles = 0
@@ -68,13 +69,14 @@ class MemoryConsumer implements Consumer, Attachment {
     this.address = source.address
     this.#ground = ground
     this.#source = source
+    this.#window = source.window
     this.#deliver = deliver
   }
 
   /** On every connection anew: deliveries of the old channel belong to the old channel. */
   attach(session: Session): void {
-    const { window, queues, address } = this.#source
-    const channel = session.channel({ window, noAck: address !== undefined, deliver: (entries) => this.#hand(channel, entries) })
+    const { queues, address } = this.#source
+    const channel = session.channel({ window: this.#window, noAck: address !== undefined, deliver: (entries) => this.#hand(channel, entries) })
     if (this.#isPaused) channel.pause()
     this.#session = session
     this.#channel = channel
@@ -83,6 +85,11 @@ class MemoryConsumer implements Consumer, Attachment {
       const queue = this.#ground.broker.findQueue(name)
       if (queue !== undefined) channel.consume(queue)
     }
+  }
+
+  resize(window: number): void {
+    this.#window = window
+    this.#channel?.resize(window)
   }
 
   pause(): void {

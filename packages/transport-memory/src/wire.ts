@@ -83,6 +83,11 @@ export class MemoryDelivery implements RawDelivery {
     return { address: home.name, exchange: message.exchange, routingKey: message.routingKey, storedAt }
   }
 
+  /** By the default exchange: a channel's own messages come over its exchange, also to a queue of that name. */
+  get toGroup(): boolean {
+    return this.#entry.message.exchange === ''
+  }
+
   get isStale(): boolean {
     return this.#channel?.isClosed ?? false
   }

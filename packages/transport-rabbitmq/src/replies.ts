@@ -50,6 +50,9 @@ export class Replies implements Consumer {
     this.#kept.revive()
   }
 
+  /** Replies have no window. */
+  resize(): void {}
+
   pause(): void {
     this.#isPaused = true
   }

@@ -28,12 +28,14 @@ export class Subscriber implements Consumer, AttachmentOwner {
   #arrived: RabbitDelivery[] = []
   #unsettled = 0
   #lateSettles = 0
+  #window: number
   #isPaused = false
   #isScheduled = false
   #isStopped = false
 
   constructor(options: SubscriberOptions) {
     this.#options = options
+    this.#window = options.window
     this.#attachments = options.queues.map((queue, i) => new Attachment(this.#attachmentOptions(queue, i)))
   }
 
@@ -50,6 +52,11 @@ export class Subscriber implements Consumer, AttachmentOwner {
   /** The connection is there again. */
   revive(): void {
     for (const attachment of this.#attachments) attachment.revive()
+  }
+
+  resize(window: number): void {
+    this.#window = window
+    this.#schedule()
   }
 
   pause(): void {
@@ -115,7 +122,7 @@ export class Subscriber implements Consumer, AttachmentOwner {
   #handOver(): void {
     this.#isScheduled = false
     if (this.#isPaused || this.#isStopped) return
-    const free = this.#options.window - this.#unsettled
+    const free = this.#window - this.#unsettled
     if (free <= 0 || this.#arrived.length === 0) return
     const batch = free >= this.#arrived.length ? this.#arrived : this.#arrived.slice(0, free)
     this.#arrived = free >= this.#arrived.length ? [] : this.#arrived.slice(free)
@@ -130,10 +137,16 @@ export class Subscriber implements Consumer, AttachmentOwner {
 
   // Shared out, the unkeyed queue first: the sum is the window. Where there are more queues than window,
   // each keeps the one that it needs to move at all, and the window is kept when handing over.
+  // A running consumer of a quorum queue keeps its prefetch, so those of keyed queues have together all that `resize` may ask for.
   #attachmentOptions(queue: string, index: number): AttachmentOptions {
     const { connection, declarations, host, queues, window } = this.#options
-    const share = Math.floor(window / queues.length) + (index < window % queues.length ? 1 : 0)
+    const share = Math.max(1, Math.floor(window / queues.length) + (index < window % queues.length ? 1 : 0))
 
-    return { queue, prefetch: Math.max(1, share), host, connection, declarations, owner: this }
+    return { queue, prefetch: Math.min(maxPrefetch, index === 0 ? share : Math.max(share, Math.ceil((widest * window) / (queues.length - 1)))), host, connection, declarations, owner: this }
   }
 }
+
+/** Core widens a window up to so many times. */
+const widest = 4
+/** AMQP writes it in two bytes. */
+const maxPrefetch = 65_535

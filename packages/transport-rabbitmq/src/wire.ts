@@ -68,6 +68,9 @@ export function headersOf(message: Outgoing): Record<string, unknown> {
   return headers
 }
 
+/** A message that the broker delayed came by one of these; what came by no exchange was sent to the queue itself. */
+const delayExchanges = 'waybill.delay'
+
 /** What is left of a dead letter's headers where the broker cannot take all: short scalars, so that the message itself is kept. */
 export function essentialHeaders(headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const essential: Record<string, unknown> = Object.create(null) as Record<string, unknown>
@@ -104,6 +107,7 @@ export class RabbitDelivery implements RawDelivery {
   readonly redelivered: boolean
   readonly deliveryCount: number | undefined
   readonly origin: Origin
+  readonly toGroup: boolean
   readonly tag: number
   readonly #settler: Settler
   #isSettled = false
@@ -119,6 +123,7 @@ export class RabbitDelivery implements RawDelivery {
     this.redelivered = fields.redelivered
     this.deliveryCount = countOf(this.headers, fields.redelivered)
     this.origin = { address: queue, exchange: fields.exchange, routingKey: fields.routingKey }
+    this.toGroup = fields.exchange === '' || fields.exchange.startsWith(delayExchanges)
     this.tag = fields.deliveryTag
     this.#settler = settler
   }

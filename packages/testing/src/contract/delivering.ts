@@ -1,10 +1,28 @@
 import assert from 'node:assert/strict'
 import type { RawDelivery } from '@waybill/core'
 import type { Scenario } from './contract-case.js'
-import { lost, placed } from './layout.js'
+import { lost, moved, placed } from './layout.js'
 import { textOf } from './receiver.js'
 
 export const delivering: readonly Scenario[] = [
+  {
+    title: 'B15 a message that was sent to one group says so, one that came over its channel does not',
+    async run(bench) {
+      const peer = await bench.peer()
+      await peer.declare(bench.channel, { keyed: true })
+      const receiver = await peer.listen(bench.group())
+      const direct = { kind: 'group', ...bench.group() } as const
+
+      await peer.send(
+        bench.message({ text: 'over the channel', headers: { 'waybill-attempt': 5 } }),
+        bench.message({ text: 'over the channel, with a key', type: moved, key: 'a' }),
+      )
+      await peer.send(bench.messageTo(direct, { text: 'to the group' }), bench.messageTo(direct, { text: 'to the group, with a key', type: moved, key: 'a' }))
+      await receiver.arrived(4)
+
+      for (const delivery of receiver.received) assert.equal(delivery.toGroup, textOf(delivery).startsWith('to the group'), textOf(delivery))
+    },
+  },
   {
     title: 'every group gets its own copy',
     async run(bench) {

@@ -175,7 +175,7 @@ export const servicesFailures: readonly Scenario[] = [
       const unwanted = letters.find((letter) => Buffer.from(letter.body).includes('"b"'))
       isClosed = false
 
-      const discarded = await app.deadLetters.discard(of, { ids: [unwanted?.id ?? ''], reason: 'a test' })
+      const discarded = await app.deadLetters.discard(of, { ids: [unwanted?.id ?? ''], because: 'a test' })
       const redriven = await app.deadLetters.redrive(of)
       await bench.eventually(
         'both are taken again',

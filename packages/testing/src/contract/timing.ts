@@ -23,6 +23,7 @@ export const timing: readonly Scenario[] = [
       assert.deepEqual(stock.texts, ['now'])
       assert.ok(tookMs >= 990, `It waits 1,000 ms; it came after ${Math.round(tookMs)} ms.`)
       assert.equal(String(billing.received[1]?.headers['waybill-attempt']), '2')
+      assert.equal(billing.received[1]?.toGroup, true, 'R2 It says that it was sent to the group alone.')
     },
   },
   {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { Listener, Service } from '@waybill/core'
 import type { Bench } from './bench.js'
 import type { Scenario } from './contract-case.js'
+import { moved } from './layout.js'
 import type { Peer } from './peer.js'
+import { OrderMoved } from './shop-messages.js'
 
 export const windows: readonly Scenario[] = [
   {
@@ -70,7 +73,76 @@ export const windows: readonly Scenario[] = [
       assert.equal(billing.received.length, 3)
     },
   },
+  {
+    title: 'a window that is widened gives more of the messages with a key at once, and one that is narrowed waits for its turn',
+    needs: ['keyOrder'],
+    async run(bench) {
+      const peer = await bench.peer()
+      await peer.declare(bench.channel, { keyed: true, groups: ['billing', 'stock'] })
+      const receiver = await peer.listen(bench.group('billing'), { window: 4, hold: true })
+      await peer.send(...bench.messages(40, () => ({ type: moved, key: 'a' })))
+      await receiver.arrived(4)
+      await roundTrip(bench, peer)
+      const narrow = receiver.received.length
+
+      receiver.consumer.resize(16)
+      await receiver.arrived(16)
+      await roundTrip(bench, peer)
+      const wide = receiver.received.length
+      receiver.consumer.resize(4)
+      receiver.ack(...[...receiver.unsettled].slice(0, 12))
+      await roundTrip(bench, peer)
+      const narrowed = receiver.received.length
+      receiver.release()
+      await receiver.arrived(40)
+
+      assert.deepEqual([narrow, wide, narrowed], [4, 16, 16])
+      assert.deepEqual(
+        receiver.texts,
+        Array.from({ length: 40 }, (_, i) => String(i)),
+      )
+    },
+  },
+  {
+    title: 'a key that waits for its next try keeps no other key from its messages, though it fills the window',
+    needs: ['keyOrder'],
+    async run(bench) {
+      const taken: string[] = []
+      let isClosed = true
+      @Service('billing')
+      class Billing {
+        @Listener(OrderMoved, { concurrency: 2, retry: { attempts: 500, backoff: ['50ms'] } })
+        on({ orderId, step }: OrderMoved): void {
+          if (orderId === 'hot' && isClosed) throw new Error('Not yet.')
+          taken.push(`${orderId}${step}`)
+        }
+      }
+      const app = await bench.start([Billing])
+
+      await app.publish(Array.from({ length: 10 }, (_, step) => new OrderMoved({ orderId: 'hot', step })))
+      await app.publish(Array.from({ length: 5 }, (_, step) => new OrderMoved({ orderId: 'cold', step })))
+      await bench.eventually(
+        'the other key is done',
+        () => taken.length === 5,
+        () => [taken, app.health().consumers],
+      )
+      const { behind } = app.health().consumers[0] ?? {}
+      isClosed = false
+      await bench.eventually(
+        'all are done',
+        () => taken.length === 15,
+        () => taken,
+      )
+
+      assert.equal(behind, 'hot')
+      assert.deepEqual(taken, [...steps('cold', 5), ...steps('hot', 10)])
+    },
+  },
 ]
+
+function steps(key: string, count: number): readonly string[] {
+  return Array.from({ length: count }, (_, step) => `${key}${step}`)
+}
 
 /** A message to another group and back: whatever the broker was about to deliver before it is here. */
 async function roundTrip(bench: Bench, peer: Peer): Promise<void> {

@@ -19,12 +19,14 @@ export class Channel implements Taker, Task {
   readonly #unsettled = new Set<Entry>()
   #given: Entry[] = []
   #nextQueue = 0
+  #window: number
   #isPaused = false
   #isClosed = false
 
   constructor(turn: Turn, options: ChannelOptions) {
     this.#turn = turn
     this.#options = options
+    this.#window = options.window
   }
 
   get isClosed(): boolean {
@@ -40,7 +42,7 @@ export class Channel implements Taker, Task {
   }
 
   get hasRoom(): boolean {
-    return !this.#isPaused && this.#unsettled.size < this.#options.window
+    return !this.#isPaused && this.#unsettled.size < this.#window
   }
 
   consume(queue: Queue): void {
@@ -82,6 +84,12 @@ export class Channel implements Taker, Task {
     if (!this.#unsettled.delete(entry)) return
     entry.home.takeBack([entry])
     if (!hadRoom) this.#wakeQueues()
+  }
+
+  /** What is unsettled stays so, also where it is more than that. */
+  resize(window: number): void {
+    this.#window = window
+    this.#wakeQueues()
   }
 
   pause(): void {

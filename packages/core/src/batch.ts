@@ -1,0 +1,245 @@
+import { Deadlines } from './deadlines.js'
+import type { BatchItem } from './delivery.js'
+import type { ProcessEvent } from './diagnostics.js'
+import { WaybillError } from './error.js'
+import { batchScope } from './batch-scope.js'
+import { ended, Invocation, isThenable } from './invocation.js'
+import { JobDelivery, type Job } from './job.js'
+import type { Lanes } from './lanes.js'
+import type { ListenCall } from './middleware.js'
+import type { PlannedListener } from './plan.js'
+import type { RunEnd, Runner, RunnerOptions } from './runner.js'
+import { Held, scopes } from './scope.js'
+import { Turnstile } from './turnstile.js'
+
+/** Beside the ends of single runs: all of a batch together. */
+export interface BatchEnd extends RunEnd {
+  /** All of them succeeded. Where what they hold cannot be sent, `apart` gives each a run of its own. */
+  batchSucceeded(jobs: readonly Job[], held: Held, apart: () => void): void
+  /** It failed while the app stops: all of them return to the broker. */
+  abandoned(): void
+}
+
+export interface BatchRunnerOptions extends RunnerOptions {
+  readonly lanes: Lanes
+  readonly end: BatchEnd
+}
+
+/**
+ * Runs a listener that takes several messages at a time: `size` of them, or as many as there are `wait` after the first. When the batch
+ * throws or one of its items is marked as failed, what it holds is dropped and each item runs by itself, with an outcome of its own.
+ */
+export class BatchRunner implements Runner {
+  readonly listener: PlannedListener
+  readonly #options: BatchRunnerOptions
+  readonly #size: number
+  readonly #waitMs: number
+  readonly #invocation: Invocation
+  readonly #ready: Turnstile
+  readonly #times: Deadlines<BatchRun>
+  #cancelWait: (() => void) | undefined
+  #running = 0
+  #pumping = false
+  #stopping = false
+
+  constructor(options: BatchRunnerOptions) {
+    this.#options = options
+    this.listener = options.listener
+    this.#size = options.listener.options.batch?.size ?? 1
+    this.#waitMs = options.listener.options.batch?.waitMs ?? 0
+    this.#invocation = new Invocation(options)
+    this.#ready = new Turnstile({ rate: this.listener.options.rate, runtime: options.runtime, bucketOf: (job) => this.#invocation.bucketOf(job), onReady: () => this.#pump() })
+    this.#times = new Deadlines(options.runtime, options.listener.options.timeoutMs, (run) => this.#expired(run))
+  }
+
+  get running(): number {
+    return this.#running
+  }
+
+  get held(): number {
+    return this.#ready.held
+  }
+
+  get isQuery(): boolean {
+    return false
+  }
+
+  offer(job: Job): void {
+    if (job.isAlone) this.#ready.unshift(job)
+    else this.#ready.push(job)
+    this.#pump()
+  }
+
+  offerFirst(job: Job): void {
+    job.isAlone = true
+    this.#ready.unshift(job)
+    this.#pump()
+  }
+
+  stop(): void {
+    this.#stopping = true
+    this.#cancelWait?.()
+    this.#ready.clear()
+  }
+
+  abandon(): number {
+    const runs = this.#times.drain()
+    const error = new WaybillError('STOPPED', `The app stopped before ${this.listener.label} had finished.`)
+    for (const run of runs) run.close(error)
+
+    return runs.length
+  }
+
+  #pump(): void {
+    if (this.#pumping) return
+    this.#pumping = true
+    while (!this.#stopping && this.#running < this.listener.options.concurrency.max && this.#isDue()) {
+      const jobs = this.#gather()
+      if (jobs.length > 0) this.#start(jobs)
+    }
+    this.#pumping = false
+  }
+
+  /** A full batch, one that has waited, or a job that runs by itself. Otherwise a timer tells when it is. */
+  #isDue(): boolean {
+    const first = this.#ready.peek()
+    if (!first) return false
+    const left = first.since + this.#waitMs - this.#options.runtime.elapsed()
+    if (first.isAlone || left <= 0 || this.#ready.ready >= this.#size) return true
+    this.#cancelWait ??= this.#options.runtime.after(left, () => {
+      this.#cancelWait = undefined
+      this.#pump()
+    })
+
+    return false
+  }
+
+  /** The jobs of the next batch, read and able to run; the others are told their end at once. */
+  #gather(): readonly Work[] {
+    const batch: Work[] = []
+    while (batch.length < this.#size && !(batch.length > 0 && this.#ready.peek()?.isAlone)) {
+      const job = this.#ready.next()
+      if (!job) break
+      this.#add(job, batch)
+      if (job.isAlone) break
+      this.#addFollowers(job, batch)
+    }
+
+    return batch
+  }
+
+  /** Messages of one key may share a batch: they stand in it in their order. */
+  #addFollowers(job: Job, batch: Work[]): void {
+    const { lanes } = this.#options
+    // Where a key may be parked, each of its messages is judged when its turn comes.
+    if (batch.at(-1)?.job !== job || this.listener.options.deadKey === 'park') return
+    for (let next = lanes.next(job); next && batch.length < this.#size && this.#ready.admits(next); next = lanes.next(job)) {
+      lanes.join(next)
+      this.#add(next, batch)
+    }
+  }
+
+  #add(job: Job, batch: Work[]): void {
+    if (job.raw.isStale) return this.#options.end.failed(job, undefined)
+    const found = this.#invocation.take(job)
+    if (found.refusal) return this.#options.end.refused(job, found.refusal)
+    batch.push({ job, message: found.message })
+  }
+
+  #start(batch: readonly Work[]): void {
+    this.#running++
+    const run = new BatchRun(batch, this.#options.prefix, this.#invocation)
+    this.#times.add(run)
+    const [{ channel, group, label }, [first]] = [this.listener, run.items]
+    const call: ListenCall = { message: batch.map(({ message }) => message), delivery: first as BatchItem, items: run.items, listener: label, channel, group }
+    let value: unknown
+    try {
+      value = scopes.run(batchScope(run.jobs, run.held, this.listener), this.#invocation.invoke, call)
+    } catch (error) {
+      return this.#failed(run, error)
+    }
+    if (isThenable(value)) value.then((result) => this.#succeeded(run, result), (error: unknown) => this.#failed(run, error))
+    else this.#succeeded(run, value)
+  }
+
+  #succeeded(run: BatchRun, value: unknown): void {
+    if (run.isOver) return
+    const error = run.failure ?? this.#invocation.undeclared(value)
+    if (error) return this.#failed(run, error)
+
+    this.#close(run)
+    const [alone, ...others] = run.jobs
+    if (alone && others.length === 0) this.#options.end.succeeded(alone, value, run.held, undefined)
+    else this.#options.end.batchSucceeded(run.jobs, run.held, () => this.#apart(run.jobs))
+    this.#pump()
+  }
+
+  #failed(run: BatchRun, error: unknown): void {
+    if (run.isOver) return
+    this.#close(run, error)
+    const [alone, ...others] = run.jobs
+    if (alone && others.length === 0) this.#options.end.failed(alone, error)
+    else this.#apart(run.jobs)
+    this.#pump()
+  }
+
+  /** The others of a key wait for the first one's end, in front of all that came later. */
+  #apart(jobs: readonly Job[]): void {
+    if (this.#stopping) return this.#options.end.abandoned()
+    for (const job of [...jobs].reverse()) {
+      job.isAlone = true
+      if (!this.#options.lanes.stepBack(job)) this.#ready.unshift(job)
+    }
+    this.#pump()
+  }
+
+  #expired(run: BatchRun): void {
+    this.#failed(run, new WaybillError('LISTENER_TIMEOUT', `${this.listener.label} did not finish within ${this.listener.options.timeoutMs} ms. Make it faster, give it a longer "timeout", or make its batches smaller.`))
+  }
+
+  #close(run: BatchRun, error?: unknown): void {
+    this.#running--
+    this.#times.remove(run)
+    run.close(error)
+  }
+}
+
+interface Work {
+  readonly job: Job
+  readonly message: unknown
+}
+
+/** One try of one batch. */
+class BatchRun {
+  readonly jobs: readonly Job[]
+  readonly items: readonly JobBatchItem[]
+  readonly held = new Held()
+  isOver = false
+  readonly #events: readonly (ProcessEvent | undefined)[]
+
+  constructor(batch: readonly Work[], prefix: string, invocation: Invocation) {
+    this.jobs = batch.map(({ job }) => job)
+    this.items = this.jobs.map((job) => new JobBatchItem(job, prefix))
+    this.#events = this.jobs.map((job) => invocation.began(job))
+  }
+
+  /** The first error by which an item was marked. */
+  get failure(): Error | undefined {
+    return this.items.find(({ error }) => error)?.error
+  }
+
+  close(error?: unknown): void {
+    this.isOver = true
+    this.held.isOver = true
+    for (const event of this.#events) ended(event, error)
+    if (error instanceof WaybillError) for (const item of this.items) item.abort(error)
+  }
+}
+
+class JobBatchItem extends JobDelivery implements BatchItem {
+  error: Error | undefined
+
+  fail(error: Error): void {
+    this.error ??= error instanceof Error ? error : new WaybillError('FAILED', 'The item was marked as failed without an Error.')
+  }
+}

@@ -1,0 +1,120 @@
+import { textUpTo } from './dead-letter.js'
+import { decode, inspect, rawMessage, type DecodeRules, type Refusal } from './decode.js'
+import { diagnostics, type ProcessEvent } from './diagnostics.js'
+import type { WaybillError } from './error.js'
+import type { Job } from './job.js'
+import { definitionOf, Message, type MessageClass } from './message.js'
+import type { ListenCall, Middleware } from './middleware.js'
+import type { PlannedListener } from './plan.js'
+import { isDeclared, undeclared } from './returned.js'
+
+/** What a delivery carries, for its listener; or why it cannot. */
+export type Found = { readonly message: unknown; readonly refusal?: undefined } | { readonly refusal: Refusal; readonly message?: undefined }
+
+export interface InvocationOptions {
+  readonly app: string
+  readonly instance: object
+  readonly listener: PlannedListener
+  readonly rules: DecodeRules
+  readonly middleware: readonly Middleware[]
+}
+
+/** Everything around one method that is the same for each of its calls: what it takes, and the middleware around it. */
+export class Invocation {
+  readonly isQuery: boolean
+  /** Calls the method within its middleware. */
+  readonly invoke: (call: ListenCall) => unknown
+  readonly #options: InvocationOptions
+  readonly #types: ReadonlyMap<string, MessageClass>
+
+  constructor(options: InvocationOptions) {
+    this.#options = options
+    this.#types = typesOf(options.listener)
+    this.isQuery = [...this.#types.values()].some((type) => definitionOf(type)?.kind === 'query')
+    this.invoke = invoker(options)
+  }
+
+  /** What was read for the rate already, or reads it now. */
+  take(job: Job): Found {
+    const found = job.found ?? this.#read(job)
+    job.found = undefined
+
+    return found
+  }
+
+  /** By what the rate of a job is counted: a field of its payload, or the listener as a whole. */
+  bucketOf(job: Job): string {
+    const by = this.#options.listener.options.rate?.by
+    if (by === undefined) return ''
+    job.found ??= this.#read(job)
+    const { message } = job.found
+    if (!(message instanceof Message)) return ''
+    const value = (Message.outputOf(message) as Readonly<Record<string, unknown>>)[by]
+
+    return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''
+  }
+
+  began(job: Job): ProcessEvent | undefined {
+    if (!diagnostics.process.start.hasSubscribers && !diagnostics.process.asyncEnd.hasSubscribers) return undefined
+
+    const { channel, group, label } = this.#options.listener
+    const event: ProcessEvent = { app: this.#options.app, channel, group, listener: label, messageName: textUpTo(job.raw.envelope.type, 255) ?? 'unknown', id: job.id, attempt: job.attempt, headers: job.raw.headers }
+    diagnostics.process.start.publish(event)
+
+    return event
+  }
+
+  /** What a method returned that it does not declare. */
+  undeclared(value: unknown): WaybillError | undefined {
+    const { returns, label } = this.#options.listener
+    const [first] = Array.isArray(value) ? (value as unknown[]) : [value]
+
+    return first instanceof Message && !isDeclared(first, returns) ? undeclared(first, returns, label) : undefined
+  }
+
+  #read(job: Job): Found {
+    const { listener, rules } = this.#options
+    if (listener.takes === 'raw') {
+      const refusal = inspect(job.raw, rules.limits)
+      return refusal ? { refusal } : { message: rawMessage(job.raw) }
+    }
+    const decoded = decode(job.raw, this.#types.get(String(job.raw.envelope.type)) as MessageClass, rules)
+
+    return decoded.refusal ? { refusal: decoded.refusal } : { message: decoded.message }
+  }
+}
+
+/** Tells those who watch that a run is over. */
+export function ended(event: ProcessEvent | undefined, error: unknown): void {
+  if (!event) return
+  event.error = error
+  diagnostics.process.asyncEnd.publish(event)
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+function typesOf({ takes }: PlannedListener): ReadonlyMap<string, MessageClass> {
+  const types = new Map<string, MessageClass>()
+  if (takes === 'raw') return types
+  for (const type of takes) {
+    const definition = definitionOf(type)
+    if (!definition) continue
+    types.set(definition.name, type)
+    if (definition.foreignName !== undefined) types.set(definition.foreignName, type)
+  }
+
+  return types
+}
+
+function invoker({ instance, listener, middleware }: InvocationOptions): (call: ListenCall) => unknown {
+  const method = (instance as Record<string | symbol, (message: unknown, delivery: unknown) => unknown>)[listener.method]
+  const innermost = (call: ListenCall): unknown => method?.call(instance, call.message, call.items ?? call.delivery)
+
+  return middleware.reduceRight<(call: ListenCall) => unknown>((inner, { listen }) => {
+    if (!listen) return inner
+
+    return (call) => listen(call, async () => inner(call))
+  }, innermost)
+}

@@ -1,0 +1,192 @@
+import type { BatchEnd } from './batch.js'
+import type { Burial } from './burial.js'
+import { diagnostics } from './diagnostics.js'
+import type { Refusal } from './decode.js'
+import { parseDuration } from './duration.js'
+import type { Job, ManualWord } from './job.js'
+import type { Link } from './link.js'
+import type { Logger } from './logger.js'
+import type { Publishing } from './publishing.js'
+import type { Replier } from './replier.js'
+import { judge } from './retry.js'
+import { Retrying, type RetryEnd } from './retrying.js'
+import type { Runtime } from './runtime.js'
+import type { Held } from './scope.js'
+import type { RawDelivery } from './transport.js'
+
+export interface OutcomesOptions {
+  readonly channel: string
+  readonly group: string
+  readonly link: Link
+  readonly runtime: Runtime
+  readonly log: Logger
+  readonly publishing: Publishing
+  readonly replier: Replier
+  readonly burial: Burial
+}
+
+/** What a group hears of its jobs. */
+export interface OutcomesEnd {
+  readonly isStopping: boolean
+  /** It did what it should, and is acked. */
+  done(job: Job): void
+  /** It is safe among the dead letters, and about to be acked. */
+  buried(job: Job): void
+  /** Nothing more becomes of it here. */
+  left(job: Job): void
+  /** It lives, and waits for its next try. */
+  waits(job: Job): void
+  /** Something ended while the group stops. */
+  ended(): void
+}
+
+/** What becomes of each job when its run is over. Each is settled once: acked, tried again, buried, or left to the broker when the app stops. */
+export class Outcomes implements BatchEnd, RetryEnd {
+  readonly #options: OutcomesOptions
+  readonly #end: OutcomesEnd
+  readonly #retrying: Retrying
+  #settling = 0
+
+  constructor(options: OutcomesOptions, end: OutcomesEnd) {
+    this.#options = options
+    this.#end = end
+    this.#retrying = new Retrying(options, this)
+  }
+
+  /** How many are being settled. */
+  get settling(): number {
+    return this.#settling + this.#retrying.moving
+  }
+
+  /** How many wait here for their next try. */
+  get waiting(): number {
+    return this.#retrying.waiting
+  }
+
+  stop(): void {
+    this.#retrying.stop()
+  }
+
+  succeeded(job: Job, value: unknown, held: Held, word: ManualWord | undefined): void {
+    if (word?.kind === 'retry') return this.#again(job, parseDuration(word.after ?? '0ms') ?? 0)
+    if (word?.kind === 'dead') return this.bury(job, 'DEAD_LETTER', word.reason)
+    if (held.outgoing.length === 0 && !job.runner.isQuery) return this.#ack(job)
+
+    this.#settling++
+    const sending = job.runner.isQuery ? this.#options.replier.reply(job, value).then(() => this.#options.publishing.release(held)) : this.#options.publishing.release(held)
+    sending.then(
+      () => this.#settled(() => this.#ack(job)),
+      (error: unknown) => this.#settled(() => this.failed(job, error)),
+    )
+  }
+
+  batchSucceeded(jobs: readonly Job[], held: Held, apart: () => void): void {
+    const ack = (): void => {
+      for (const job of jobs) this.#ack(job)
+    }
+    if (held.outgoing.length === 0) return ack()
+
+    this.#settling++
+    this.#options.publishing.release(held).then(
+      () => this.#settled(ack),
+      (error: unknown) => {
+        this.#options.log.warn(`What a batch of ${jobs.length} messages published was not confirmed, so each of them runs by itself: ${messageOf(error)}`)
+        this.#settled(apart)
+      },
+    )
+  }
+
+  failed(job: Job, error: unknown): void {
+    if (job.raw.isStale) return this.#end.left(job)
+    if (this.#end.isStopping && error === undefined) return
+
+    const { retry } = job.runner.listener.options
+    const verdict = judge(error, job.attempt, retry, this.#options.runtime)
+    if (job.runner.isQuery) return this.#answerFailure(job, error, verdict.kind === 'retry' ? verdict.afterMs : undefined)
+    if (verdict.kind === 'retry') return this.#again(job, verdict.afterMs, error)
+    if (verdict.kind === 'dead') return this.bury(job, verdict.code, messageOf(error), error)
+
+    this.#options.log.info(`${job.runner.listener.label} ignored a message: ${verdict.reason}`, { id: job.id })
+    this.#ack(job)
+  }
+
+  refused(job: Job, { code, reason }: Refusal): void {
+    if (job.runner.isQuery) return this.#answerFailure(job, Object.assign(new Error(reason), { code }), undefined)
+    this.bury(job, code, reason, undefined)
+  }
+
+  due(job: Job): void {
+    job.runner.offerFirst(job)
+  }
+
+  moved(job: Job): void {
+    this.#ack(job)
+  }
+
+  abandoned(): void {
+    this.#end.ended()
+  }
+
+  bury(job: Job, code: string, message: string, error?: unknown): void {
+    this.#settling++
+    const { label } = job.runner.listener
+    this.#options.burial.bury(job.raw, job.id, { code, message, error, listener: label, attempts: job.attempt }, () => {
+      this.#end.buried(job)
+      this.#settled(() => this.#settle(job))
+    })
+  }
+
+  /** A query that was answered before is answered with the same. False: it is to run. */
+  answeredAgain(job: Job): boolean {
+    const sending = this.#options.replier.again(job)
+    if (!sending) return false
+
+    this.#settling++
+    void sending.then(() => this.#settled(() => this.#ack(job)))
+
+    return true
+  }
+
+  /** One that no listener takes. */
+  buryUnknown(raw: RawDelivery, id: string, { code, reason }: { readonly code: string; readonly reason: string }): void {
+    this.#settling++
+    this.#options.burial.bury(raw, id, { code, message: reason, listener: undefined, error: undefined, attempts: 0 }, () => this.#settled(() => raw.settle('ack')))
+  }
+
+  #again(job: Job, afterMs: number, error?: unknown): void {
+    if (job.attempt >= job.runner.listener.options.retry.attempts) return this.bury(job, 'FAILED', 'Its listener asked for another try, but all are used up.', error)
+    job.attempt++
+    this.#options.log.debug(`${job.runner.listener.label} is tried again in ${afterMs} ms: ${messageOf(error)}`, { id: job.id, attempt: job.attempt })
+    if (diagnostics.retry.hasSubscribers) diagnostics.retry.publish({ channel: this.#options.channel, group: this.#options.group, listener: job.runner.listener.label, id: job.id, attempt: job.attempt, afterMs, error })
+    this.#retrying.retry(job, afterMs)
+    this.#end.waits(job)
+  }
+
+  #answerFailure(job: Job, error: unknown, retryAfterMs: number | undefined): void {
+    if (retryAfterMs !== undefined && this.#options.replier.hasTimeFor(job, retryAfterMs) && !this.#end.isStopping) return this.#again(job, retryAfterMs, error)
+
+    this.#settling++
+    const ended = (): void => this.#settled(() => this.#ack(job))
+    this.#options.replier.replyError(job, error).then(ended, ended)
+  }
+
+  #ack(job: Job): void {
+    this.#end.done(job)
+    this.#settle(job)
+  }
+
+  #settle(job: Job): void {
+    job.raw.settle('ack')
+    this.#end.left(job)
+  }
+
+  #settled(then: () => void): void {
+    this.#settling--
+    then()
+    this.#end.ended()
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : `It threw ${error === null ? 'null' : typeof error}, which is no Error.`
+}

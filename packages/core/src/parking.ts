@@ -1,0 +1,136 @@
+import { textUpTo } from './dead-letter.js'
+import type { DeathNotices } from './death-notices.js'
+import type { Job } from './job.js'
+import type { Link } from './link.js'
+import type { Logger } from './logger.js'
+import type { Runtime } from './runtime.js'
+import { header } from './wire.js'
+
+/** So many dead letters are looked at for their keys. */
+const mostLetters = 10_000
+/** A queue or partition that was silent for so long may have been another process's meanwhile. */
+const silentMs = 5_000
+
+export interface ParkingOptions {
+  readonly channel: string
+  readonly group: string
+  readonly link: Link
+  readonly notices: DeathNotices
+  readonly runtime: Runtime
+  readonly log: Logger
+}
+
+export interface ParkingEnd {
+  /** It may run. */
+  admitted(job: Job): void
+  /** A message before it, of its key, is dead. */
+  parked(job: Job): void
+}
+
+interface DeadKey {
+  letters: number
+  /** The redrive in which one of them died again. */
+  failedIn: string | undefined
+}
+
+/**
+ * Which keys of a group have dead letters, for listeners with `deadKey: 'park'`. Later messages of such a key go beside them, in order, until all of
+ * its letters were redriven and done, or discarded. Known from the dead letters themselves: read before anything is consumed, and again when a
+ * queue or partition speaks after a silence, as it may come from a process that has ended.
+ */
+export class Parking {
+  readonly #options: ParkingOptions
+  readonly #end: ParkingEnd
+  readonly #heard = new Map<string, number>()
+  readonly #unwatch: () => void
+  #dead = new Map<string, DeadKey>()
+  #reading: Promise<void> | undefined
+
+  constructor(options: ParkingOptions, end: ParkingEnd) {
+    this.#options = options
+    this.#end = end
+    this.#unwatch = options.notices.onDiscarded(({ channel, group }, key) => {
+      if (channel === options.channel && group === options.group) this.#less(key)
+    })
+  }
+
+  /** How many keys are parked. */
+  get keys(): number {
+    return this.#dead.size
+  }
+
+  async read(): Promise<void> {
+    const { channel, group, link, log } = this.#options
+    const letters = await link.transport.dead.list({ channel, group }, mostLetters)
+    const dead = new Map<string, DeadKey>()
+    for (const { envelope } of letters) {
+      const key = textUpTo(envelope.subject, 255)
+      if (key === undefined) continue
+      const known = dead.get(key) ?? { letters: 0, failedIn: this.#dead.get(key)?.failedIn }
+      known.letters++
+      dead.set(key, known)
+    }
+    this.#dead = dead
+    if (letters.length >= mostLetters) log.warn(`Group "${group}" on "${channel}" has ${mostLetters} dead letters or more; keys of later ones are not parked. Redrive or discard the oldest.`)
+  }
+
+  /** Says at once or later what becomes of a job whose turn has come. */
+  judge(job: Job): void {
+    if (this.#isFresh(job)) return this.#decide(job)
+
+    this.#reading ??= this.read().finally(() => {
+      this.#reading = undefined
+    })
+    this.#reading.then(
+      () => this.#decide(job),
+      (error: unknown) => {
+        this.#options.log.error(`The dead letters of group "${this.#options.group}" could not be read, so nothing new is known of parked keys: ${error instanceof Error ? error.message : String(error)}`)
+        this.#decide(job)
+      },
+    )
+  }
+
+  /** It is dead now, or stands beside the dead ones. */
+  buried(job: Job): void {
+    const key = job.key as string
+    const known = this.#dead.get(key) ?? { letters: 0, failedIn: undefined }
+    known.letters++
+    known.failedIn = redriveOf(job) ?? known.failedIn
+    this.#dead.set(key, known)
+  }
+
+  /** It is done. Where it was a dead letter, there is one less. */
+  done(job: Job): void {
+    if (redriveOf(job) !== undefined) this.#less(job.key as string)
+  }
+
+  stop(): void {
+    this.#unwatch()
+  }
+
+  #decide(job: Job): void {
+    const known = this.#dead.get(job.key as string)
+    const redrive = redriveOf(job)
+    if (!known || (redrive !== undefined && redrive !== known.failedIn)) this.#end.admitted(job)
+    else this.#end.parked(job)
+  }
+
+  #less(key: string): void {
+    const known = this.#dead.get(key)
+    if (known && --known.letters <= 0) this.#dead.delete(key)
+  }
+
+  #isFresh({ raw: { origin } }: Job): boolean {
+    const address = `${origin.address} ${origin.partition ?? ''}`
+    const now = this.#options.runtime.elapsed()
+    const before = this.#heard.get(address)
+    this.#heard.set(address, now)
+
+    return !this.#reading && before !== undefined && now - before < silentMs
+  }
+}
+
+/** The redrive that brought it; a header of that name on a message that came over its channel says nothing. */
+function redriveOf({ raw }: Job): string | undefined {
+  return raw.toGroup ? textUpTo(raw.headers[header.redriven], 64) : undefined
+}

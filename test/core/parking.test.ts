@@ -1,0 +1,163 @@
+import { Event, Listener, Service } from '@waybill/core'
+import { memoryBroker, type MemoryBroker } from '@waybill/transport-memory'
+import { type VirtualRuntime, virtualRuntime } from '@waybill/testing'
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { startApp } from './on-memory.js'
+
+class Moved extends Event('goods.moved', { key: 'id', payload: z.object({ id: z.string(), n: z.number() }) }) {}
+
+const of = { channel: 'goods', group: 'yard' } as const
+
+function yard(taken: string[], isBad: (text: string) => boolean): new () => object {
+  @Service('yard')
+  class Yard {
+    @Listener(Moved, { retry: false, deadKey: 'park' })
+    on({ id, n }: Moved): void {
+      if (isBad(`${id}${n}`)) throw new Error('no')
+      taken.push(`${id}${n}`)
+    }
+  }
+
+  return Yard
+}
+
+function moves(...texts: readonly string[]): readonly Moved[] {
+  return texts.map((text) => new Moved({ id: text[0] as string, n: Number(text.slice(1)) }))
+}
+
+interface Bench {
+  readonly runtime: VirtualRuntime
+  readonly broker: MemoryBroker
+  readonly taken: string[]
+  readonly bad: Set<string>
+  start(): ReturnType<typeof startApp>
+}
+
+function bench(...bad: readonly string[]): Bench {
+  const runtime = virtualRuntime()
+  const parts = { runtime, broker: memoryBroker({ runtime }), taken: [] as string[], bad: new Set(bad) }
+
+  return { ...parts, start: () => startApp({ runtime, broker: parts.broker, services: [yard(parts.taken, (text) => parts.bad.has(text))] }) }
+}
+
+async function letters(app: Awaited<ReturnType<typeof startApp>>['app']): Promise<readonly string[]> {
+  return (await app.deadLetters.list(of)).map(({ body, reason }) => `${(JSON.parse(Buffer.from(body).toString()) as { id: string; n: number }).id}${(JSON.parse(Buffer.from(body).toString()) as { n: number }).n} ${reason}`)
+}
+
+test('later messages of a dead key are parked beside it, those of other keys go on', async () => {
+  const { runtime, taken, start } = bench('a1')
+  const { app } = await start()
+
+  await app.publish(moves('a1', 'b1', 'a2', 'b2', 'a3'))
+  await runtime.advance('1s')
+
+  expect(taken).toEqual(['b1', 'b2'])
+  expect(await letters(app)).toEqual(['a1 FAILED', 'a2 PARKED', 'a3 PARKED'])
+})
+
+test('which keys are dead is known after a restart, from the dead letters', async () => {
+  const { runtime, taken, start } = bench('a1')
+  const { app: first } = await start()
+  await first.publish(moves('a1'))
+  await runtime.advance('1s')
+  await first.stop()
+
+  const { app } = await start()
+  await app.publish(moves('a2', 'b1'))
+  await runtime.advance('1s')
+
+  expect(taken).toEqual(['b1'])
+  expect(await letters(app)).toEqual(['a1 FAILED', 'a2 PARKED'])
+})
+
+test('R9 a redrive of the key in order frees it', async () => {
+  const { runtime, taken, bad, start } = bench('a1')
+  const { app } = await start()
+  await app.publish(moves('a1', 'a2', 'a3'))
+  await runtime.advance('1s')
+  bad.clear()
+
+  const count = await app.deadLetters.redrive(of, { key: 'a' })
+  await app.publish(moves('a4'))
+  await runtime.advance('1s')
+
+  expect(count).toBe(3)
+  expect(taken).toEqual(['a1', 'a2', 'a3', 'a4'])
+  expect(await letters(app)).toEqual([])
+})
+
+test('a key stays parked while any of its letters is left', async () => {
+  const { runtime, taken, bad, start } = bench('a1')
+  const { app } = await start()
+  await app.publish(moves('a1', 'a2'))
+  await runtime.advance('1s')
+  bad.clear()
+  const [first] = await app.deadLetters.list(of)
+
+  await app.deadLetters.redrive(of, { ids: [first?.id ?? ''] })
+  await app.publish(moves('a3'))
+  await runtime.advance('1s')
+
+  expect(taken).toEqual(['a1'])
+  expect(await letters(app)).toEqual(['a2 PARKED', 'a3 PARKED'])
+})
+
+test('a redriven message that dies again parks those of its redrive behind it', async () => {
+  const { runtime, taken, bad, start } = bench('a1')
+  const { app } = await start()
+  await app.publish(moves('a1', 'a2', 'a3'))
+  await runtime.advance('1s')
+
+  await app.deadLetters.redrive(of, { key: 'a' })
+  await runtime.advance('1s')
+  const again = await letters(app)
+  bad.clear()
+  await app.deadLetters.redrive(of, { key: 'a' })
+  await runtime.advance('1s')
+
+  expect([...again].sort()).toEqual(['a1 FAILED', 'a2 PARKED', 'a3 PARKED'])
+  expect(taken).toEqual(['a1', 'a2', 'a3'])
+})
+
+test('a key whose letters were discarded is free', async () => {
+  const { runtime, taken, start } = bench('a1')
+  const { app } = await start()
+  await app.publish(moves('a1', 'a2'))
+  await runtime.advance('1s')
+
+  await app.deadLetters.discard(of, { key: 'a', because: 'lost in the yard' })
+  await app.publish(moves('a3'))
+  await runtime.advance('1s')
+
+  expect(taken).toEqual(['a3'])
+})
+
+test('B15 a message that says of itself that it was redriven is parked all the same', async () => {
+  const { runtime, broker, taken, start } = bench('a1')
+  const { app } = await start()
+  await app.publish(moves('a1'))
+  await runtime.advance('1s')
+
+  const headers = { cloudEvents_id: 'x', cloudEvents_type: 'goods.moved', cloudEvents_source: '/x', cloudEvents_subject: 'a', 'waybill-redriven': 'yes' }
+  broker.send({ exchange: 'goods', routingKey: 'goods.moved.keyed.0', headers, body: '{"id":"a","n":2}', contentType: 'application/json' })
+  await runtime.advance('1s')
+
+  expect(taken).toEqual([])
+  expect(await letters(app)).toEqual(['a1 FAILED', 'a2 PARKED'])
+})
+
+test('a process that takes over reads anew which keys are dead', async () => {
+  const { runtime, taken, start } = bench('a1')
+  const { app: active } = await start()
+  const { app: standby } = await start()
+  await active.publish(moves('a1'))
+  await runtime.advance('1s')
+
+  await active.stop()
+  await standby.publish(moves('a2', 'b1'))
+  await runtime.advance('1s')
+
+  expect(taken).toEqual(['b1'])
+  expect(await letters(standby)).toEqual(['a1 FAILED', 'a2 PARKED'])
+})

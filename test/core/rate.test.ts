@@ -1,0 +1,124 @@
+import { type BatchItem, Event, Listener, Service } from '@waybill/core'
+import { type VirtualRuntime, virtualRuntime } from '@waybill/testing'
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { startApp } from './on-memory.js'
+
+class Called extends Event('calls.called', { payload: z.object({ tenant: z.string(), n: z.number() }) }) {}
+class Rung extends Event('calls.rung', { key: 'phone', payload: z.object({ phone: z.string(), n: z.number() }) }) {}
+
+interface Taken {
+  readonly what: string
+  readonly at: number
+}
+
+function caller(runtime: VirtualRuntime, rate: { limit: number; per: '1s'; by?: string }, concurrency = 2): { type: new () => object; taken: Taken[] } {
+  const taken: Taken[] = []
+  @Service('caller')
+  class Caller {
+    @Listener(Called, { rate, concurrency })
+    on({ tenant, n }: Called): void {
+      taken.push({ what: `${tenant}${n}`, at: runtime.elapsed() })
+    }
+  }
+
+  return { type: Caller, taken }
+}
+
+function calls(tenant: string, count: number): readonly Called[] {
+  return Array.from({ length: count }, (_, n) => new Called({ tenant, n }))
+}
+
+test('a listener with a rate takes its limit at once, then as many in each period, in their order', async () => {
+  const runtime = virtualRuntime()
+  const { type, taken } = caller(runtime, { limit: 4, per: '1s' })
+  const { app } = await startApp({ runtime, services: [type] })
+
+  await app.publish(calls('a', 12))
+  await runtime.advance('10s')
+
+  expect(taken.map(({ what }) => what)).toEqual(Array.from({ length: 12 }, (_, n) => `a${n}`))
+  expect(taken.map(({ at }) => at)).toEqual([0, 0, 0, 0, 250, 500, 750, 1000, 1250, 1500, 1750, 2000])
+})
+
+test('a rate by a field counts each of its values by itself: one over its rate blocks no other', async () => {
+  const runtime = virtualRuntime()
+  const { type, taken } = caller(runtime, { limit: 1, per: '1s', by: 'tenant' }, 1)
+  const { app } = await startApp({ runtime, services: [type] })
+
+  await app.publish([...calls('a', 2), ...calls('b', 2)])
+  await runtime.advance('10s')
+
+  expect(taken).toEqual([
+    { what: 'a0', at: 0 },
+    { what: 'b0', at: 0 },
+    { what: 'a1', at: 1_000 },
+    { what: 'b1', at: 1_000 },
+  ])
+})
+
+test('a job over the rate holds no slot', async () => {
+  const runtime = virtualRuntime()
+  const { type, taken } = caller(runtime, { limit: 1, per: '1s', by: 'tenant' }, 1)
+  const { app } = await startApp({ runtime, services: [type] })
+
+  await app.publish(calls('a', 2))
+  await runtime.advance('1ms')
+  const running = app.health().consumers[0]?.running
+  await app.publish(calls('b', 1))
+  await runtime.advance('1ms')
+
+  expect(running).toBe(0)
+  expect(taken.map(({ what }) => what)).toEqual(['a0', 'b0'])
+})
+
+test('a key over the rate keeps its order', async () => {
+  const runtime = virtualRuntime()
+  const taken: string[] = []
+  @Service('caller')
+  class Caller {
+    @Listener(Rung, { rate: { limit: 1, per: '1s', by: 'phone' } })
+    on({ phone, n }: Rung): void {
+      taken.push(`${phone}${n}`)
+    }
+  }
+  const { app } = await startApp({ runtime, services: [Caller] })
+
+  await app.publish([1, 2, 3].flatMap((n) => ['x', 'y'].map((phone) => new Rung({ phone, n }))))
+  await runtime.advance('10s')
+
+  expect(taken).toEqual(['x1', 'y1', 'x2', 'y2', 'x3', 'y3'])
+})
+
+test('a batch takes no more than the rate allows', async () => {
+  const runtime = virtualRuntime()
+  const batches: (readonly [number, number])[] = []
+  @Service('caller')
+  class Caller {
+    @Listener(Called, { rate: { limit: 3, per: '1s' }, batch: { size: 10, wait: '10ms' } })
+    on(messages: readonly Called[], _items: readonly BatchItem[]): void {
+      batches.push([runtime.elapsed(), messages.length])
+    }
+  }
+  const { app } = await startApp({ runtime, services: [Caller] })
+
+  await app.publish(calls('a', 6))
+  await runtime.advance('10s')
+
+  expect(batches[0]).toEqual([10, 3])
+  expect(batches.reduce((sum, [, count]) => sum + count, 0)).toBe(6)
+  expect(batches.at(-1)?.[0]).toBeGreaterThanOrEqual(1_000)
+})
+
+test('a stop leaves what waits for its rate to the next process', async () => {
+  const runtime = virtualRuntime()
+  const { type } = caller(runtime, { limit: 1, per: '1s' })
+  const { app, broker } = await startApp({ runtime, services: [type] })
+  await app.publish(calls('a', 5))
+  await runtime.advance('1ms')
+
+  await app.stop()
+
+  expect(broker.queues().find(({ name }) => name === 'calls.caller')).toMatchObject({ waiting: 4, unsettled: 0 })
+  expect(runtime.pending().timers).toBe(0)
+})
