@@ -108,11 +108,13 @@ export class FaultyTransport implements Transport {
   }
 
   async subscribe(subscription: Subscription, deliver: Deliver): Promise<Consumer> {
-    const { life, inner } = this.#options
+    const { life, inner, note } = this.#options
     let isStopped = false
     const arrive = (deliveries: readonly RawDelivery[]): void => {
       const present = deliveries.filter(({ isStale }) => !isStale)
-      if (!life.isOver && !isStopped && present.length > 0) deliver(present)
+      if (life.isOver || isStopped || present.length === 0) return
+      for (const { envelope, redelivered } of present) note(`gets ${String(envelope.type)} ${String(envelope.id)}${redelivered ? ', again' : ''}`)
+      deliver(present)
     }
     const consumer = await inner.subscribe(subscription, (deliveries) => this.#arrive(deliveries, subscription.kind === 'replies', arrive))
 
@@ -156,7 +158,7 @@ export class FaultyTransport implements Transport {
     if (outcome.kind === 'confirmed' && faults.meets('drop', envelope.type)) return
 
     const waitMs = this.#confirms.waitMs(undefined)
-    if (waitMs === 0) this.#settle(receipt, outcome)
+    if (waitMs === undefined) this.#settle(receipt, outcome)
     else life.after(waitMs, () => this.#settle(receipt, outcome))
   }
 
@@ -174,7 +176,7 @@ export class FaultyTransport implements Transport {
       if (areReplies) this.#asked.delete(String(raw.envelope.causationId))
       const delivery = areReplies ? raw : new FaultyDelivery(raw, (inner, settlement) => this.#settleDelivery(inner, settlement))
       const waitMs = this.#deliveries.waitMs(typeof raw.envelope.subject === 'string' ? raw.envelope.subject : undefined)
-      if (waitMs === 0) now.push(delivery)
+      if (waitMs === undefined) now.push(delivery)
       else this.#options.life.after(waitMs, () => arrive([delivery]))
     }
     arrive(now)

@@ -6,20 +6,21 @@ export class LateLine {
   readonly #runtime: Runtime
   readonly #lag: () => Lag
   readonly #dueByKey = new Map<string, number>()
-  #dueInOrder = 0
+  #dueInOrder = -1
 
   constructor(runtime: Runtime, lag: () => Lag) {
     this.#runtime = runtime
     this.#lag = lag
   }
 
-  /** 0: it may arrive now. */
-  waitMs(key: string | undefined): number {
+  /** Undefined: it may arrive now. What is due at this very moment may not have arrived, so its successor waits behind it, for 0 ms. */
+  waitMs(key: string | undefined): number | undefined {
     const { delayMs, jitterMs } = this.#lag()
     const now = this.#runtime.elapsed()
     const own = now + delayMs + (jitterMs > 0 ? Math.floor(this.#runtime.random() * jitterMs) : 0)
-    const due = Math.max(own, key === undefined ? 0 : (this.#dueByKey.get(key) ?? 0), jitterMs > 0 ? 0 : this.#dueInOrder)
-    if (due <= now) return 0
+    const before = Math.max(key === undefined ? -1 : (this.#dueByKey.get(key) ?? -1), jitterMs > 0 ? -1 : this.#dueInOrder)
+    if (own === now && before < now) return undefined
+    const due = Math.max(own, before)
     if (key !== undefined) this.#dueByKey.set(key, due)
     if (jitterMs === 0) this.#dueInOrder = due
 
