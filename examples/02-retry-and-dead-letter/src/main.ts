@@ -41,5 +41,5 @@ for (let letters = await app.deadLetters.list(group); ; letters = await app.dead
   await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
-console.log(`discarded: ${await app.deadLetters.discard(group, { reason: 'it never had an address' })}`)
+console.log(`discarded: ${await app.deadLetters.discard(group, { because: 'it never had an address' })}`)
 await app.stop()
