@@ -41,7 +41,11 @@ async function remove(url: URL, declared: readonly DeclaredTopology[]): Promise<
   for (const { namespace, topology } of declared) {
     const prefix = namespace === undefined ? '' : `${namespace}.`
     for (const { name, groups } of topology.channels) {
-      for (const group of groups) for (const queue of queuesOf(`${prefix}${name}.${group.name}`, group.partitions)) await channel.deleteQueue(queue)
+      for (const group of groups) {
+        const own = `${prefix}${name}.${group.name}`
+        for (const queue of queuesOf(own, group.partitions)) await channel.deleteQueue(queue)
+        await channel.deleteExchange(`${own}.keyed`)
+      }
       await channel.deleteExchange(`${prefix}${name}`)
     }
   }

@@ -8,7 +8,7 @@ import { enveloped, prefix, rawDelivery } from './raw-delivery.js'
 
 class Numbers extends Event('numbers.drawn', { payload: z.object({ numbers: z.array(z.number()) }) }) {}
 
-const death = { channel: 'orders', group: 'billing', listener: undefined, code: 'SCHEMA', message: 'why', error: undefined, attempts: 1, time: '2026-01-01T00:00:00.000Z' }
+const death = { channel: 'orders', group: 'billing', listener: undefined, code: 'SCHEMA', message: 'why', error: undefined, attempts: 1, time: '2026-01-01T00:00:00.000Z', firstDeath: 'u-1' }
 
 test('a version that cannot even be converted to a number does not keep a message from its dead letter', () => {
   const hostile = Object.assign(Object.create(null) as Record<string, unknown>, { toString: 'x', valueOf: 'y' })

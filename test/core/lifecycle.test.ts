@@ -1,4 +1,4 @@
-import { ConfigError, createApp, type Logger, Listener, Event, Command, type Publish, Publisher, Service, type Transport, BrokerRefused } from '@waybill/core'
+import { ConfigError, createApp, type LogFields, type Logger, Listener, Event, Command, type Publish, Publisher, Service, type Transport, BrokerRefused } from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import { eventually } from '@waybill/testing'
 import { expect, onTestFinished, test } from 'vitest'
@@ -256,3 +256,45 @@ test.for([undefined, null, 7, {}, { name: 'x' }, { name: 'x', services: 'y', tra
     await app.stop()
   },
 )
+
+test('a start with a deadline gives up on a broker that is away, and says what it waited for', async () => {
+  const broker = memoryBroker()
+  broker.stop()
+  const app = createApp({ name: 'test', services: [], signals: false, log: false, transport: memory({ broker }), startDeadline: '30ms' })
+
+  await expect(app.start()).rejects.toMatchObject({ code: 'START_DEADLINE', message: expect.stringContaining('memory') })
+  expect(app.health().state).toBe('stopped')
+})
+
+test('an app that was stopped does not start', async () => {
+  const app = createApp({ name: 'test', services: [], signals: false, log: false, transport: memory() })
+
+  await app.stop()
+
+  await expect(app.start()).rejects.toMatchObject({ code: 'STOPPED' })
+})
+
+test('each failed try is a line in the log that says which message, which try and when again', async () => {
+  const lines: { text: string; fields: LogFields | undefined }[] = []
+  const quiet = (): void => undefined
+  const log: Logger = { debug: quiet, info: quiet, error: quiet, warn: (text, fields) => lines.push({ text, fields }) }
+  @Service('worker')
+  class Worker {
+    @Listener(Work, { retry: { attempts: 2, backoff: ['1ms'] } })
+    work(): void {
+      class DiskError extends Error {
+        readonly code = 'ENOSPC'
+      }
+      throw new DiskError('no room', { cause: new Error('quota') })
+    }
+  }
+  const { app } = await startApp({ services: [Worker], log })
+
+  await app.publish(new Work({ n: 1 }), { id: 'm-1' })
+  await eventually(() => lines.length === 2)
+  const [letter] = await app.deadLetters.list({ channel: 'work', group: 'worker' })
+
+  expect(lines[0]).toMatchObject({ text: 'Worker.work failed, try 1 of 2; again in 1 ms: no room', fields: { id: 'm-1', message: 'work.do', channel: 'work', group: 'worker' } })
+  expect(lines[1]?.text).toContain('gave up on a message')
+  expect(letter?.error).toBe('DiskError [ENOSPC]: no room, caused by Error: quota')
+})

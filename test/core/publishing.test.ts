@@ -1,4 +1,4 @@
-import { Command, createApp, type Delivery, Event, InvalidMessage, Listener, type Logger, type Publish, PublishError, Publisher, Service } from '@waybill/core'
+import { Command, createApp, type Delivery, Event, InvalidMessage, Listener, type Logger, type Publish, PublishError, Publisher, Query, Service } from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import { eventually } from '@waybill/testing'
 import { expect, onTestFinished, test } from 'vitest'
@@ -167,4 +167,12 @@ test('several transports live in one app, each channel on its own', async () => 
 
   expect(slow.queues().map(({ name }) => name)).toContain('work.worker')
   expect(fast.queues().map(({ name }) => name)).not.toContain('work.worker')
+})
+
+test('a query that is published, and an option that nobody knows, are refused', async () => {
+  class GetPrice extends Query('price.get', { payload: z.object({ sku: z.string() }), reply: z.object({ price: z.number() }) }) {}
+  const { app } = await startApp({ services: [] })
+
+  await expect(app.publish(new GetPrice({ sku: 'a' }) as never)).rejects.toMatchObject({ code: 'QUERY_PUBLISHED' })
+  await expect(app.publish(new News({ n: 1 }), { idd: 'x' } as never)).rejects.toMatchObject({ code: 'UNKNOWN_OPTION', message: expect.stringContaining('Did you mean "id"') })
 })

@@ -79,7 +79,7 @@ function bury(raw: RawDelivery): void {
   const letter = deadLetterOf(
     raw,
     'm-1',
-    { channel: 'orders', group: 'billing', listener: 'Billing.on', code: 'SCHEMA', message: 'why', error: undefined, attempts: 1, time: '2026-01-01T00:00:00.000Z' },
+    { channel: 'orders', group: 'billing', listener: 'Billing.on', code: 'SCHEMA', message: 'why', error: undefined, attempts: 1, time: '2026-01-01T00:00:00.000Z', firstDeath: 'u-1' },
     limits,
   )
   if (letter.body !== raw.body) throw new Error('The dead letter has other bytes.')

@@ -198,6 +198,7 @@ async function removeAll(channel: Channel, namespaces: ReadonlyMap<string, reado
         const queue = `${namespace}.${name}.${group.name}`
         const keyed = Array.from({ length: group.partitions }, (_, n) => `${queue}.keyed.${n}`)
         for (const each of [queue, `${queue}.dead`, ...keyed]) await channel.deleteQueue(each)
+        await channel.deleteExchange(`${queue}.keyed`)
       }
       await channel.deleteExchange(`${namespace}.${name}`)
     }

@@ -16,6 +16,20 @@ describe('the topology on RabbitMQ', () => {
     expect((refusal as Error).message).toMatch(/"x-dead-letter-exchange" expected .*, found .*'elsewhere'/)
   })
 
+  test('S8 another number of partitions is refused, naming both, before a binding is made that would double messages', async () => {
+    const namespace = broker.namespace()
+    const party = await broker.party(namespace, [channelOf('orders', { keyed: true, partitions: 3 })])
+
+    const refusal = await broker.party(namespace, [channelOf('orders', { keyed: true, partitions: 2 })]).catch((error: unknown) => error)
+    await send(party, ...Array.from({ length: 20 }, (_, n) => message(`m${n}`, { key: `key-${n}` })))
+    const { got } = await listen(party)
+    await soon(() => got.length === 20)
+
+    expect(refusal).toBeInstanceOf(BrokerRefused)
+    expect(refusal).toMatchObject({ code: 'TOPOLOGY_DIFFERS', message: expect.stringMatching(/expected 2, found 3/) })
+    expect(got.length).toBe(20)
+  })
+
   test('a key goes to the queue of its slot, and every queue of the group is heard', async () => {
     const namespace = broker.namespace()
     const party = await broker.party(namespace, [channelOf('orders', { keyed: true, partitions: 3 })])

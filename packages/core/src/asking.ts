@@ -79,7 +79,7 @@ export class Asking {
 
   async #ready(link: Link, definition: Definition): Promise<Consumer> {
     const replies = await this.listen(link)
-    await link.ensure(definition)
+    await link.ensure(definition, this.#links.optionsOf(definition.channel))
 
     return replies
   }

@@ -8,6 +8,7 @@ import { JobDelivery, type Job } from './job.js'
 import type { Lanes } from './lanes.js'
 import type { ListenCall } from './middleware.js'
 import type { PlannedListener } from './plan.js'
+import { Pace } from './pace.js'
 import type { RunEnd, Runner, RunnerOptions } from './runner.js'
 import { Held, scopes } from './scope.js'
 import { Turnstile } from './turnstile.js'
@@ -37,6 +38,7 @@ export class BatchRunner implements Runner {
   readonly #invocation: Invocation
   readonly #ready: Turnstile
   readonly #times: Deadlines<BatchRun>
+  readonly #pace: Pace
   #cancelWait: (() => void) | undefined
   #running = 0
   #pumping = false
@@ -49,6 +51,7 @@ export class BatchRunner implements Runner {
     this.#waitMs = options.listener.options.batch?.waitMs ?? 0
     this.#invocation = new Invocation(options)
     this.#ready = new Turnstile({ rate: this.listener.options.rate, runtime: options.runtime, bucketOf: (job) => this.#invocation.bucketOf(job), onReady: () => this.#pump() })
+    this.#pace = new Pace(this.listener.options.concurrency, options.runtime, () => this.#pump())
     this.#times = new Deadlines(options.runtime, options.listener.options.timeoutMs, (run) => this.#expired(run))
   }
 
@@ -80,6 +83,7 @@ export class BatchRunner implements Runner {
     this.#stopping = true
     this.#cancelWait?.()
     this.#ready.clear()
+    this.#pace.stop()
   }
 
   abandon(): number {
@@ -93,7 +97,7 @@ export class BatchRunner implements Runner {
   #pump(): void {
     if (this.#pumping) return
     this.#pumping = true
-    while (!this.#stopping && this.#running < this.listener.options.concurrency.max && this.#isDue()) {
+    while (!this.#stopping && this.#running < this.#pace.limit && this.#isDue()) {
       const jobs = this.#gather()
       if (jobs.length > 0) this.#start(jobs)
     }
@@ -150,6 +154,7 @@ export class BatchRunner implements Runner {
     this.#running++
     const run = new BatchRun(batch, this.#options.prefix, this.#invocation)
     this.#times.add(run)
+    run.since = this.#pace.began()
     const [{ channel, group, label }, [first]] = [this.listener, run.items]
     const call: ListenCall = { message: batch.map(({ message }) => message), delivery: first as BatchItem, items: run.items, listener: label, channel, group }
     let value: unknown
@@ -200,6 +205,7 @@ export class BatchRunner implements Runner {
   #close(run: BatchRun, error?: unknown): void {
     this.#running--
     this.#times.remove(run)
+    this.#pace.ended(run.since)
     run.close(error)
   }
 }
@@ -215,6 +221,8 @@ class BatchRun {
   readonly items: readonly JobBatchItem[]
   readonly held = new Held()
   isOver = false
+  /** For the pace. */
+  since = 0
   readonly #events: readonly (ProcessEvent | undefined)[]
 
   constructor(batch: readonly Work[], prefix: string, invocation: Invocation) {

@@ -1,4 +1,4 @@
-import { deadLetterOf, type Death } from './dead-letter.js'
+import { deadLetterOf, textUpTo, type Death } from './dead-letter.js'
 import { diagnostics, type DeadLetterEvent } from './diagnostics.js'
 import type { DeathNotices } from './death-notices.js'
 import type { Limits } from './limits.js'
@@ -36,7 +36,15 @@ export class Burial {
       this.#options.link.sender.send(letter, (outcome) => {
         if (outcome.kind !== 'confirmed') return this.#later(attempt, `The dead letter ${id} of group "${group}" was not taken: ${outcome.reason}`, () => send(attempt + 1))
 
-        log.warn(`${death.listener ?? `Group "${group}"`} gave up on a message; it is in the dead letters: ${death.message}`, { id, code: death.code, attempts: death.attempts })
+        log.warn(`${death.listener ?? `Group "${group}"`} gave up on a message; it is in the dead letters: ${death.message}`, {
+          code: death.code,
+          message: textUpTo(raw.envelope.type, 255),
+          id,
+          key: textUpTo(raw.envelope.subject, 255),
+          channel,
+          group,
+          attempts: death.attempts,
+        })
         if (diagnostics.deadLetter.hasSubscribers) diagnostics.deadLetter.publish({ app, channel, group, listener: death.listener, id, reason: death.code } satisfies DeadLetterEvent)
         this.#options.notices.buried({ channel, group }, id)
         buried()

@@ -18,6 +18,7 @@ const known: Readonly<Record<keyof AppOptions, true>> = {
   plugins: true,
   signals: true,
   limits: true,
+  startDeadline: true,
   publishDeadline: true,
   backlog: true,
   shutdown: true,
@@ -36,6 +37,7 @@ export function checkOptions(given: unknown): readonly Fault[] {
     ...checkLists(given),
     ...checkObject(given, 'channels', 'an object of options by channel'),
     ...checkObject(given, 'runtime', 'a Runtime, such as the virtual clock of a test'),
+    ...checkTime(given, 'startDeadline'),
     ...checkTime(given, 'publishDeadline'),
     ...checkTime(given, 'shutdown'),
     ...checkNumbers('limits', given.limits, defaultLimits, '{ bodyBytes: 5_000_000 }'),
@@ -107,7 +109,7 @@ function checkObject(options: Options, option: string, what: string): readonly F
   return [{ code: 'APP_OPTIONS', message: `createApp: \`${option}\` is ${what}; found ${describeFound(given)}.` }]
 }
 
-function checkTime(options: Options, option: 'shutdown' | 'publishDeadline'): readonly Fault[] {
+function checkTime(options: Options, option: 'shutdown' | 'startDeadline' | 'publishDeadline'): readonly Fault[] {
   const given = options[option]
 
   return given === undefined || durationOf(given) !== undefined ? [] : [{ code: 'DURATION', message: `createApp: ${faultOfDuration(option, given)}` }]

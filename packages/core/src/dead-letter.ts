@@ -1,3 +1,4 @@
+import { nameOf } from './found.js'
 import type { Envelope } from './envelope.js'
 import { fittingHeaders, type Limits } from './limits.js'
 import type { Job } from './job.js'
@@ -30,10 +31,8 @@ export function deadLetterOf(raw: RawDelivery, id: Job['id'], death: Death, limi
   headers[header.deadOrigin] = JSON.stringify(raw.origin)
   if (raw.envelope.subject !== undefined && !(raw.toGroup && typeof headers[header.firstDeath] === 'string')) headers[header.firstDeath] = death.firstDeath
   if (death.listener !== undefined) headers[header.deadListener] = death.listener
-  if (death.error instanceof Error) {
-    headers[header.deadError] = `${death.error.name}: ${death.error.message}`.slice(0, 2_000)
-    headers[header.deadStack] = (death.error.stack ?? '').slice(0, 4_000)
-  }
+  if (death.error !== undefined) headers[header.deadError] = describeError(death.error).slice(0, 2_000)
+  if (death.error instanceof Error) headers[header.deadStack] = (death.error.stack ?? '').slice(0, 4_000)
 
   return {
     to: { kind: 'dead', channel: death.channel, group: death.group },
@@ -48,6 +47,23 @@ export function deadLetterOf(raw: RawDelivery, id: Job['id'], death: Death, limi
     priority: undefined,
     replyTo: undefined,
   }
+}
+
+/** What was thrown, as a sentence: its message, or itself where it is no Error. */
+export function messageOf(error: unknown): string {
+  if (error instanceof Error) return error.message
+
+  return `It threw ${typeof error === 'string' ? JSON.stringify(error.slice(0, 500)) : error === null ? 'null' : typeof error}, which is no Error.`
+}
+
+/** Class, code, message and causes: `DbError [ECONN]: outer, caused by Error: inner`. */
+function describeError(error: unknown, depth = 0): string {
+  if (!(error instanceof Error)) return messageOf(error)
+  const { code } = error as { code?: unknown }
+  const name = error.name === 'Error' ? nameOf(error.constructor) : error.name
+  const cause = error.cause === undefined || depth === 3 ? '' : `, caused by ${describeError(error.cause, depth + 1)}`
+
+  return `${name}${typeof code === 'string' ? ` [${code}]` : ''}: ${error.message}${cause}`
 }
 
 /** What can be said of a message whose envelope nobody has checked. */

@@ -14,11 +14,16 @@ export class WaybillError extends Error {
 
 /** What the code or the configuration says cannot work. Fix the code. Lists every fault that was found. */
 export class ConfigError extends WaybillError {
-  readonly faults: readonly Fault[]
+  readonly #faults: readonly Fault[]
 
   constructor(faults: readonly Fault[]) {
     super(faults[0]?.code ?? 'CONFIG', describe(faults))
-    this.faults = faults
+    this.#faults = faults
+  }
+
+  /** Every fault. The message says them too. */
+  get faults(): readonly Fault[] {
+    return this.#faults
   }
 }
 
@@ -41,16 +46,21 @@ function described(issues: InvalidMessage['issues']): string {
 
 /** Some messages did not reach the broker, or nobody knows whether they did. The others were sent. */
 export class PublishError extends WaybillError {
-  readonly failures: readonly PublishFailure[]
+  readonly #failures: readonly PublishFailure[]
 
   constructor(failures: readonly PublishFailure[], total: number) {
     const [first] = failures
     const code = first ? first.outcome.kind.toUpperCase() : 'PUBLISH'
     super(
       code,
-      `${failures.length} of ${total} messages ${failures.length === 1 ? 'was' : 'were'} not confirmed. First: "${first?.messageName}" ${first?.id}: ${first ? reasonOf(first.outcome) : ''}`,
+      `${total === 1 ? '' : `${failures.length} of ${total} messages were not confirmed. First: `}"${first?.messageName}" (${first?.id}) is ${first ? reasonOf(first.outcome) : 'not confirmed'}`,
     )
-    this.failures = failures
+    this.#failures = failures
+  }
+
+  /** Each message that was not confirmed, with its place, id and outcome; the others are sent. */
+  get failures(): readonly PublishFailure[] {
+    return this.#failures
   }
 }
 
@@ -74,7 +84,7 @@ function reasonOf(outcome: PublishFailure['outcome']): string {
   if (outcome.kind === 'unroutable') return `unroutable: ${outcome.reason}`
   if (outcome.kind === 'rejected') return `rejected: ${outcome.reason}`
 
-  return `outcome unknown: ${outcome.reason}`
+  return `of unknown outcome: ${outcome.reason}`
 }
 
 function describe(faults: readonly Fault[]): string {

@@ -57,10 +57,15 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     this.#options = options
     this.#outcomes = new Outcomes(options, this)
     this.#suspects = new Suspects(options.runtime, this)
-    this.#runners = options.runners.map((runner) => (runner.listener.mode === 'batch' ? new BatchRunner({ ...runner, lanes: this.#lanes, end: this.#outcomes }) : new SingleRunner({ ...runner, end: this.#outcomes })))
+    this.#runners = options.runners.map((runner) =>
+      runner.listener.mode === 'batch' ? new BatchRunner({ ...runner, lanes: this.#lanes, end: this.#outcomes }) : new SingleRunner({ ...runner, end: this.#outcomes }),
+    )
     this.#parking = this.#runners.some(parks) ? new Parking(options, this) : undefined
     this.#intake = new Intake(this.#runners, options.runtime)
-    this.#share = new Share(this.#runners.map(({ listener }) => listener.options), () => this.running)
+    this.#share = new Share(
+      this.#runners.map(({ listener }) => listener.options),
+      () => this.running,
+    )
     this.#rated = this.#runners.filter(({ listener }) => listener.options.rate)
   }
 
@@ -135,7 +140,10 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
 
   convicted(job: Job, starts: number): void {
     job.attempt = starts
-    this.#outcomes.refused(job, { code: 'KILLED_THE_PROCESS', reason: `It was started ${starts} times, and never finished: the process ended each time. It was not started again.` })
+    this.#outcomes.refused(job, {
+      code: 'KILLED_THE_PROCESS',
+      reason: `It was started ${starts} times, and never finished: the process ended each time. It was not started again.`,
+    })
   }
 
   #unknown(raw: RawDelivery): void {

@@ -1,6 +1,7 @@
 import { diagnostics } from './diagnostics.js'
 import type { Backlog } from './room.js'
 import { Sender } from './sender.js'
+import type { ChannelOptions } from './channel-options.js'
 import type { Definition } from './message.js'
 import type { Capabilities, ConnectionState, Topology, Transport, TransportHost } from './transport.js'
 
@@ -12,6 +13,7 @@ export class Link {
   readonly publishDeadlineMs: number
   readonly #states = new Map<string, ConnectionState>()
   readonly #declared = new Map<string, Promise<void>>()
+  readonly #told = new Set<string>()
   #capabilities: Capabilities | undefined
 
   constructor(name: string, transport: Transport, host: TransportHost, publishDeadlineMs: number, backlog: Backlog) {
@@ -38,16 +40,16 @@ export class Link {
 
   async declare(topology: Topology): Promise<void> {
     await this.transport.declare(topology)
-    for (const channel of topology.channels) this.#declared.set(channel.name, Promise.resolve())
+    for (const channel of topology.channels) this.#declared.set(channel.name, settled)
   }
 
   /** What a program publishes without a `@Publisher` for it is declared when it is first used. Undefined: it is there. */
-  ensure({ channel, name, keyOf }: Definition): Promise<void> | undefined {
+  ensure({ channel, name, keyOf }: Definition, options: ChannelOptions): Promise<void> | undefined {
     const known = this.#declared.get(channel)
     if (known === settled) return undefined
 
     const messages = [{ name, keyed: keyOf !== undefined }]
-    const pending = known ?? this.transport.declare({ channels: [{ name: channel, messages, groups: [], options: {} }], asks: false })
+    const pending = known ?? this.transport.declare({ channels: [{ name: channel, messages, groups: [], options }], asks: false })
     this.#declared.set(channel, pending)
     pending.then(
       () => this.#declared.set(channel, settled),
@@ -68,9 +70,17 @@ export class Link {
     if (diagnostics.connection.hasSubscribers) diagnostics.connection.publish({ app, transport: this.name, ...state })
     if (before?.kind === state.kind && before.reason === state.reason) return
 
-    const level = state.kind === 'lost' || state.kind === 'blocked' ? 'warn' : state.kind === 'connected' && before?.kind === 'lost' ? 'info' : 'debug'
-    log[level](`${this.name}: ${state.purpose} ${state.kind}`, { reason: state.reason })
+    if (this.#capabilities) return tellChange(this.name, state, before, log)
+    // Nothing stood yet: one sentence for each reason, however many connections there are and however often they try.
+    if (state.reason === undefined || this.#told.has(state.reason)) return
+    this.#told.add(state.reason)
+    log.warn(`${this.name} cannot be reached yet and is tried on: ${state.reason}. Is its address right, and does it run?`)
   }
+}
+
+function tellChange(name: string, state: ConnectionState, before: ConnectionState | undefined, log: TransportHost['log']): void {
+  const level = state.kind === 'lost' || state.kind === 'blocked' ? 'warn' : state.kind === 'connected' && before !== undefined && before.kind !== 'connected' ? 'info' : 'debug'
+  log[level](`${name}: ${state.purpose} ${state.kind}`, { reason: state.reason })
 }
 
 const settled: Promise<void> = Promise.resolve()

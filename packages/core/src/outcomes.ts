@@ -1,15 +1,16 @@
 import type { BatchEnd } from './batch.js'
 import type { Burial } from './burial.js'
+import { messageOf, textUpTo } from './dead-letter.js'
 import { diagnostics } from './diagnostics.js'
 import type { Refusal } from './decode.js'
 import { parseDuration } from './duration.js'
 import type { Job, ManualWord } from './job.js'
 import type { Link } from './link.js'
-import type { Logger } from './logger.js'
+import type { LogFields, Logger } from './logger.js'
 import type { Publishing } from './publishing.js'
 import type { Replier } from './replier.js'
 import { judge } from './retry.js'
-import { Retrying, type RetryEnd } from './retrying.js'
+import { Retrying, type RetryEnd, shortestDelayMs } from './retrying.js'
 import type { Runtime } from './runtime.js'
 import type { Held } from './scope.js'
 import type { RawDelivery } from './transport.js'
@@ -106,7 +107,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
     if (verdict.kind === 'retry') return this.#again(job, verdict.afterMs, error)
     if (verdict.kind === 'dead') return this.bury(job, verdict.code, messageOf(error), error)
 
-    this.#options.log.info(`${job.runner.listener.label} ignored a message: ${verdict.reason}`, { id: job.id })
+    this.#options.log.info(`${job.runner.listener.label} ignored a message: ${verdict.reason}`, identity(job))
     this.#ack(job)
   }
 
@@ -156,15 +157,17 @@ export class Outcomes implements BatchEnd, RetryEnd {
   #again(job: Job, afterMs: number, error?: unknown): void {
     if (job.attempt >= job.runner.listener.options.retry.attempts) return this.bury(job, 'FAILED', 'Its listener asked for another try, but all are used up.', error)
     job.attempt++
-    this.#options.log.debug(`${job.runner.listener.label} is tried again in ${afterMs} ms: ${messageOf(error)}`, { id: job.id, attempt: job.attempt })
+    const { retry } = job.runner.listener.options
+    this.#options.log.warn(`${job.runner.listener.label} failed, try ${job.attempt - 1} of ${retry.attempts}; again in ${afterMs} ms: ${messageOf(error)}`, identity(job))
     if (diagnostics.retry.hasSubscribers) diagnostics.retry.publish({ channel: this.#options.channel, group: this.#options.group, listener: job.runner.listener.label, id: job.id, attempt: job.attempt, afterMs, error })
     this.#retrying.retry(job, afterMs)
     this.#end.waits(job)
   }
 
   #answerFailure(job: Job, error: unknown, retryAfterMs: number | undefined): void {
-    if (retryAfterMs !== undefined && this.#options.replier.hasTimeFor(job, retryAfterMs) && !this.#end.isStopping) return this.#again(job, retryAfterMs, error)
+    if (retryAfterMs !== undefined && retryAfterMs < shortestDelayMs && this.#options.replier.hasTimeFor(job, retryAfterMs) && !this.#end.isStopping) return this.#again(job, retryAfterMs, error)
 
+    this.#options.log.warn(`${job.runner.listener.label} could not answer, and its caller hears so: ${messageOf(error)}`, identity(job))
     this.#settling++
     const ended = (): void => this.#settled(() => this.#ack(job))
     this.#options.replier.replyError(job, error).then(ended, ended)
@@ -187,6 +190,9 @@ export class Outcomes implements BatchEnd, RetryEnd {
   }
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : `It threw ${error === null ? 'null' : typeof error}, which is no Error.`
+/** What a person needs to find the message again. */
+function identity({ id, key, raw, runner }: Job): LogFields {
+  const { channel, group } = runner.listener
+
+  return { message: textUpTo(raw.envelope.type, 255), id, key, channel, group }
 }

@@ -3,9 +3,13 @@ import type { Duration } from './duration.js'
 import { markPublisherMethod, markPublisherParameter } from './metadata.js'
 
 export interface PublishOptions {
+  /** Default: a new one. The same id again is the same message. */
   readonly id?: string
+  /** Nobody gets it before. Refused where the broker cannot keep it back: in this version only the memory broker can. */
   readonly delay?: Duration
+  /** Nobody gets it afterwards. Refused on a log. */
   readonly expires?: Duration
+  /** 0 to 255, the higher the earlier. Refused where the broker has no priorities. */
   readonly priority?: number
   readonly headers?: Readonly<Record<string, string | number | boolean>>
   readonly signal?: AbortSignal

@@ -1,5 +1,6 @@
 import { diagnostics, type PublishEvent } from './diagnostics.js'
 import { PublishError, WaybillError, type PublishFailure } from './error.js'
+import { suggest } from './fault.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
 import type { Logger } from './logger.js'
@@ -57,6 +58,7 @@ export class Publishing {
 
   #send(messages: readonly Message[], options: PublishOptions): Promise<void> {
     options.signal?.throwIfAborted()
+    for (const name in options) if (!knownOptions.includes(name)) throw unknownOption(name)
     const scope = scopes.getStore()
     const held = options.held === false ? undefined : scope?.held
     if (held?.isOver) throw late(scope as Scope)
@@ -65,9 +67,11 @@ export class Publishing {
     let declaring: Promise<unknown> | undefined
     for (const message of messages) {
       const definition = definitionOfMessage(message)
+      if (definition.kind === 'query')
+        throw new WaybillError('QUERY_PUBLISHED', `"${definition.name}" is a query: nobody would get its reply. Ask it, by app.ask or an injected Ask.`)
       const link = this.#links.of(definition.channel)
       leaving.push({ link, outgoing: prepareOutgoing(message, definition, options, link, scope, this.#rules) })
-      const missing = link.ensure(definition)
+      const missing = link.ensure(definition, this.#links.optionsOf(definition.channel))
       if (missing) declaring = declaring ? Promise.all([declaring, missing]) : missing
     }
     if (declaring) return this.#declared(declaring, leaving).then(() => this.#leave(leaving, held, options.signal))
@@ -102,7 +106,13 @@ export class Publishing {
     if (!full) return this.#settle(leaving, signal)
 
     return new Promise((resolve, reject) => {
-      const refuse = (reason: string): void => reject(new PublishError(leaving.map(({ outgoing }, index) => failureOf(index, outgoing, { kind: 'rejected', reason })), leaving.length))
+      const refuse = (reason: string): void =>
+        reject(
+          new PublishError(
+            leaving.map(({ outgoing }, index) => failureOf(index, outgoing, { kind: 'rejected', reason })),
+            leaving.length,
+          ),
+        )
       const giveUp = (): void => {
         leaveLine()
         refuse('The caller gave up before there was room for it, so it was never sent.')
@@ -184,6 +194,12 @@ function unsent({ link, outgoing }: Leaving, index: number, seconds: number): Pu
   return failureOf(index, outgoing, { kind: 'rejected', reason: `"${link.name}" declared nothing for ${seconds} s; it was never sent.` })
 }
 
+const knownOptions = Object.keys({ id: true, delay: true, expires: true, priority: true, headers: true, signal: true, held: true } satisfies Record<keyof PublishOptions, true>)
+
+function unknownOption(name: string): WaybillError {
+  return new WaybillError('UNKNOWN_OPTION', `A publish has no option "${name}".${suggest(name, knownOptions)} Known options: ${knownOptions.join(', ')}.`)
+}
+
 function failureOf(index: number, { envelope }: Outgoing, outcome: PublishFailure['outcome']): PublishFailure {
   return { index, id: envelope.id, messageName: envelope.type, outcome }
 }
@@ -208,5 +224,7 @@ function aborted(left: boolean): PublishOutcome {
 }
 
 function overdue(left: boolean): PublishOutcome {
-  return left ? { kind: 'unknown', reason: 'The broker did not confirm within the time that was left after waiting for room.' } : { kind: 'rejected', reason: 'There was room for it, but it was never sent within its time.' }
+  return left
+    ? { kind: 'unknown', reason: 'The broker did not confirm within the time that was left after waiting for room.' }
+    : { kind: 'rejected', reason: 'There was room for it, but it was never sent within its time.' }
 }

@@ -8,7 +8,7 @@ import type { RawDelivery } from './transport.js'
 import { header } from './wire.js'
 
 /** Shorter waits stay in the process, where they cost the broker nothing. */
-const shortestDelayMs = 5_000
+export const shortestDelayMs = 5_000
 
 export interface RetryingOptions {
   readonly channel: string

@@ -6,6 +6,7 @@ import { ended, Invocation, isThenable, type InvocationOptions } from './invocat
 import { JobDelivery, JobManualDelivery, type Job, type ManualWord } from './job.js'
 import type { ListenCall } from './middleware.js'
 import type { PlannedListener } from './plan.js'
+import { Pace } from './pace.js'
 import { JobScope } from './job-scope.js'
 import { Held, scopes } from './scope.js'
 import type { Runtime } from './runtime.js'
@@ -48,6 +49,7 @@ export class SingleRunner implements Runner {
   readonly #invocation: Invocation
   readonly #ready: Turnstile
   readonly #times: Deadlines<Run>
+  readonly #pace: Pace
   #running = 0
   #pumping = false
   #stopping = false
@@ -57,6 +59,7 @@ export class SingleRunner implements Runner {
     this.listener = options.listener
     this.#invocation = new Invocation(options)
     this.#ready = new Turnstile({ rate: this.listener.options.rate, runtime: options.runtime, bucketOf: (job) => this.#invocation.bucketOf(job), onReady: () => this.#pump() })
+    this.#pace = new Pace(this.listener.options.concurrency, options.runtime, () => this.#pump())
     this.#times = new Deadlines(options.runtime, options.listener.options.timeoutMs, (run) => this.#expired(run))
   }
 
@@ -85,6 +88,7 @@ export class SingleRunner implements Runner {
   stop(): void {
     this.#stopping = true
     this.#ready.clear()
+    this.#pace.stop()
   }
 
   abandon(): number {
@@ -103,7 +107,7 @@ export class SingleRunner implements Runner {
     // A listener that answers at once would otherwise start the next one on top of itself, as deep as the queue is long.
     if (this.#pumping) return
     this.#pumping = true
-    while (!this.#stopping && this.#running < this.listener.options.concurrency.max) {
+    while (!this.#stopping && this.#running < this.#pace.limit) {
       const job = this.#ready.next()
       if (!job) break
       if (!job.raw.isStale) this.#start(job)
@@ -119,6 +123,7 @@ export class SingleRunner implements Runner {
     this.#running++
     const run = new Run(job, this.#options.prefix, this.listener)
     this.#times.add(run)
+    run.since = this.#pace.began()
     const event = this.#invocation.began(job)
     const call: ListenCall = { message: found.message, delivery: run.delivery, listener: this.listener.label, channel: this.listener.channel, group: this.listener.group }
     let value: unknown
@@ -160,6 +165,7 @@ export class SingleRunner implements Runner {
     run.held.isOver = true
     this.#running--
     this.#times.remove(run)
+    this.#pace.ended(run.since)
     ended(event, error)
   }
 }
@@ -170,6 +176,8 @@ class Run {
   readonly held = new Held()
   readonly delivery: JobDelivery
   isOver = false
+  /** For the pace. */
+  since = 0
   word: ManualWord | undefined
   readonly #manual: boolean
   #onWord: (() => void) | undefined

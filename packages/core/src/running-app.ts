@@ -54,6 +54,7 @@ export class RunningApp implements App {
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   #release: (() => void) | undefined
+  #late: WaybillError | undefined
 
   constructor(given: AppOptions) {
     const { plan, faults } = readPlan(given)
@@ -83,6 +84,7 @@ export class RunningApp implements App {
   }
 
   start(): Promise<void> {
+    if (this.#stopping && !this.#starting) return Promise.reject(this.#notRunning('app.start'))
     this.#starting ??= this.#start()
 
     return this.#starting
@@ -134,8 +136,10 @@ export class RunningApp implements App {
 
     this.#state = 'starting'
     this.#release = this.#options.signals === false ? keepProcess() : onSignals(this.#log, () => this.stop())
+    const inTime = this.#watchStart()
     try {
       await this.#connect()
+      inTime()
       const services = await container.create()
       this.#container = container
       for (const plugin of this.#options.plugins ?? []) await plugin.start?.({ app: this.#options.name, plan: this.#plan })
@@ -143,10 +147,25 @@ export class RunningApp implements App {
       this.#state = 'running'
       await this.#subscribe(services)
     } catch (error) {
+      inTime()
+      const isStopped = this.#stopping !== undefined
       await this.stop()
-      throw error
+      throw this.#late ?? (isStopped ? new WaybillError('STOPPED', `"${this.#options.name}" was stopped before it had started.`, { cause: error }) : error)
     }
-    this.#log.info(`${this.#options.name} is running: ${this.#plan.listeners.length} listeners in ${this.#groups.length} groups on ${this.#links.all.map(({ capabilities }) => capabilities.broker).join(', ')}`)
+    const brokers = this.#links.all.map(({ capabilities }) => capabilities.broker).join(', ')
+    this.#log.info(`${this.#options.name} is running on ${brokers}`, { listeners: this.#plan.listeners.length, groups: this.#groups.length })
+  }
+
+  /** Gives up where `startDeadline` says so; without it a broker that is away is waited for. */
+  #watchStart(): () => void {
+    const ms = parseDuration(this.#options.startDeadline)
+    if (ms === undefined) return () => undefined
+
+    return this.#runtime.after(ms, () => {
+      const reasons = this.health().reasons.slice(1).join(' ')
+      this.#late = new WaybillError('START_DEADLINE', `"${this.#options.name}" has no connection after ${this.#options.startDeadline}. ${reasons} Start its broker, mend its address, or wait longer by \`startDeadline\`.`)
+      void this.stop()
+    })
   }
 
   async #connect(): Promise<void> {

@@ -32,7 +32,7 @@ export function onSignals(log: Logger, stop: () => Promise<void>): () => void {
 
 function received(signal: NodeJS.Signals): void {
   // npm and the terminal each pass one Ctrl-C on: what comes at once is the same wish.
-  if (isTold && systemRuntime.elapsed() - toldAt < 500) return
+  if (isTold && systemRuntime.elapsed() - toldAt < 300) return
   if (isTold) process.exit(130)
   isTold = true
   toldAt = systemRuntime.elapsed()

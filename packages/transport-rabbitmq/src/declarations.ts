@@ -1,7 +1,7 @@
-import { BrokerRefused, type TransportHost, type Topology } from '@waybill/core'
+import { BrokerRefused, type ChannelTopology, type TransportHost, type Topology } from '@waybill/core'
 import { type Channel, call, closeChannel, type Model, openChannel } from './driver.js'
-import { refusalOfDeclare, replyCodeOf } from './refusal.js'
-import { type Binding, type ExchangePlan, type Names, planOf, type QueuePlan, type TopologyPlan } from './topology.js'
+import { refusalOfDeclare, replyCodeOf, sentenceOf } from './refusal.js'
+import { type Binding, type ExchangePlan, type Names, planOf, type QueuePlan, type SharePlan, type TopologyPlan } from './topology.js'
 
 /** A channel carries one declaration at a time, so they are spread over some: 300 queues in a quarter of the time. */
 const lanes = 8
@@ -12,30 +12,36 @@ interface Step {
   readonly run: (channel: Channel) => Promise<unknown>
   /** What proves that it exists, for users who may not declare. */
   readonly check: ((channel: Channel) => Promise<unknown>) | undefined
+  /** A better sentence than the broker's for what it refuses. */
+  readonly explain?: (error: unknown) => BrokerRefused | undefined
 }
 
 /** Makes what the app needs at the broker, and again after the broker lost it. */
 export class Declarations {
   readonly #host: TransportHost
   readonly #names: Names
-  #plan: TopologyPlan = { exchanges: [], queues: [] }
+  readonly #channels = new Map<string, ChannelTopology>()
+  #plan: TopologyPlan = { exchanges: [], shares: [], queues: [] }
 
   constructor(host: TransportHost, names: Names) {
     this.#host = host
     this.#names = names
   }
 
-  /** From now on `restore` restores this. */
+  /** From now on `restore` restores this too. */
   learn(topology: Topology): void {
-    this.#names.learn(topology)
-    this.#plan = planOf(topology, this.#names)
+    for (const channel of topology.channels) this.#channels.set(channel.name, merged(this.#channels.get(channel.name), channel))
+    const all = { ...topology, channels: [...this.#channels.values()] }
+    this.#names.learn(all)
+    this.#plan = planOf(all, this.#names)
   }
 
   /** Makes everything. Rejects with each refusal in one error; with the driver's error where the connection was lost. */
   async declare(model: Model): Promise<void> {
-    const { exchanges, queues } = this.#plan
-    const refused = await runAll(model, exchanges.map(exchangeStep))
-    refused.push(...(await runAll(model, queues.map(queueStep))))
+    const { exchanges, shares, queues } = this.#plan
+    const refused = await runAll(model, [...exchanges.map(exchangeStep), ...shares.map(shareStep)])
+    // Nothing is bound where the number of partitions differs: the old bindings would stay beside the new ones.
+    if (refused.length === 0) refused.push(...(await runAll(model, queues.map(queueStep))))
     if (refused.length === 0) refused.push(...(await runAll(model, queues.flatMap(bindingSteps))))
     if (refused.length > 0) throw together(refused)
   }
@@ -60,11 +66,36 @@ export class Declarations {
   }
 }
 
+/** What was said of a channel before stays true for the groups that are not named now. */
+function merged(known: ChannelTopology | undefined, channel: ChannelTopology): ChannelTopology {
+  const others = (known?.groups ?? []).filter(({ name }) => !channel.groups.some((group) => group.name === name))
+
+  return { ...channel, groups: [...others, ...channel.groups] }
+}
+
 function exchangeStep(plan: ExchangePlan): Step {
   const check = (channel: Channel) => call((done) => channel.checkExchange(plan.name, done))
   const declare = (channel: Channel) => call((done) => channel.assertExchange(plan.name, 'topic', { durable: true }, done))
 
   return { what: `exchange "${plan.name}"`, run: plan.isForeign ? check : declare, check }
+}
+
+function shareStep({ name, queue, partitions }: SharePlan): Step {
+  const mark = (count: number | string): string => `${count}-partitions`
+  const run = (channel: Channel) => call((done) => channel.assertExchange(name, 'fanout', { durable: true, internal: true, alternateExchange: mark(partitions) }, done))
+  const explain = (error: unknown): BrokerRefused | undefined => {
+    const found = new RegExp(`current is .*'${mark('(\\d+)')}'`).exec(sentenceOf(error))?.[1]
+    if (found === undefined) return undefined
+
+    return new BrokerRefused(
+      'TOPOLOGY_DIFFERS',
+      `The keys of queue "${queue}" are spread over another number of partitions: expected ${partitions}, found ${found}. With both, messages would come twice and out of order. ` +
+        `Keep \`partitions: ${found}\`, or stop the group's processes, let the queues "${queue}.keyed.*" run empty, delete them and the exchange "${name}", and start again.`,
+      { cause: error },
+    )
+  }
+
+  return { what: `exchange "${name}"`, run, check: (channel) => call((done) => channel.checkExchange(name, done)), explain }
 }
 
 function queueStep(plan: QueuePlan): Step {
@@ -116,7 +147,7 @@ async function runLane(model: Model, steps: Iterator<Step> & Iterable<Step>, ref
 
 async function refusalOf(model: Model, step: Step, error: unknown): Promise<BrokerRefused | undefined> {
   if (replyCodeOf(error) === undefined) throw error
-  if (replyCodeOf(error) !== 403 || !step.check) return refusalOfDeclare(error, step.what)
+  if (replyCodeOf(error) !== 403 || !step.check) return step.explain?.(error) ?? refusalOfDeclare(error, step.what)
   // Without the right to configure, even an equal declaration is refused. What exists is used as it is.
   const channel = await openQuietChannel(model)
   const missing = await errorOf(step.check(channel))

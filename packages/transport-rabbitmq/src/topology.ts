@@ -10,6 +10,16 @@ export interface ExchangePlan {
   readonly isForeign: boolean
 }
 
+/**
+ * Says at the broker over how many queues a group spreads its keys. Bindings cannot be read over AMQP, so a changed number would
+ * leave the old ones in place and deliver a message twice; this exchange, through which nothing passes, refuses another number.
+ */
+export interface SharePlan {
+  readonly name: string
+  readonly queue: string
+  readonly partitions: number
+}
+
 export interface QueuePlan {
   readonly name: string
   readonly isForeign: boolean
@@ -26,6 +36,7 @@ export interface Binding {
 
 export interface TopologyPlan {
   readonly exchanges: readonly ExchangePlan[]
+  readonly shares: readonly SharePlan[]
   readonly queues: readonly QueuePlan[]
 }
 
@@ -95,8 +106,17 @@ export function planOf(topology: Topology, names: Names): TopologyPlan {
 
   return {
     exchanges: channels.map((c) => ({ name: names.exchange(c.name), isForeign: c.options.existing?.exchange !== undefined })),
+    shares: channels.flatMap((channel) => channel.groups.flatMap((group) => sharesOf(channel, group, names))),
     queues: channels.flatMap((channel) => channel.groups.flatMap((group) => queuesOf(channel, group, names))),
   }
+}
+
+function sharesOf(channel: ChannelTopology, group: GroupTopology, names: Names): SharePlan[] {
+  const partitions = partitionsOf(group)
+  if (partitions === 0 || group.types === 'all' || channel.options.existing?.queue !== undefined) return []
+  const queue = names.queue(channel.name, group.name)
+
+  return [{ name: `${queue}.keyed`, queue, partitions }]
 }
 
 function queuesOf(channel: ChannelTopology, group: GroupTopology, names: Names): QueuePlan[] {
