@@ -8,7 +8,7 @@ const packageOf = (file: string): string => file.split('/')[1] ?? ''
 const imports = sources.flatMap(importsOf)
 const show = (found: readonly Import[]): readonly string[] => found.map(({ file, from }) => `${file} imports ${from}`)
 
-const testKinds = ['api', 'bench', 'contract', 'e2e', 'examples', 'faults', 'fuzz', 'packages', 'setup', 'templates', 'types']
+const testKinds = ['api', 'bench', 'contract', 'e2e', 'examples', 'faults', 'fuzz', 'packages', 'setup', 'simulation', 'templates', 'types']
 const transportFiles = ['index', 'options', 'transport', 'connection', 'topology', 'publisher', 'subscriber', 'dead-letters', 'wire']
 
 /** Which of our packages a package may import. What is not named here imports core alone. */

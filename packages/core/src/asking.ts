@@ -3,7 +3,7 @@ import { textUpTo } from './dead-letter.js'
 import { AskTimeout, RemoteError, WaybillError } from './error.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
-import type { Message } from './message.js'
+import type { Definition, Message } from './message.js'
 import { durationOf, faultOfDuration } from './option.js'
 import { definitionOfMessage, prepareOutgoing, type OutgoingRules } from './outgoing.js'
 import type { AskOptions } from './publisher.js'
@@ -13,6 +13,7 @@ import { scopes } from './scope.js'
 import type { Schema } from './contract.js'
 import type { Consumer, Outgoing, PublishOutcome, RawDelivery } from './transport.js'
 import { header } from './wire.js'
+import { within } from './within.js'
 
 /** Queries on their way and the replies to them. Every one ends: by its reply, a typed error, or its time. */
 export class Asking {
@@ -21,7 +22,9 @@ export class Asking {
   readonly #codec: Codec
   readonly #runtime: Runtime
   readonly #replies = new Map<Link, Promise<Consumer>>()
+  readonly #attached = new Set<Consumer>()
   readonly #pending = new Map<string, Pending>()
+  #isClosed = false
 
   constructor(links: Links, rules: OutgoingRules) {
     this.#links = links
@@ -57,27 +60,39 @@ export class Asking {
 
     const deadline = this.#runtime.now() + timeoutMs
     const link = this.#links.of(definition.channel)
-    const { address } = await this.listen(link)
-    await link.ensure(definition, this.#links.optionsOf(definition.channel))
+    const late = (): AskTimeout =>
+      new AskTimeout('ASK_TIMEOUT', `"${definition.name}" could not be asked within ${timeoutMs} ms: "${link.name}" declared nothing. Is its broker there?`)
+    const { address } = await within(this.#ready(link, definition), timeoutMs, this.#runtime, late)
     options.signal?.throwIfAborted()
     const prepared = prepareOutgoing(query, definition, {}, link, scopes.getStore(), this.#rules)
     const outgoing = { ...prepared, replyTo: address, headers: { ...prepared.headers, [header.deadline]: deadline } }
 
-    return this.#wait({ outgoing, link, reply, timeoutMs, signal: options.signal })
+    return this.#wait({ outgoing, link, reply, timeoutMs: Math.max(0, deadline - this.#runtime.now()), signal: options.signal })
   }
 
-  /** Ends all that wait and leaves the replies. */
+  /** Ends all that wait and leaves the replies. What still waits for its broker is not waited for: its transport ends it. */
   async close(): Promise<void> {
+    this.#isClosed = true
     for (const pending of [...this.#pending.values()]) pending.fail(new WaybillError('STOPPED', 'The app stopped before the reply came.'))
-    await Promise.allSettled([...this.#replies.values()].map(async (consumer) => (await consumer).stop()))
+    await Promise.allSettled([...this.#attached].map((consumer) => consumer.stop()))
+  }
+
+  async #ready(link: Link, definition: Definition): Promise<Consumer> {
+    const replies = await this.listen(link)
+    await link.ensure(definition, this.#links.optionsOf(definition.channel))
+
+    return replies
   }
 
   async #attach(link: Link): Promise<Consumer> {
     if (!link.capabilities.replies)
       throw new WaybillError('UNSUPPORTED_OPTION', `The transport "${link.name}" (${link.capabilities.broker}) cannot carry replies. Ask over another transport.`)
     await link.transport.declare({ channels: [], asks: true })
+    const consumer = await link.transport.subscribe({ kind: 'replies' }, (deliveries) => deliveries.forEach((raw) => this.#received(raw)))
+    this.#attached.add(consumer)
+    if (this.#isClosed) await consumer.stop()
 
-    return link.transport.subscribe({ kind: 'replies' }, (deliveries) => deliveries.forEach((raw) => this.#received(raw)))
+    return consumer
   }
 
   #wait({ outgoing, link, reply, timeoutMs, signal }: Question): Promise<unknown> {

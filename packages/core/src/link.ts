@@ -10,6 +10,7 @@ export class Link {
   readonly name: string
   readonly transport: Transport
   readonly sender: Sender
+  readonly publishDeadlineMs: number
   readonly #states = new Map<string, ConnectionState>()
   readonly #declared = new Map<string, Promise<void>>()
   readonly #told = new Set<string>()
@@ -18,6 +19,7 @@ export class Link {
   constructor(name: string, transport: Transport, host: TransportHost, publishDeadlineMs: number, backlog: Backlog) {
     this.name = name
     this.transport = transport
+    this.publishDeadlineMs = publishDeadlineMs
     this.sender = new Sender(transport, host.runtime, publishDeadlineMs, backlog)
     transport.onState((state) => this.#changed(state, host))
   }

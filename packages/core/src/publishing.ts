@@ -10,6 +10,7 @@ import { definitionOfMessage, prepareOutgoing, type OutgoingRules } from './outg
 import type { PublishOptions } from './publisher.js'
 import { scopes, type Held, type Scope } from './scope.js'
 import type { Outgoing, PublishOutcome } from './transport.js'
+import { within } from './within.js'
 
 /** Every message of an app goes out through here: checked, enveloped, held or sent, and settled. */
 export class Publishing {
@@ -77,9 +78,21 @@ export class Publishing {
       const missing = link.ensure(definition, this.#links.optionsOf(definition.channel))
       if (missing) declaring = declaring ? Promise.all([declaring, missing]) : missing
     }
-    if (declaring) return declaring.then(() => this.#leave(leaving, held, options.signal))
+    if (declaring) return this.#declared(declaring, leaving).then(() => this.#leave(leaving, held, options.signal))
 
     return this.#leave(leaving, held, options.signal)
+  }
+
+  /** A broker that is away declares nothing: what waits for it has a deadline too. */
+  #declared(declaring: Promise<unknown>, leaving: readonly Leaving[]): Promise<unknown> {
+    const deadlineMs = Math.max(...leaving.map(({ link }) => link.publishDeadlineMs))
+    const late = (): PublishError =>
+      new PublishError(
+        leaving.map((one, index) => unsent(one, index, deadlineMs / 1_000)),
+        leaving.length,
+      )
+
+    return within(declaring, deadlineMs, this.#rules.runtime, late)
   }
 
   #leave(leaving: readonly Leaving[], held: Held | undefined, signal: AbortSignal | undefined): Promise<void> {
@@ -180,6 +193,10 @@ export class Publishing {
 interface Leaving {
   readonly link: Link
   readonly outgoing: Outgoing
+}
+
+function unsent({ link, outgoing }: Leaving, index: number, seconds: number): PublishFailure {
+  return failureOf(index, outgoing, { kind: 'rejected', reason: `"${link.name}" declared nothing for ${seconds} s; it was never sent.` })
 }
 
 const knownOptions = Object.keys({ id: true, delay: true, expires: true, priority: true, headers: true, signal: true, held: true } satisfies Record<keyof PublishOptions, true>)

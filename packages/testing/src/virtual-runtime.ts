@@ -97,6 +97,14 @@ export class VirtualRuntime implements Runtime {
     return { timers: this.#timers, jobs: this.#jobs }
   }
 
+  /** How long until the next timer is due; undefined where none is armed. */
+  get nextInMs(): number | undefined {
+    const timer = this.#nextDue(Number.POSITIVE_INFINITY)
+    if (timer) this.#heap.push(timer)
+
+    return timer && timer.dueAt - this.#elapsedMs
+  }
+
   async #runUntil(until: number): Promise<void> {
     let moment = -1
     let count = 0

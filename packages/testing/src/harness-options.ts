@@ -1,0 +1,19 @@
+import type { AppOptions, Duration, Transport } from '@waybill/core'
+import type { MemoryBroker } from '@waybill/transport-memory'
+import type { Harness } from './harness.js'
+
+type Kept = 'services' | 'namespace' | 'channels' | 'modules' | 'middleware' | 'plugins' | 'limits' | 'publishDeadline' | 'shutdown' | 'log'
+
+/** What an app is made of, without its transport, its clock and its signals: those are the harness's. */
+export interface HarnessOptions extends Pick<AppOptions, Kept> {
+  /** Default: `app`. */
+  readonly name?: string
+  /** Where chance and ids come from. Default: 1. */
+  readonly seed?: number | string
+  /** Another harness whose broker and clock these services share, as a process beside it. */
+  readonly beside?: Harness
+  /** How long, of your own time, a listener is waited for that waits for something real: a file, a database. Default: 1 s. */
+  readonly patience?: Duration
+  /** Another transport on the harness's broker. Default: `memory({ broker })`. */
+  readonly transport?: (broker: MemoryBroker) => Transport
+}

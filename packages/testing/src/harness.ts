@@ -1,0 +1,235 @@
+import { type App, type DeadMessage, type Duration, type Named, type Outgoing, parseDuration, type PublishOptions, type AskOptions, type ReplyOf } from '@waybill/core'
+import { memory, type MemoryBroker } from '@waybill/transport-memory'
+import { AppRun } from './app-run.js'
+import { BrokerFaults } from './broker-faults.js'
+import type { HarnessOptions } from './harness-options.js'
+import { lives } from './life.js'
+import { type Player, Stage } from './stage.js'
+import type { VirtualRuntime } from './virtual-runtime.js'
+
+type Told = Exclude<Parameters<App['publish']>[0], readonly unknown[]>
+type Asked = Parameters<App['ask']>[0]
+
+/**
+ * Starts services on an embedded broker and a clock that stands still until the test lets time pass: the real core, no mocks, no waiting.
+ * Rejects with what is wrong with the services. Stop it when the test ends: `await using shop = await harness({ services })`.
+ */
+export async function harness(options: HarnessOptions): Promise<Harness> {
+  const made = new Harness(options)
+  try {
+    await made.start()
+  } catch (error) {
+    await made.stop()
+    throw error
+  }
+
+  return made
+}
+
+/** Services under test, the broker they speak to, and the time they live in. */
+export class Harness implements AsyncDisposable, Player {
+  /** What the connection between the services and the broker suffers. */
+  readonly faults = new BrokerFaults({ disconnect: () => this.broker.disconnect(this.#name), crash: (downForMs) => this.#crash(downForMs) })
+  readonly #options: HarnessOptions
+  readonly #name: string
+  readonly #stage: Stage
+  readonly #dead: AppRun[] = []
+  readonly #stored = new Map<string, Outgoing>()
+  readonly #client: App
+  #run: AppRun
+  #sending = 0
+  #cancelStart: (() => void) | undefined
+  #stopping: Promise<void> | undefined
+
+  /** @internal Made by {@link harness}. */
+  constructor(options: HarnessOptions) {
+    this.#options = options
+    this.#name = options.name ?? 'app'
+    this.#stage = options.beside ? options.beside.#stage : new Stage(options.seed ?? 1, parseDuration(options.patience ?? '1s') ?? 1_000)
+    this.#client = this.#stage.strangerFor(options)
+    this.#run = this.#newRun()
+  }
+
+  get runtime(): VirtualRuntime {
+    return this.#stage.runtime
+  }
+
+  /** The embedded broker: its queues, and what only a broker can do (`restart`, `block`, a message of a foreign system). */
+  get broker(): MemoryBroker {
+    return this.#stage.broker
+  }
+
+  /** The app of the services as it runs now; another one after a crash. */
+  get app(): App {
+    return this.#run.app
+  }
+
+  /** What happened between the services and the broker, a line each. The same seed and the same calls give the same lines. */
+  get journal(): readonly string[] {
+    return this.#stage.journal.lines
+  }
+
+  /** The past: sends these messages and lets them be worked off. What the services publish because of it does not count as {@link Harness.published}. */
+  async given(...messages: readonly Told[]): Promise<void> {
+    for (const message of messages) await this.when(message)
+    this.#stored.clear()
+  }
+
+  /**
+   * Sends a message to the services and lets everything happen that happens without time passing.
+   * Rejects where the broker refuses it, also when nobody takes a command.
+   */
+  async when(message: Told, options: PublishOptions = {}): Promise<void> {
+    let failure: unknown
+    this.#sending++
+    this.#client.publish(message, options).then(
+      () => this.#sending--,
+      (error: unknown) => {
+        this.#sending--
+        failure = error
+      },
+    )
+    await this.#stage.quiet()
+    if (failure !== undefined) throw failure
+  }
+
+  /** Asks the services; time passes until the answer is there, or its time is over. */
+  async ask<M extends Asked>(query: M, options: AskOptions = {}): Promise<ReplyOf<M>> {
+    let isOver = false
+    const reply = this.#client.ask(query, options).finally(() => {
+      isOver = true
+    })
+    reply.catch(() => undefined)
+    await this.#stage.until(() => isOver, (parseDuration(options.timeout ?? '10s') ?? 10_000) + 1)
+
+    return reply
+  }
+
+  /** What the services have published of this class, each message once, in the order in which the broker got them. */
+  published<C extends Named>(type: C): readonly InstanceType<C>[] {
+    const Message = type as unknown as (new (payload: unknown) => InstanceType<C>) & { readonly messageName: string }
+    const found = [...this.#stored.values()].filter(({ envelope }) => envelope.type === Message.messageName)
+
+    return found.map(({ body }) => new Message(JSON.parse(new TextDecoder().decode(body))))
+  }
+
+  /** Lets time pass, with everything that it brings. */
+  async advance(time: Duration | number): Promise<void> {
+    await this.#stage.advance(millisecondsOf(time))
+  }
+
+  /**
+   * Resolves when everything that can happen at this moment has happened. With `within`, time passes, at most so long, until nothing is left to do:
+   * no message waits, no listener runs, everybody is connected; rejects with what is left.
+   */
+  async settled({ within }: { readonly within?: Duration } = {}): Promise<void> {
+    if (within === undefined) return this.#stage.quiet()
+    const isQuiet = await this.#stage.until(() => this.#stage.unfinished().length === 0, millisecondsOf(within))
+    if (!isQuiet) throw new Error(`The services are not quiet within ${within}. ${this.#stage.unfinished().join(' ')}`)
+  }
+
+  /** The dead letters of a service's group, the oldest first. */
+  async deadLetters(group: string, { limit = 100 }: { readonly limit?: number } = {}): Promise<readonly DeadMessage[]> {
+    const { channels } = this.app.topology
+    const own = channels.filter(({ groups }) => groups.some(({ name }) => name === group))
+    if (own.length === 0)
+      throw new Error(
+        `No service here is named "${group}". There are: ${[...new Set(channels.flatMap(({ groups }) => groups.map(({ name }) => name)))].sort().join(', ') || 'none'}.`,
+      )
+    const letters = await Promise.all(own.map(({ name }) => this.app.deadLetters.list({ channel: name, group }, { limit })))
+
+    return letters.flat()
+  }
+
+  /** The instance of a service as it runs now; another one after a crash. */
+  get<T>(type: abstract new (...args: never[]) => T): T {
+    return this.app.get(type)
+  }
+
+  /** Within a listener: takes time of the clock. What crashes meanwhile does not wake up. */
+  sleep(time: Duration | number): Promise<void> {
+    const life = lives.getStore()
+    if (!life) throw new Error('Only a listener can sleep on the clock of a harness. A test lets time pass by "advance".')
+
+    return life.sleep(millisecondsOf(time))
+  }
+
+  /** Stops the services and everything else that it has started. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+
+    return this.#stopping
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  /** @internal Where the broker is away, the app goes on trying by itself. */
+  async start(): Promise<void> {
+    this.#stage.enter(this)
+    await this.#stage.open()
+    let failure: unknown
+    this.#run.start().catch((error: unknown) => {
+      failure = error
+    })
+    await this.#stage.quiet()
+    if (failure !== undefined) throw failure
+  }
+
+  /** @internal */
+  get waitsForTime(): boolean {
+    return this.#sending > 0 || this.#cancelStart !== undefined || this.#run.waitsForTime
+  }
+
+  /** @internal */
+  get unfinished(): string | undefined {
+    if (this.#cancelStart || this.#run.isStarting) return `"${this.#name}" is starting.`
+    if (this.#sending > 0) return `${this.#sending} messages to "${this.#name}" are not confirmed.`
+    if (this.#run.open > 0) return `${this.#run.open} publishes and queries of "${this.#name}" are open.`
+    const { ready, reasons } = [this.app, this.#client].map((app) => app.health()).find((health) => !health.ready) ?? this.app.health()
+
+    return ready ? undefined : `"${this.#name}" is not ready: ${reasons.join(' ')}`
+  }
+
+  #newRun(): AppRun {
+    const { seed: _seed, beside: _beside, patience: _patience, transport = (broker: MemoryBroker) => memory({ broker }), ...app } = this.#options
+
+    return new AppRun({
+      stage: this.#stage,
+      faults: this.faults,
+      transport: transport(this.broker),
+      app: { log: false, ...app, name: this.#name },
+      stored: (outgoing) => this.#remember(outgoing),
+    })
+  }
+
+  #remember(outgoing: Outgoing): void {
+    if (outgoing.to.kind === 'channel' && !this.#stored.has(outgoing.envelope.id)) this.#stored.set(outgoing.envelope.id, outgoing)
+  }
+
+  #crash(downForMs: number): void {
+    if (this.#stopping || this.#cancelStart) return
+    this.#run.crash()
+    this.#dead.push(this.#run)
+    this.#cancelStart = this.runtime.after(downForMs, () => {
+      this.#cancelStart = undefined
+      this.#run = this.#newRun()
+      // It waits for its broker by itself; what is wrong with the services was told by the first start.
+      this.#run.start().catch(() => undefined)
+    })
+  }
+
+  async #stop(): Promise<void> {
+    this.#cancelStart?.()
+    this.#cancelStart = undefined
+    await this.#stage.drive(Promise.allSettled([this.#run, ...this.#dead].map((run) => run.stop())))
+    await this.#stage.leave(this)
+  }
+}
+
+function millisecondsOf(time: Duration | number): number {
+  const ms = typeof time === 'number' ? time : parseDuration(time)
+  if (ms !== undefined && ms >= 0) return ms
+  throw new RangeError(`Time is a number of milliseconds or a duration like "5m"; it got ${JSON.stringify(time)}.`)
+}

@@ -1,0 +1,207 @@
+import { type Delivery, Event, Listener, PublishError, Service } from '@waybill/core'
+import { harness, recorded } from '@waybill/testing'
+import { setTimeout as realTime } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
+import { OrderPlaced, Orders, PlaceOrder, Stock, StockLevel, StockReserved } from './harness-shop.js'
+
+const order = { orderId: 'o-1', quantity: 3 }
+
+test('a message sent to the services is worked off, with everything that follows from it', async () => {
+  await using shop = await harness({ services: [Orders, Stock] })
+
+  await shop.when(new PlaceOrder(order))
+
+  expect(shop.published(OrderPlaced)).toEqual([new OrderPlaced({ ...order, at: '2026-05-01T08:00:00.000Z' })])
+  expect(shop.published(StockReserved)).toMatchObject([order])
+  expect(shop.get(Stock).left).toBe(7)
+})
+
+test('what is given happened before: it has its effects, and does not count as published', async () => {
+  await using shop = await harness({ services: [Orders, Stock] })
+  await shop.given(new PlaceOrder({ orderId: 'o-0', quantity: 8 }))
+
+  await shop.when(new PlaceOrder({ orderId: 'o-1', quantity: 2 }))
+
+  expect(shop.published(StockReserved)).toMatchObject([{ orderId: 'o-1' }])
+  expect(shop.get(Stock).left).toBe(0)
+})
+
+test('what a test sends itself is not what the services published', async () => {
+  await using shop = await harness({ services: [Stock] })
+
+  await shop.when(new OrderPlaced({ ...order, at: '2026-05-01' }))
+
+  expect(shop.published(OrderPlaced)).toEqual([])
+  expect(shop.published(StockReserved)).toHaveLength(1)
+})
+
+test('time stands still until it is told to go on, so hours of waiting take no time', async () => {
+  await using shop = await harness({ services: [Stock] })
+  const stock = shop.get(Stock)
+
+  await shop.when(new OrderPlaced({ orderId: 'o-1', quantity: 11, at: '2026-05-01' }))
+  expect(stock.tries).toEqual(['o-1 1'])
+  await shop.advance('1s')
+  expect(stock.tries).toEqual(['o-1 1', 'o-1 2'])
+  stock.left = 100
+  await shop.advance('1m')
+
+  expect(shop.published(StockReserved)).toHaveLength(1)
+  expect(stock.left).toBe(89)
+})
+
+test('a dead letter is found under its group, with its reason', async () => {
+  await using shop = await harness({ services: [Orders, Stock] })
+
+  await shop.when(new PlaceOrder({ orderId: 'o-1', quantity: 0 }))
+
+  expect(await shop.deadLetters('orders')).toMatchObject([{ name: 'orders.place', reason: 'DEAD_LETTER', message: 'nothing was ordered' }])
+  expect(await shop.deadLetters('stock')).toEqual([])
+})
+
+test('a group that nobody has is an error that names those there are', async () => {
+  await using shop = await harness({ services: [Orders, Stock] })
+
+  await expect(shop.deadLetters('shipping')).rejects.toThrow('No service here is named "shipping". There are: orders, stock.')
+})
+
+test('everything can be let run until nothing is left to do', async () => {
+  await using shop = await harness({ services: [Stock] })
+  await shop.when(new OrderPlaced({ orderId: 'o-1', quantity: 11, at: '2026-05-01' }))
+
+  await shop.settled({ within: '10m' })
+
+  expect(shop.get(Stock).tries).toHaveLength(4)
+  expect(await shop.deadLetters('stock')).toMatchObject([{ reason: 'FAILED', attempts: 4 }])
+})
+
+test('what is still there when it should be quiet is told by its place', async () => {
+  await using shop = await harness({ services: [Stock] })
+  await shop.when(new OrderPlaced({ orderId: 'o-1', quantity: 11, at: '2026-05-01' }))
+
+  await expect(shop.settled({ within: '30s' })).rejects.toThrow(/not quiet within 30s.*"orders\.stock\.keyed\.0" holds 1/s)
+})
+
+test('a query is asked and answered, also where its answer takes several tries', async () => {
+  await using shop = await harness({ services: [Stock] })
+
+  expect(await shop.ask(new StockLevel({}))).toEqual({ left: 10 })
+})
+
+test('a query that nobody answers ends in its time, and takes none of yours', async () => {
+  await using shop = await harness({ services: [Mute], patience: '0ms' })
+
+  await expect(shop.ask(new StockLevel({}), { timeout: '3m' })).rejects.toMatchObject({ code: 'ASK_TIMEOUT' })
+  expect(shop.runtime.elapsed()).toBe(180_000)
+})
+
+test('a listener that waits for something real is waited for', async () => {
+  await using shop = await harness({ services: [Reader] })
+
+  await shop.when(new OrderPlaced({ ...order, at: '2026-05-01' }))
+
+  expect(shop.get(Reader).read).toEqual(['o-1'])
+})
+
+test('a listener can take time of the clock', async () => {
+  const ends: number[] = []
+  @Service('packing')
+  class Packing {
+    @Listener(OrderPlaced)
+    async pack(): Promise<void> {
+      await shop.sleep('20s')
+      ends.push(shop.runtime.elapsed())
+    }
+  }
+  const shop = await harness({ services: [Packing] })
+  onTestFinished(() => shop.stop())
+
+  await shop.when(new OrderPlaced({ ...order, at: '2026-05-01' }))
+  expect(ends).toEqual([])
+  await shop.advance('20s')
+
+  expect(ends).toEqual([20_000])
+})
+
+test('the same seed gives the same journal, another one another', async () => {
+  const journal = async (seed: number): Promise<string> => {
+    await using shop = await harness({ services: [Orders, Stock], seed })
+    await shop.when(new PlaceOrder({ orderId: 'o-1', quantity: 11 }))
+    await shop.settled({ within: '10m' })
+    return shop.journal.join('\n')
+  }
+
+  expect(await journal(1)).toBe(await journal(1))
+  expect(await journal(2)).not.toBe(await journal(1))
+})
+
+test('services that run apart share a broker and a clock', async () => {
+  await using orders = await harness({ name: 'orders', services: [Orders] })
+  await using stock = await harness({ name: 'stock', services: [Stock], beside: orders })
+
+  await orders.when(new PlaceOrder(order))
+
+  expect(orders.published(OrderPlaced)).toHaveLength(1)
+  expect(stock.published(StockReserved)).toHaveLength(1)
+})
+
+test('a harness that has stopped leaves no timer behind', async () => {
+  const shop = await harness({ services: [Orders, Mute], patience: '0ms' })
+  await shop.when(new PlaceOrder(order))
+
+  await shop.stop()
+  await shop.stop()
+
+  expect(shop.runtime.pending()).toEqual({ timers: 0, jobs: 0 })
+})
+
+test('services that cannot start say why, and leave nothing behind', async () => {
+  await expect(harness({ services: [class Unmarked {}] })).rejects.toMatchObject({ code: 'NO_SERVICE' })
+})
+
+test('a recorded publisher remembers what it was given, and refuses what is not valid', async () => {
+  const placed = recorded(OrderPlaced)
+  const orders = new Orders(placed)
+
+  await orders.place(new PlaceOrder(order))
+
+  expect(placed.messages).toMatchObject([{ orderId: 'o-1', at: new Date('2026-05-01T08:00:00.000Z') }])
+  await expect(placed({ ...order, at: 'tomorrow' })).rejects.toMatchObject({ code: 'INVALID_MESSAGE' })
+  expect(placed.messages).toHaveLength(1)
+})
+
+test('a recorded publisher fails on command, once', async () => {
+  const placed = recorded(OrderPlaced)
+  const orders = new Orders(placed)
+  placed.failOnce(new PublishError([], 1))
+
+  await expect(orders.place(new PlaceOrder(order))).rejects.toBeInstanceOf(PublishError)
+  await orders.place(new PlaceOrder(order))
+
+  expect(placed.messages).toHaveLength(1)
+})
+
+class Late extends Event('order.late', { payload: z.object({}) }) {}
+
+@Service('mute')
+class Mute {
+  @Listener(StockLevel)
+  level(): Promise<{ left: number }> {
+    return new Promise(() => undefined)
+  }
+
+  @Listener(Late)
+  late(_late: Late, _delivery: Delivery): void {}
+}
+
+@Service('reader')
+class Reader {
+  readonly read: string[] = []
+
+  @Listener(OrderPlaced)
+  async take({ orderId }: OrderPlaced): Promise<void> {
+    await realTime(20)
+    this.read.push(orderId)
+  }
+}
