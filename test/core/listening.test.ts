@@ -219,38 +219,47 @@ test('middleware runs around listeners and publishes, from the outside in', asyn
   expect(app.get(Worker).headers).toMatchObject({ outer: true, inner: true })
 })
 
-test.for(['', '00', '00-xyz-00', `00-${'0'.repeat(31)}-${'1'.repeat(16)}-01`, 'x'.repeat(10_000), 7])('B19 a malformed traceparent (%j) harms nothing and is not passed on', async (traceparent) => {
-  @Service('worker')
-  class Worker {
-    runs = 0
+test.for(['', '00', '00-xyz-00', `00-${'0'.repeat(31)}-${'1'.repeat(16)}-01`, 'x'.repeat(10_000), 7])(
+  'B19 a malformed traceparent (%j) harms nothing and is not passed on',
+  async (traceparent) => {
+    @Service('worker')
+    class Worker {
+      runs = 0
 
-    @Listener(Work)
-    @Publisher(Step)
-    async work({ n }: Work): Promise<Step> {
-      this.runs++
-      return new Step({ of: 'a', n })
+      @Listener(Work)
+      @Publisher(Step)
+      async work({ n }: Work): Promise<Step> {
+        this.runs++
+        return new Step({ of: 'a', n })
+      }
     }
-  }
-  @Service('hearer')
-  class Hearer {
-    readonly headers: Readonly<Record<string, unknown>>[] = []
+    @Service('hearer')
+    class Hearer {
+      readonly headers: Readonly<Record<string, unknown>>[] = []
 
-    @RawListener('step')
-    hear(message: RawMessage, delivery: Delivery): void {
-      this.headers.push({ ...delivery.headers, name: message.name })
+      @RawListener('step')
+      hear(message: RawMessage, delivery: Delivery): void {
+        this.headers.push({ ...delivery.headers, name: message.name })
+      }
     }
-  }
-  const seen: unknown[] = []
-  const forget = watchPublishes((envelope) => seen.push(envelope.traceparent))
-  onTestFinished(forget)
-  const { app, broker } = await startApp({ services: [Worker, Hearer] })
+    const seen: unknown[] = []
+    const forget = watchPublishes((envelope) => seen.push(envelope.traceparent))
+    onTestFinished(forget)
+    const { app, broker } = await startApp({ services: [Worker, Hearer] })
 
-  broker.send({ exchange: 'work', routingKey: 'work.do', body: '{"n":1}', contentType: 'application/json', headers: { cloudEvents_id: 'm-1', cloudEvents_type: 'work.do', cloudEvents_source: '/test', traceparent } })
-  await eventually(() => app.get(Hearer).headers.length === 1)
+    broker.send({
+      exchange: 'work',
+      routingKey: 'work.do',
+      body: '{"n":1}',
+      contentType: 'application/json',
+      headers: { cloudEvents_id: 'm-1', cloudEvents_type: 'work.do', cloudEvents_source: '/test', traceparent },
+    })
+    await eventually(() => app.get(Hearer).headers.length === 1)
 
-  expect(app.get(Worker).runs).toBe(1)
-  expect(seen).toEqual([undefined])
-})
+    expect(app.get(Worker).runs).toBe(1)
+    expect(seen).toEqual([undefined])
+  },
+)
 
 test('B15 attempts are counted here: a sender that says 99 is not believed', async () => {
   @Service('worker')
@@ -265,14 +274,20 @@ test('B15 attempts are counted here: a sender that says 99 is not believed', asy
   }
   const { app, broker } = await startApp({ services: [Worker] })
 
-  broker.send({ exchange: 'work', routingKey: 'work.do', body: '{"n":1}', contentType: 'application/json', headers: { cloudEvents_id: 'm-1', cloudEvents_type: 'work.do', cloudEvents_source: '/test', 'waybill-attempt': 99, 'x-death': [{ count: 99 }] } })
+  broker.send({
+    exchange: 'work',
+    routingKey: 'work.do',
+    body: '{"n":1}',
+    contentType: 'application/json',
+    headers: { cloudEvents_id: 'm-1', cloudEvents_type: 'work.do', cloudEvents_source: '/test', 'waybill-attempt': 99, 'x-death': [{ count: 99 }] },
+  })
   await eventually(async () => (await app.deadLetters.list(dead)).length === 1)
 
   expect(app.get(Worker).attempts).toEqual([1, 2, 3])
 })
 
 const unreadable: Readonly<Record<string, () => unknown>> = {
-  'a `then` that throws': () => ({ then: thrower }),
+  'a `then` that throws': () => Object.defineProperty({}, 'then', { value: thrower }),
   'a `then` whose getter throws': () => Object.defineProperty({}, 'then', { get: thrower }),
   'a proxy that was revoked': revoked,
   'a list of one': async () => [revoked()],

@@ -94,7 +94,10 @@ describe('the topology on RabbitMQ', () => {
 
     const refusal = await broker.party(broker.namespace(), [channelOf('orders', { options })]).catch((error: unknown) => error)
 
-    expect(refusal).toMatchObject({ code: 'UNSUPPORTED_OPTION', faults: [{ message: expect.stringMatching(/"log" of channel "orders"/) }, { message: expect.stringMatching(/"existing.topic"/) }] })
+    expect(refusal).toMatchObject({
+      code: 'UNSUPPORTED_OPTION',
+      faults: [{ message: expect.stringMatching(/"log" of channel "orders"/) }, { message: expect.stringMatching(/"existing.topic"/) }],
+    })
   })
 
   test('a window over what AMQP can count is served all the same', async () => {

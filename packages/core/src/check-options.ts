@@ -73,7 +73,12 @@ function transportFault(sentence: string): Fault {
 
 /** Whether it has what core needs of a transport. */
 export function isTransport(value: unknown): boolean {
-  return isRecord(value) && typeof value.name === 'string' && Array.isArray(value.faults) && ['connect', 'declare', 'publish', 'subscribe', 'close', 'onState', 'onWritable'].every((method) => typeof value[method] === 'function')
+  return (
+    isRecord(value) &&
+    typeof value.name === 'string' &&
+    Array.isArray(value.faults) &&
+    ['connect', 'declare', 'publish', 'subscribe', 'close', 'onState', 'onWritable'].every((method) => typeof value[method] === 'function')
+  )
 }
 
 function checkLists(options: Options): readonly Fault[] {

@@ -124,7 +124,10 @@ const nothing = new Uint8Array()
 function ownId(id: unknown): string {
   if (typeof id === 'string' && id !== '' && Buffer.byteLength(id) <= 255) return id
 
-  throw new WaybillError('MESSAGE_ID', `"id" is to be a text of 1 to 255 bytes; found ${typeof id === 'string' ? `one of ${Buffer.byteLength(id)}` : typeof id}. Leave it out for a new one.`)
+  throw new WaybillError(
+    'MESSAGE_ID',
+    `"id" is to be a text of 1 to 255 bytes; found ${typeof id === 'string' ? `one of ${Buffer.byteLength(id)}` : typeof id}. Leave it out for a new one.`,
+  )
 }
 
 function ownHeaders(own: NonNullable<PublishOptions['headers']>, link: Link, into: Record<string, unknown>): void {
