@@ -287,7 +287,7 @@ test('B15 attempts are counted here: a sender that says 99 is not believed', asy
 })
 
 const unreadable: Readonly<Record<string, () => unknown>> = {
-  'a `then` that throws': () => ({ then: thrower }),
+  'a `then` that throws': () => Object.defineProperty({}, 'then', { value: thrower }),
   'a `then` whose getter throws': () => Object.defineProperty({}, 'then', { get: thrower }),
   'a proxy that was revoked': revoked,
   'a list of one': async () => [revoked()],
