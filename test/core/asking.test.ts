@@ -124,3 +124,28 @@ test('a caller that gives up hears its own reason', async () => {
 
   await expect(reply).rejects.toThrow('the user left')
 })
+
+test('a reply whose schema changes it is given as the wire carries it, and got as the schema makes it', async () => {
+  class GetDay extends Query('day.get', { payload: z.object({}), reply: z.object({ day: z.string().transform((text) => new Date(text)) }) }) {}
+  @Service('days')
+  class Days {
+    @Listener(GetDay)
+    give(): { day: string } {
+      return { day: '2026-01-01' }
+    }
+  }
+  const { app } = await startApp({ services: [Days] })
+
+  expect(await app.ask(new GetDay({}))).toEqual({ day: new Date('2026-01-01') })
+})
+
+test('an ask that nobody awaits and that fails is logged, and the process goes on', async () => {
+  const warnings: string[] = []
+  const quiet = (): void => undefined
+  const { app } = await startApp({ services: [], log: { debug: quiet, info: quiet, error: quiet, warn: (text) => warnings.push(text) } })
+
+  void app.ask(new GetPrice({ sku: 'a' }))
+  await eventually(() => warnings.length === 1)
+
+  expect(warnings[0]).toContain('price.get')
+})

@@ -1,9 +1,12 @@
-import { Event, InvalidMessage } from '@waybill/core'
+import { Event, InvalidMessage, Listener, Service } from '@waybill/core'
+import { eventually } from '@waybill/testing'
+import { type } from 'arktype'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { jsonCodec } from '../../packages/core/src/codec.js'
 import { deadLetterOf, envelopeFrom } from '../../packages/core/src/dead-letter.js'
 import { defaultLimits } from '../../packages/core/src/limits.js'
+import { startApp } from './on-memory.js'
 import { enveloped, prefix, rawDelivery } from './raw-delivery.js'
 
 class Numbers extends Event('numbers.drawn', { payload: z.object({ numbers: z.array(z.number()) }) }) {}
@@ -49,4 +52,29 @@ test.each(['s3cret', '["s3cret",]', '{"a":"s3cret"'])('what is wrong with %s as 
   const reading = () => jsonCodec.decode(Buffer.from(text), 32)
 
   expect(reading).toThrow(/^Its text is no JSON( from position \d+ on)?\.$/)
+})
+
+test('no log line quotes a payload, also where the schema does', async () => {
+  class Paid extends Event('paid.paid', { payload: type({ card: 'string.email' }) }) {}
+  @Service('ledger')
+  class Ledger {
+    @Listener(Paid)
+    note(): void {}
+  }
+  const lines: string[] = []
+  const note = (text: string, fields?: object): void => void lines.push(text + JSON.stringify(fields))
+  const { app, broker } = await startApp({ services: [Ledger], log: { debug: note, info: note, warn: note, error: note } })
+
+  broker.send({
+    exchange: 'paid',
+    routingKey: 'paid.paid',
+    body: '{"card":"SECRET-4111"}',
+    contentType: 'application/json',
+    headers: { cloudEvents_id: 'm-1', cloudEvents_type: 'paid.paid', cloudEvents_source: '/test' },
+  })
+  await eventually(async () => (await app.deadLetters.list({ channel: 'paid', group: 'ledger' })).length === 1)
+  const [letter] = await app.deadLetters.list({ channel: 'paid', group: 'ledger' })
+
+  expect(letter?.reason).toBe('SCHEMA')
+  expect(lines.join('\n')).not.toContain('SECRET')
 })

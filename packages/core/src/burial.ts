@@ -1,3 +1,4 @@
+import { InvalidMessage } from './error.js'
 import { deadLetterOf, textUpTo, type Death } from './dead-letter.js'
 import { diagnostics, type DeadLetterEvent } from './diagnostics.js'
 import type { DeathNotices } from './death-notices.js'
@@ -19,6 +20,11 @@ export interface BurialOptions {
   readonly log: Logger
 }
 
+/** What a schema says may quote the payload, which no log line does. */
+function quotesPayload({ code, error }: Pick<Death, 'code' | 'error'>): boolean {
+  return code === 'SCHEMA' || code === 'UPCAST' || error instanceof InvalidMessage
+}
+
 /** Brings messages to the dead letters of a group, and does not give up: until the broker has one, its original stays unsettled. */
 export class Burial {
   readonly #options: BurialOptions
@@ -36,15 +42,18 @@ export class Burial {
       this.#options.link.sender.send(letter, (outcome) => {
         if (outcome.kind !== 'confirmed') return this.#later(attempt, `The dead letter ${id} of group "${group}" was not taken: ${outcome.reason}`, () => send(attempt + 1))
 
-        log.warn(`${death.listener ?? `Group "${group}"`} gave up on a message; it is in the dead letters: ${death.message}`, {
-          code: death.code,
-          message: textUpTo(raw.envelope.type, 255),
-          id,
-          key: textUpTo(raw.envelope.subject, 255),
-          channel,
-          group,
-          attempts: death.attempts,
-        })
+        log.warn(
+          `${death.listener ?? `Group "${group}"`} gave up on a message; it is in the dead letters: ${quotesPayload(death) ? 'it does not fit its schema; the dead letter says where' : death.message}`,
+          {
+            code: death.code,
+            message: textUpTo(raw.envelope.type, 255),
+            id,
+            key: textUpTo(raw.envelope.subject, 255),
+            channel,
+            group,
+            attempts: death.attempts,
+          },
+        )
         if (diagnostics.deadLetter.hasSubscribers)
           diagnostics.deadLetter.publish({ app, channel, group, listener: death.listener, id, reason: death.code } satisfies DeadLetterEvent)
         this.#options.notices.buried({ channel, group }, id)

@@ -16,7 +16,15 @@ export interface Contract<N extends string = string, I = any, R = any, K extends
 // biome-ignore lint/suspicious/noExplicitAny: any is what a constraint over every message is
 export type Named<K extends Kind = Kind> = abstract new (payload: any) => Contract<string, any, any, K>
 export type PayloadOf<M extends Contract> = M[typeof contract]['input']
-export type ReplyOf<M extends Contract> = M[typeof contract]['reply']
+/** A reply as it is given and sent, and as its schema hands it to who asked. */
+export interface Replying<I, O> {
+  readonly given: I
+  readonly got: O
+}
+
+export type ReplyOf<M extends Contract> = M[typeof contract]['reply'] extends Replying<infer _I, infer O> ? O : undefined
+/** What the listener of a query returns: the wire carries it, so the reply's schema has not changed it yet. */
+export type AnswerOf<M extends Contract> = M[typeof contract]['reply'] extends Replying<infer I, infer _O> ? I : undefined
 export type KindOf<M extends Contract> = M[typeof contract]['kind']
 export type NameOf<M extends Contract> = M[typeof contract]['name']
 /** The slot by which a publisher's type remembers its message. */

@@ -1,3 +1,4 @@
+import { InvalidMessage } from './error.js'
 import { nameOf } from './found.js'
 import type { Envelope } from './envelope.js'
 import { fittingHeaders, type Limits } from './limits.js'
@@ -54,6 +55,11 @@ export function messageOf(error: unknown): string {
   if (error instanceof Error) return error.message
 
   return `It threw ${typeof error === 'string' ? JSON.stringify(error.slice(0, 500)) : error === null ? 'null' : typeof error}, which is no Error.`
+}
+
+/** The same for a log: a schema may quote the value that it refuses, and no payload is logged. */
+export function loggedOf(error: unknown): string {
+  return error instanceof InvalidMessage ? error.summary : messageOf(error)
 }
 
 /** Class, code, message and causes: `DbError [ECONN]: outer, caused by Error: inner`. */

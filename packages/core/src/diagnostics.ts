@@ -4,7 +4,7 @@ import type { PublishOutcome } from './transport.js'
 
 /**
  * What happens in an app, for whoever listens on `node:diagnostics_channel`. Costs a look when nobody does.
- * The two tracing channels surround work (`start`, `asyncEnd`, `error`); the plain ones tell facts.
+ * The two tracing channels surround work (`start`, then `asyncEnd` once); the plain ones tell facts.
  */
 export const diagnostics = {
   publish: tracingChannel<unknown, PublishEvent>('waybill:publish'),

@@ -30,10 +30,19 @@ export class ConfigError extends WaybillError {
 /** The payload does not fit the schema of its message. Fix the payload. */
 export class InvalidMessage extends WaybillError {
   readonly issues: readonly { readonly path: string; readonly message: string }[]
+  readonly #messageName: string
 
   constructor(messageName: string, issues: readonly { readonly path: string; readonly message: string }[], options?: ErrorOptions) {
     super('INVALID_MESSAGE', `"${messageName}" does not fit its schema: ${described(issues)}.`, options)
     this.issues = issues
+    this.#messageName = messageName
+  }
+
+  /** Where it does not fit, without a schema's own words: those may quote the payload. */
+  get summary(): string {
+    const paths = this.issues.slice(0, 5).map(({ path }) => path.slice(0, 100) || 'payload')
+
+    return `"${this.#messageName}" does not fit its schema at ${paths.join(', ')}${this.issues.length > 5 ? ` and ${this.issues.length - 5} more places` : ''}.`
   }
 }
 

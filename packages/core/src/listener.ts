@@ -1,4 +1,4 @@
-import type { KindOf, Contract, Named, ReplyOf, Told } from './contract.js'
+import type { AnswerOf, KindOf, Contract, Named, Told } from './contract.js'
 import type { BatchItem, Delivery, ManualDelivery, RawMessage } from './delivery.js'
 import type { Duration } from './duration.js'
 import { markListener, markRawListener } from './metadata.js'
@@ -31,7 +31,7 @@ export interface BatchOptions extends ListenerOptions {
 }
 
 export type Listens<A extends unknown[], R> = (target: object, key: string | symbol, method: Method<(...args: A) => R>) => void
-type Returns<M extends Contract> = KindOf<M> extends 'query' ? ReplyOf<M> | Promise<ReplyOf<M>> : unknown
+type Returns<M extends Contract> = KindOf<M> extends 'query' ? AnswerOf<M> | Promise<AnswerOf<M>> : unknown
 
 // The overload whose error people must read comes last.
 export function Listener<M extends readonly Named<Told>[]>(messages: readonly [...M], options?: ListenerOptions): Listens<[InstanceType<M[number]>, Delivery], unknown>

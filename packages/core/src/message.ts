@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { Contract, Fields, Input, KeyField, Kind, OnWire, Output, Schema } from './contract.js'
+import type { Contract, Fields, Input, KeyField, Kind, OnWire, Output, Replying, Schema } from './contract.js'
 import { type Definition, resolveDefinition } from './definition.js'
 import { validate } from './schema.js'
 
@@ -41,7 +41,7 @@ export function Command<const N extends string, S extends Schema>(name: N, optio
 export function Query<const N extends string, S extends Schema, R extends Schema>(
   name: N,
   options: MessageOptions<S> & OnWire<S> & { readonly reply: R },
-): MessageBase<N, S, Output<R>, 'query'> {
+): MessageBase<N, S, Replying<Input<R>, Output<R>>, 'query'> {
   return define('query', name, options)
 }
 

@@ -1,7 +1,7 @@
 import type { BatchEnd } from './batch.js'
 import type { Burial } from './burial.js'
-import { messageOf, textUpTo } from './dead-letter.js'
-import { diagnostics } from './diagnostics.js'
+import { loggedOf, messageOf, textUpTo } from './dead-letter.js'
+import { diagnostics, type RetryEvent } from './diagnostics.js'
 import type { Refusal } from './decode.js'
 import { parseDuration } from './duration.js'
 import type { Job, ManualWord } from './job.js'
@@ -17,6 +17,7 @@ import type { Held } from './scope.js'
 import type { RawDelivery } from './transport.js'
 
 export interface OutcomesOptions {
+  readonly app: string
   readonly channel: string
   readonly group: string
   readonly link: Link
@@ -159,17 +160,20 @@ export class Outcomes implements BatchEnd, RetryEnd {
     if (job.attempt >= job.runner.listener.options.retry.attempts) return this.bury(job, 'FAILED', 'Its listener asked for another try, but all are used up.', error)
     job.attempt++
     const { retry } = job.runner.listener.options
-    this.#options.log.warn(`${job.runner.listener.label} failed, try ${job.attempt - 1} of ${retry.attempts}; again in ${afterMs} ms: ${messageOf(error)}`, identity(job))
+    this.#options.log.warn(`${job.runner.listener.label} failed, try ${job.attempt - 1} of ${retry.attempts}; again in ${afterMs} ms: ${loggedOf(error)}`, identity(job))
     if (diagnostics.retry.hasSubscribers)
       diagnostics.retry.publish({
+        app: this.#options.app,
         channel: this.#options.channel,
         group: this.#options.group,
         listener: job.runner.listener.label,
+        messageName: textUpTo(job.raw.envelope.type, 255) ?? 'unknown',
         id: job.id,
         attempt: job.attempt,
+        headers: job.raw.headers,
         afterMs,
         error,
-      })
+      } satisfies RetryEvent)
     this.#retrying.retry(job, afterMs)
     this.#end.waits(job)
   }
@@ -178,7 +182,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
     if (retryAfterMs !== undefined && retryAfterMs < shortestDelayMs && this.#options.replier.hasTimeFor(job, retryAfterMs) && !this.#end.isStopping)
       return this.#again(job, retryAfterMs, error)
 
-    this.#options.log.warn(`${job.runner.listener.label} could not answer, and its caller hears so: ${messageOf(error)}`, identity(job))
+    this.#options.log.warn(`${job.runner.listener.label} could not answer, and its caller hears so: ${loggedOf(error)}`, identity(job))
     this.#settling++
     const ended = (): void => this.#settled(() => this.#ack(job))
     this.#options.replier.replyError(job, error).then(ended, ended)

@@ -1,5 +1,6 @@
 import { diagnostics, type PublishEvent } from './diagnostics.js'
 import { PublishError, WaybillError, type PublishFailure } from './error.js'
+import { loggedOf } from './dead-letter.js'
 import { suggest } from './fault.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
@@ -32,9 +33,9 @@ export class Publishing {
   }
 
   /** The same promise; when nobody awaits its rejection, that is logged and ends there. */
-  watched(done: Promise<void>, publisher: string): Promise<void> {
+  watched<T>(done: Promise<T>, publisher: string): Promise<T> {
     done.catch((error: unknown) =>
-      this.#log.warn(`A publish by ${publisher} was not confirmed: ${error instanceof Error ? error.message : String(error)}`, {
+      this.#log.warn(`${publisher} failed: ${loggedOf(error)}`, {
         code: error instanceof WaybillError ? error.code : undefined,
       }),
     )

@@ -126,6 +126,7 @@ export class SingleRunner implements Runner {
     this.#times.add(run)
     run.since = this.#pace.began()
     const event = this.#invocation.began(job)
+    run.event = event
     const call: ListenCall = { message: found.message, delivery: run.delivery, listener: this.listener.label, channel: this.listener.channel, group: this.listener.group }
     let value: unknown
     try {
@@ -166,7 +167,7 @@ export class SingleRunner implements Runner {
       `${this.listener.label} did not finish within ${this.listener.options.timeoutMs} ms. Make it faster, or give it a longer "timeout".`,
     )
     run.delivery.abort(error)
-    this.#failed(run, error, undefined)
+    this.#failed(run, error, run.event)
   }
 
   #close(run: Run, event: ProcessEvent | undefined, error?: unknown): void {
@@ -188,6 +189,7 @@ class Run {
   /** For the pace. */
   since = 0
   word: ManualWord | undefined
+  event: ProcessEvent | undefined
   readonly #manual: boolean
   #onWord: (() => void) | undefined
 

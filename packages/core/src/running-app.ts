@@ -10,7 +10,7 @@ import { DeathNotices } from './death-notices.js'
 import { GroupDeadLetters, type DeadLetters } from './dead-letters.js'
 import { parseDuration } from './duration.js'
 import { ConfigError, WaybillError } from './error.js'
-import type { Fault } from './fault.js'
+import { suggest, type Fault } from './fault.js'
 import { isRecord, recordsOf } from './found.js'
 import { Group } from './group.js'
 import type { Health } from './health.js'
@@ -118,10 +118,8 @@ export class RunningApp implements App {
     return this.#publishing.publish((Array.isArray(message) ? message : [message]) as Message[], options, 'app.publish')
   }
 
-  async ask<R>(query: unknown, options: AskOptions = {}): Promise<R> {
-    if (this.#state !== 'running') throw this.#notRunning('app.ask')
-
-    return (await this.#asking.ask(query as Message, options)) as R
+  ask<R>(query: unknown, options: AskOptions = {}): Promise<R> {
+    return this.#asked('app.ask', () => query as Message, options) as Promise<R>
   }
 
   health(): Health {
@@ -194,8 +192,17 @@ export class RunningApp implements App {
     const unable = checkCapabilities(this.#plan, this.#links)
     if (unable.length > 0) throw new ConfigError(unable)
 
+    this.#warnOfUnusedChannels()
     await this.#declare()
     this.#assertStarting()
+  }
+
+  /** Not a fault: a program may publish on it later. Mostly it is a name that was mistyped. */
+  #warnOfUnusedChannels(): void {
+    const used = this.topology.channels.map(({ name }) => name)
+    for (const name of Object.keys(this.#options.channels ?? {}).filter((channel) => !used.includes(channel))) {
+      this.#log.warn(`\`channels\` says something of "${name}", on which no service of "${this.#options.name}" publishes or listens.${suggest(name, used)}`)
+    }
   }
 
   #assertStarting(): void {
@@ -222,10 +229,7 @@ export class RunningApp implements App {
 
   #publisherFor(type: MessageClass, label: string): (payload: unknown, options?: PublishOptions & AskOptions) => Promise<unknown> {
     if (definitionOf(type)?.kind === 'query') {
-      return async (payload, options = {}) => {
-        this.#assertOpen(label)
-        return this.#asking.ask(new type(payload), options)
-      }
+      return (payload, options = {}) => this.#asked(label, () => new type(payload), options)
     }
 
     return (payload, options = {}) => {
@@ -237,6 +241,17 @@ export class RunningApp implements App {
         return this.#publishing.watched(Promise.reject(error instanceof Error ? error : new WaybillError('PUBLISH', String(error))), label)
       }
     }
+  }
+
+  /** A query that fails while nobody awaits it ends in the log, as a publish does. */
+  #asked(label: string, query: () => Message, options: AskOptions): Promise<unknown> {
+    const reply = (async () => {
+      if (this.#state !== 'running') throw this.#notRunning(label)
+
+      return this.#asking.ask(query(), options)
+    })()
+
+    return this.#publishing.watched(reply, label)
   }
 
   async #subscribe(services: ReadonlyMap<ServiceClass, object>): Promise<void> {
