@@ -11,10 +11,10 @@ class GetPrice extends Query('price.get', {
 class Prices {
   // It answers what the reply's schema takes in; who asks gets what the schema makes of it.
   @Listener(GetPrice, { retry: false })
-  find({ item }: GetPrice): { cents: number; validUntil: Date } {
+  find({ item }: GetPrice): { cents: number; validUntil: string } {
     if (item === 'unicorn') throw Object.assign(new Error('there are no unicorns'), { code: 'UNKNOWN_ITEM' })
 
-    return { cents: 250, validUntil: new Date('2030-01-01') }
+    return { cents: 250, validUntil: '2030-06-01' }
   }
 }
 
