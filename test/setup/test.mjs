@@ -63,7 +63,9 @@ function sayWhy(error) {
 /** Runs the suites but those of these brokers, and adds up what vitest reports. */
 async function suites(missing, count) {
   const report = keep(`report-${process.pid}.json`)
-  const excluded = [...missing.map(({ name }) => `test/**/*${name}*{,/**}`), ...(long ? [] : ['test/**/*.long.test.ts'])]
+  // What takes longest is left to the full run, unless it is asked for by name.
+  const slow = quick && filters.length === 0 ? ['test/simulation/**', 'test/packages/**'] : []
+  const excluded = [...slow, ...missing.map(({ name }) => `test/**/*${name}*{,/**}`), ...(long ? [] : ['test/**/*.long.test.ts'])]
   const options = ['run', '-c', 'test/vitest.config.ts', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   process.on('exit', () => rmSync(report, { force: true }))
 
