@@ -35,7 +35,7 @@ export const order: readonly Scenario[] = [
     },
   },
   {
-    title: 'the order of a key holds when its consumer stops and another goes on',
+    title: 'S12 the order of a key holds when its consumer stops and another goes on',
     needs: ['keyOrder'],
     async run(bench) {
       const [one, two] = [await bench.peer(), await bench.another()]

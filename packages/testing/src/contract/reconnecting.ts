@@ -88,7 +88,7 @@ export const reconnecting: readonly Scenario[] = [
     },
   },
   {
-    title: 'C6 what was held when the connection broke comes again or is still good, and each delivery knows which',
+    title: 'C6 C9 what was held when the connection broke comes again or is still good, and each delivery knows which',
     async run(bench) {
       const { peer, receiver } = await pair(bench)
       receiver.hold = true

@@ -31,7 +31,7 @@ export const servicesFailures: readonly Scenario[] = [
     },
   },
   {
-    title: 'R8 messages that cannot be read are dead letters with their reason and their bytes, and the next one is taken',
+    title: 'R8 K12 messages that cannot be read are dead letters with their reason and their bytes, and the next one is taken',
     async run(bench) {
       const taken: string[] = []
       const app = await billing(bench, (event) => void taken.push(event.orderId))
