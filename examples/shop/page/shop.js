@@ -23,6 +23,9 @@ byId('form').addEventListener('submit', async (event) => {
   await place(order)
 })
 
+// The page shows what there is at once; the stream only says when to look again.
+refresh()
+
 const changes = new EventSource('/changes')
 changes.onopen = refresh
 changes.onmessage = refresh
