@@ -23,15 +23,14 @@ byId('form').addEventListener('submit', async (event) => {
   await place(order)
 })
 
-// The page shows what there is at once; the stream only says when to look again.
-refresh()
-
 const changes = new EventSource('/changes')
 changes.onopen = refresh
 changes.onmessage = refresh
 changes.onerror = () => {
   byId('state').textContent = 'The shop does not answer; trying again …'
 }
+// The page shows what there is at once; the stream only says when to look again.
+await refresh()
 
 async function place(order) {
   try {
