@@ -8,11 +8,11 @@ import { clientSockets } from './client-sockets.js'
  * front of it is left behind.
  */
 export async function kafkaSubject(): Promise<ContractSubject & { close(): Promise<void> }> {
-  const brokers = (process.env.WAYBILL_KAFKA_BROKERS ?? '127.0.0.1:9092').split(',')
+  const brokers = brokerList()
   const sockets = clientSockets(brokers.map((broker) => Number(broker.split(':').at(-1))))
   const declared: DeclaredTopology[] = []
   // A broker that is not there fails the suite at once, not case by case.
-  await remove(openClient(brokers), declared)
+  await removeTopology(declared)
 
   return {
     name: 'kafka',
@@ -23,18 +23,18 @@ export async function kafkaSubject(): Promise<ContractSubject & { close(): Promi
     remove: (more) => Promise.resolve(void declared.push(...more)),
     async close() {
       sockets.release()
-      await remove(openClient(brokers), declared)
+      await removeTopology(declared)
     },
   }
 }
 
-function openClient(brokers: string[]): Kafka {
-  return new Kafka({ brokers, clientId: 'contract', logLevel: logLevel.NOTHING, retry: { retries: 1 } })
+function brokerList(): string[] {
+  return (process.env.WAYBILL_KAFKA_BROKERS ?? '127.0.0.1:9092').split(',')
 }
 
 /** All at once in the end: a broker that is busy deleting is slow to make the next case's topics. */
-async function remove(client: Kafka, declared: readonly DeclaredTopology[]): Promise<void> {
-  const admin = client.admin()
+export async function removeTopology(declared: readonly DeclaredTopology[]): Promise<void> {
+  const admin = new Kafka({ brokers: brokerList(), clientId: 'contract', logLevel: logLevel.NOTHING, retry: { retries: 1 } }).admin()
   await admin.connect()
   const names = declared.flatMap(({ namespace, topology }) => topology.channels.map(({ name }) => (namespace === undefined ? name : `${namespace}.${name}`)))
   const apps = declared.map(({ namespace, app }) => (namespace === undefined ? `${app}.reply` : `${namespace}.${app}.reply`))

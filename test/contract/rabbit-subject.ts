@@ -9,9 +9,9 @@ export interface OpenSubject extends ContractSubject {
 
 /** RabbitMQ behind a proxy that can fail. */
 export async function rabbitSubject(): Promise<OpenSubject> {
-  const url = new URL(process.env.WAYBILL_RABBITMQ_URL ?? 'amqp://guest:guest@127.0.0.1:5672')
+  const url = brokerUrl()
   // A broker that is not there fails the suite at once, not case by case.
-  await remove(url, [])
+  await removeTopology([])
   const proxy = await faultProxy({ to: { host: url.hostname, port: Number(url.port || 5672) } })
   const proxied = new URL(url)
   proxied.hostname = proxy.host
@@ -29,14 +29,14 @@ export async function rabbitSubject(): Promise<OpenSubject> {
     },
     back: () => proxy.heal(),
     slow: (latencyMs) => proxy.latency(latencyMs),
-    remove: (declared) => remove(url, declared),
+    remove: removeTopology,
     close: () => proxy.close(),
   }
 }
 
 /** The broker is shared and keeps its queues: what a case declared goes with it. */
-async function remove(url: URL, declared: readonly DeclaredTopology[]): Promise<void> {
-  const connection = await connect(url.href)
+export async function removeTopology(declared: readonly DeclaredTopology[]): Promise<void> {
+  const connection = await connect(brokerUrl().href)
   const channel = await connection.createChannel()
   for (const { namespace, topology } of declared) {
     const prefix = namespace === undefined ? '' : `${namespace}.`
@@ -50,6 +50,10 @@ async function remove(url: URL, declared: readonly DeclaredTopology[]): Promise<
     }
   }
   await connection.close()
+}
+
+function brokerUrl(): URL {
+  return new URL(process.env.WAYBILL_RABBITMQ_URL ?? 'amqp://guest:guest@127.0.0.1:5672')
 }
 
 function queuesOf(group: string, partitions: number): readonly string[] {

@@ -1,4 +1,4 @@
-import { type Ask, AskTimeout, createApp, Listener, Publisher, Query, RemoteError, Service } from '@waybill/core'
+import { type Ask, AskTimeout, createApp, Listener, observe, Publisher, Query, RemoteError, Service } from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import { eventually } from '@waybill/testing'
 import { expect, onTestFinished, test } from 'vitest'
@@ -148,4 +148,54 @@ test('an ask that nobody awaits and that fails is logged, and the process goes o
   await eventually(() => warnings.length === 1)
 
   expect(warnings[0]).toContain('price.get')
+})
+
+test('a query whose caller no longer waits is not answered, and that is told', async () => {
+  const release = gate()
+  const skipped: string[] = []
+  onTestFinished(observe({ skipped: ({ reason, messageName }) => skipped.push(`${reason} ${messageName}`) }))
+  @Service('prices')
+  class Slow {
+    asked: string[] = []
+
+    @Listener(GetPrice, { concurrency: 1 })
+    async give({ sku }: GetPrice): Promise<{ price: number; at: Date }> {
+      this.asked.push(sku)
+      if (sku === 'first') await release.opened
+
+      return { price: 1, at: new Date() }
+    }
+  }
+  const { app } = await startApp({ services: [Slow] })
+
+  const first = app.ask(new GetPrice({ sku: 'first' }))
+  await eventually(() => app.get(Slow).asked.length === 1)
+  await expect(app.ask(new GetPrice({ sku: 'late' }), { timeout: '20ms' })).rejects.toThrow(AskTimeout)
+  release.open()
+  await first
+  await eventually(() => skipped.length === 1)
+
+  expect(skipped).toEqual(['EXPIRED price.get'])
+  expect(app.get(Slow).asked).toEqual(['first'])
+})
+
+test('a reply over the limits is refused where it is made, and where it comes from an app without them', async () => {
+  class GetText extends Query('text.get', { payload: z.object({ length: z.number() }), reply: z.object({ text: z.string() }) }) {}
+  @Service('texts')
+  class Texts {
+    runs = 0
+
+    @Listener(GetText)
+    give({ length }: GetText): { text: string } {
+      this.runs++
+
+      return { text: 'x'.repeat(length) }
+    }
+  }
+  const { app, broker } = await startApp({ services: [Texts], limits: { bodyBytes: 1_000 } })
+  const { app: strict } = await startApp({ name: 'strict', services: [], broker, limits: { bodyBytes: 100 } })
+
+  await expect(app.ask(new GetText({ length: 1_000 }))).rejects.toMatchObject({ code: 'REPLY_TOO_LARGE', message: expect.stringContaining('the limit is 1000') })
+  await expect(strict.ask(new GetText({ length: 500 }))).rejects.toMatchObject({ code: 'REPLY', message: expect.stringContaining('the limit is 100') })
+  expect(app.get(Texts).runs).toBe(2)
 })

@@ -99,8 +99,24 @@ test('a discarded dead letter is gone, the others stay', async () => {
   expect((await app.deadLetters.list(dead)).map(({ id }) => id)).toEqual(['second'])
 })
 
-test('a group that the app does not have is named, with those that it has', async () => {
+test('dead letters of a group of another app are shown and discarded, and redriven only by the app that has it', async () => {
+  const { app, broker } = await startApp({ services: [Worker] })
+  const { app: desk } = await startApp({ name: 'desk', services: [], broker })
+  await app.publish(new Work({ n: 1 }), { id: 'first' })
+  await eventually(async () => (await desk.deadLetters.list(dead)).length === 1)
+
+  await expect(desk.deadLetters.redrive(dead)).rejects.toMatchObject({ code: 'UNKNOWN_GROUP', message: expect.stringContaining('the app that has it') })
+  await expect(desk.deadLetters.edit(dead, 'first', { payload: { n: 2 } })).rejects.toMatchObject({ code: 'UNKNOWN_GROUP' })
+  expect((await desk.deadLetters.show(dead, 'first'))?.listener).toBe('Worker.work')
+  expect(await desk.deadLetters.discard(dead, { because: 'a test order' })).toBe(1)
+})
+
+test('a group that nobody has is named, with those that the app has', async () => {
   const { app } = await startApp({ services: [Worker] })
 
   await expect(app.deadLetters.list({ channel: 'work', group: 'wroker' })).rejects.toMatchObject({ code: 'UNKNOWN_GROUP', message: expect.stringContaining('work / worker') })
+  await expect(app.deadLetters.list({ channel: 'work', group: '../etc' })).rejects.toMatchObject({
+    code: 'UNKNOWN_GROUP',
+    message: expect.stringContaining('A group is named with'),
+  })
 })

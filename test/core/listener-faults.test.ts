@@ -63,6 +63,19 @@ test.each([
   expectFault(faults, 'TWO_GROUPS', `Two groups take the ${kind}`, '"one" by Billing.on and "two" by Billing.on', says)
 })
 
+test('every group of a command is named, however many there are, and every listener of one group', () => {
+  const faults = faultsOf({ services: ['one', 'two', 'three'].map((group) => serviceOf(Listener(Reserve), group)) })
+  @Service('billing')
+  class Invoices {
+    @RawListener('warehouse') one(): void {}
+    @RawListener('warehouse') two(): void {}
+    @RawListener('warehouse') three(): void {}
+  }
+
+  expectFault(faults, 'TWO_GROUPS', '3 groups take the command', '"one" by Billing.on, "two" by Billing.on and "three" by Billing.on')
+  expectFault(faultsOf({ services: [Invoices] }), 'DUPLICATE_LISTENER', '3 listeners are raw listeners', 'Invoices.one, Invoices.two and Invoices.three')
+})
+
 test('a listener of something that is no message is refused', () => {
   expectFault(faultsOf({ services: [serviceOf(listener(undefined))] }), 'NOT_A_MESSAGE', '@Listener on Billing.on', 'found undefined', 'import each other')
   expectFault(faultsOf({ services: [serviceOf(listener('order.placed'))] }), 'NOT_A_MESSAGE', 'found "order.placed"')

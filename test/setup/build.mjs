@@ -5,7 +5,7 @@ import { install } from './install.mjs'
 import { alone } from './lock.mjs'
 import { main, root, step, tool } from './steps.mjs'
 
-/** Builds the named projects and what they refer to; all packages and examples when none is named. */
+/** Builds the named projects and what they refer to; all packages and examples, and what tests run as processes, when none is named. */
 export const build = (projects = allProjects()) =>
   step('build', () =>
     alone('build', async () => {
@@ -17,11 +17,13 @@ export const build = (projects = allProjects()) =>
   )
 
 function allProjects() {
-  return ['packages', 'examples'].flatMap((group) => {
-    const folders = existsSync(join(root, group)) ? readdirSync(join(root, group)) : []
+  const folders = ['packages', 'examples'].flatMap((group) => {
+    const names = existsSync(join(root, group)) ? readdirSync(join(root, group)) : []
 
-    return folders.map((name) => `${group}/${name}`).filter((folder) => existsSync(join(root, folder, 'tsconfig.json')))
+    return names.map((name) => `${group}/${name}`)
   })
+
+  return [...folders, 'test/faults/program'].filter((folder) => existsSync(join(root, folder, 'tsconfig.json')))
 }
 
 function removeOrphans(project) {

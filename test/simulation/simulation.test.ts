@@ -2,10 +2,6 @@ import { expect, test } from 'vitest'
 import { faultless, seedsOf, simulateAll } from './seeds.js'
 import { simulate } from './simulate.js'
 
-test('I1 I2 I4 I6 I7 I9 hold for three services over 300 seeds of faults', async () => {
-  expect(await simulateAll(seedsOf(1, 300))).toEqual([])
-}, 120_000)
-
 test('I10 the same seed gives the same history, byte for byte, and another seed another', async () => {
   const hashes = new Set<string>()
   for (const seed of seedsOf(1, 20)) {

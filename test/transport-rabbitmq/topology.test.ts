@@ -114,6 +114,16 @@ describe('the topology on RabbitMQ', () => {
     })
   })
 
+  test('an argument that would undo what every queue promises is refused, with what to state instead', async () => {
+    const options = { queue: { arguments: { 'x-delivery-limit': 3, 'x-queue-type': 'classic' } } }
+
+    const refusal = await broker.party(broker.namespace(), [channelOf('orders', { options })]).catch((error: unknown) => error)
+
+    expect(refusal).toMatchObject({
+      faults: [{ message: expect.stringMatching(/"orders" has "x-delivery-limit".*Leave it out/) }, { message: expect.stringContaining('State `queue.type`') }],
+    })
+  })
+
   test('a window over what AMQP can count is served all the same', async () => {
     const namespace = broker.namespace()
     const party = await broker.party(namespace)

@@ -1,6 +1,7 @@
 import type { Codec } from './codec.js'
 import { textUpTo } from './dead-letter.js'
 import { AskTimeout, RemoteError, WaybillError } from './error.js'
+import { excessOf } from './limits.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
 import type { Definition, Message } from './message.js'
@@ -132,6 +133,9 @@ export class Asking {
     const cause = raw.envelope.causationId
     const pending = typeof cause === 'string' ? this.#pending.get(cause) : undefined
     if (!pending) return
+
+    const excess = excessOf(raw.body, raw.headers, this.#rules.limits)
+    if (excess !== undefined) return pending.fail(new RemoteError('REPLY', `The reply to "${pending.name}" is more than this app takes: ${excess}`))
 
     const problem = raw.headers[header.replyError]
     if (problem !== undefined)

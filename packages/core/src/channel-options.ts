@@ -1,10 +1,12 @@
 /**
- * What the app says about one channel, so that the code of a service never names a broker.
+ * What the app says about one channel, or about all that a pattern covers (`'audit.*'`: `*` is one word, `#` any number), so that the code of a service never names a broker.
  * An option that the channel's transport cannot honour is refused at `start`.
  */
 export interface ChannelOptions {
   /** Which of several transports it lives on: a name among the app's `transports`. Default: the first. */
   readonly transport?: string
+  /** What its exchange or topic is called at the broker, and its queues begin with; behind the namespace. Default: the name of the channel. */
+  readonly name?: string
   /** Over how many ordered queues or log partitions keys are spread. Default: 1. */
   readonly partitions?: number
   /** Queues only. */
@@ -20,6 +22,8 @@ export interface ChannelOptions {
 export interface QueueOptions {
   /** Default: `quorum`. */
   readonly type?: 'quorum' | 'classic'
+  /** Routing keys of an exchange from which others send too, patterns as in AMQP (`'eu.order.*'`): a group gets those beside its own types, a raw listener in place of everything. */
+  readonly bindings?: readonly string[]
   /** Passed to the broker as they are: `{ 'x-max-length': 1000 }`. */
   readonly arguments?: Readonly<Record<string, string | number | boolean>>
 }

@@ -1,23 +1,46 @@
+import type { ChannelOptions } from './channel-options.js'
+import { ChannelRules, isPattern } from './channel-rules.js'
 import { type Complain, type Fault, suggest, unknownOptions } from './fault.js'
 import { describeFound, isRecord } from './found.js'
 import { faultOfName } from './name.js'
 import { numberOption, type Options } from './option.js'
 
-const known = ['transport', 'partitions', 'queue', 'log', 'existing', 'fallback']
+const known = ['transport', 'name', 'partitions', 'queue', 'log', 'existing', 'fallback']
 const maxPartitions = 64
 
 /** What is wrong with the app's `channels`. Whether a transport can honour an option is asked once it is connected. */
-export function checkChannels(app: Options): readonly Fault[] {
+export function checkChannels(app: Options, used: readonly string[]): readonly Fault[] {
   const channels = app.channels
+  if (!isRecord(channels)) return []
 
-  return isRecord(channels) ? Object.entries(channels).flatMap(([name, options]) => checkChannel(name, options, app)) : []
+  return [...Object.entries(channels).flatMap(([name, options]) => checkChannel(name, options, app)), ...checkSameName(channels as Readonly<Record<string, ChannelOptions>>, used)]
+}
+
+/** Two channels of one transport under one name would be one. */
+function checkSameName(channels: Readonly<Record<string, ChannelOptions>>, used: readonly string[]): readonly Fault[] {
+  const rules = new ChannelRules(channels)
+  if (!rules.hasNames) return []
+  const all = [...new Set([...Object.keys(channels), ...used])].filter((channel) => !isPattern(channel)).sort()
+  const first = new Map<string, string>()
+
+  return all.flatMap((channel) => {
+    const name = rules.physicalOf(channel)
+    const place = `${String(rules.optionsOf(channel).transport)} ${name}`
+    const other = first.get(place)
+    if (other === undefined) first.set(place, channel)
+
+    return other === undefined
+      ? []
+      : [{ code: 'CHANNEL_NAME', message: `The channels "${other}" and "${channel}" would both be called "${name}" at the broker. Give one of them another \`name\`.` }]
+  })
 }
 
 function checkChannel(name: string, options: unknown, app: Options): readonly Fault[] {
   const title = `Channel "${name}"`
   const faults: Fault[] = []
   const fault: Complain = (code, message) => void faults.push({ code, message: `${title}: ${message}` })
-  const bad = faultOfName('channel', name)
+  // What stands for any word is left out of the check of the others.
+  const bad = faultOfName('channel', isPattern(name) ? name.replace(/(?<=^|\.)[*#](?=\.|$)/g, 'any') : name)
   if (bad) fault('CHANNEL_NAME', bad)
   if (!isRecord(options)) {
     fault('CHANNEL_OPTIONS', `its options are an object; found ${describeFound(options)}.`)
@@ -25,6 +48,7 @@ function checkChannel(name: string, options: unknown, app: Options): readonly Fa
     return faults
   }
 
+  checkOwnName(name, options, fault)
   checkTransport(options.transport, app.transports, fault)
   numberOption(options, 'partitions', fault, { min: 1, max: maxPartitions, otherwise: 1 })
   checkQueue(options.queue, fault)
@@ -33,6 +57,16 @@ function checkChannel(name: string, options: unknown, app: Options): readonly Fa
   checkFallback(options.fallback, app.plugins, fault)
 
   return [...unknownOptions(title, options, known), ...faults]
+}
+
+function checkOwnName(channel: string, { name, existing }: Options, fault: Complain): void {
+  if (isPattern(channel) && (name !== undefined || existing !== undefined))
+    return fault('CHANNEL_OPTIONS', 'is a pattern of channels, which cannot share one `name` or what is `existing`. State those for each channel.')
+  if (name === undefined) return
+  const bad = faultOfName('channel', name)
+  if (bad) fault('CHANNEL_NAME', `\`name\`: ${bad}`)
+  if (isRecord(existing) && (existing.exchange !== undefined || existing.topic !== undefined))
+    fault('CHANNEL_OPTIONS', '`name` is what is made for it, `existing` what is there already. State one of them.')
 }
 
 function checkTransport(given: unknown, transports: unknown, fault: Complain): void {
@@ -44,10 +78,20 @@ function checkTransport(given: unknown, transports: unknown, fault: Complain): v
 }
 
 function checkQueue(given: unknown, fault: Complain): void {
-  const queue = readObject(given, 'queue', ['type', 'arguments'], fault)
+  const queue = readObject(given, 'queue', ['type', 'arguments', 'bindings'], fault)
   if (queue.type !== undefined && queue.type !== 'quorum' && queue.type !== 'classic')
     fault('CHANNEL_OPTIONS', `\`queue.type\` is "quorum" or "classic"; found ${describeFound(queue.type)}.`)
+  checkBindings(queue.bindings, fault)
   checkValues(queue.arguments, 'queue.arguments', ['string', 'number', 'boolean'], fault)
+}
+
+function checkBindings(given: unknown, fault: Complain): void {
+  if (given === undefined) return
+  if (!Array.isArray(given) || given.length === 0) return fault('CHANNEL_OPTIONS', `\`queue.bindings\` is a list of routing keys; found ${describeFound(given)}.`)
+  for (const key of given as unknown[]) {
+    if (typeof key !== 'string' || key === '' || Buffer.byteLength(key) > 255)
+      fault('CHANNEL_OPTIONS', `\`queue.bindings\` has routing keys of 1 to 255 bytes; found ${describeFound(key)}.`)
+  }
 }
 
 function checkLog(given: unknown, fault: Complain): void {

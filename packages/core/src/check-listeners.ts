@@ -29,14 +29,15 @@ function taken(listeners: readonly PlannedListener[]): readonly Taken[] {
 function checkDuplicates(listeners: readonly PlannedListener[]): readonly Fault[] {
   const groups = gather(taken(listeners), ({ name, listener }) => `${listener.channel} ${listener.group} ${name}`)
 
-  return groups.flatMap(([first, second]) => {
-    if (!first || !second) return []
+  return groups.flatMap((uses) => {
+    const [first] = uses
+    if (!first || uses.length < 2) return []
     const what = first.kind === 'raw' ? `are raw listeners on channel "${first.listener.channel}"` : `take "${first.name}" (channel "${first.listener.channel}")`
 
     return [
       {
         code: 'DUPLICATE_LISTENER',
-        message: `Two listeners ${what} in group "${first.listener.group}": ${first.listener.label} and ${second.listener.label}. A group shares the work, so only one of them would run. Give one of them another group, or call the second from the first.`,
+        message: `${numberOf(uses.length)} listeners ${what} in group "${first.listener.group}": ${enumerate(uses.map(({ listener }) => listener.label))}. A group shares the work, so only one of them would run. Give each of the others another group, or call the others from the first.`,
       },
     ]
   })
@@ -47,13 +48,14 @@ function checkOneGroup(listeners: readonly PlannedListener[]): readonly Fault[] 
 
   return gather(directed, ({ name }) => name).flatMap((uses) => {
     const [first] = uses
-    const other = uses.find(({ listener }) => listener.group !== first?.listener.group)
-    if (!first || !other) return []
+    const one = new Map(uses.map(({ listener }) => [listener.group, listener]))
+    if (!first || one.size < 2) return []
+    const who = enumerate([...one.values()].map(({ group, label }) => `"${group}" by ${label}`))
 
     return [
       {
         code: 'TWO_GROUPS',
-        message: `Two groups take the ${first.kind} "${first.name}" (channel "${first.listener.channel}"): "${first.listener.group}" by ${first.listener.label} and "${other.listener.group}" by ${other.listener.label}. Exactly one group ${first.kind === 'query' ? 'answers a query' : 'does a command'}: remove one, or make it an Event.`,
+        message: `${numberOf(one.size)} groups take the ${first.kind} "${first.name}" (channel "${first.listener.channel}"): ${who}. Exactly one group ${first.kind === 'query' ? 'answers a query' : 'does a command'}: keep one, or make it an Event.`,
       },
     ]
   })
@@ -80,6 +82,14 @@ function checkLengths(listeners: readonly PlannedListener[], namespace: unknown)
       code: 'NAME_LENGTH',
       message: `${label}: its queue would be called "${name.slice(0, 60)}…". Namespace, channel and group together have at most ${longest} characters; found ${name.length}. Shorten one of them.`,
     }))
+}
+
+function numberOf(count: number): string {
+  return count === 2 ? 'Two' : String(count)
+}
+
+function enumerate(all: readonly string[]): string {
+  return `${all.slice(0, -1).join(', ')} and ${all.at(-1)}`
 }
 
 function gather<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly T[])[] {

@@ -3,19 +3,24 @@ import { textUpTo } from './dead-letter.js'
 import { deadMessageOf, matches, type DeadLetterFilter, type DeadMessage } from './dead-message.js'
 import type { DeathNotices } from './death-notices.js'
 import { withoutDeath } from './envelope.js'
-import { WaybillError } from './error.js'
+import { BrokerRefused, WaybillError } from './error.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
 import type { Logger } from './logger.js'
 import { definitionOf, Message } from './message.js'
 import { movedMessage } from './moved-message.js'
+import { faultOfName } from './name.js'
 import type { Plan } from './plan.js'
 import { Redrive, type RedriveOptions } from './redrive.js'
 import type { Runtime } from './runtime.js'
 import type { GroupAddress, Outgoing, PublishOutcome, RawDelivery } from './transport.js'
 import { header } from './wire.js'
 
-/** What no listener could do, kept with the reason until a person decides. Filters look at the oldest 1,000 unless `limit` says more. */
+/**
+ * What no listener could do, kept with the reason until a person decides. Filters look at the oldest 1,000 unless `limit` says more.
+ * Any group of any channel can be looked at and discarded, also one of another app. Only an app that has the group sends to it:
+ * it alone knows how the group spreads its keys.
+ */
 export interface DeadLetters {
   /** The oldest `limit` (default 100) of a group that match, left where they are. */
   list(of: GroupAddress, options?: DeadLetterFilter & { readonly limit?: number }): Promise<readonly DeadMessage[]>
@@ -54,7 +59,7 @@ export interface DeadLetterOptions {
 
 const oldest = 1_000
 
-/** The dead letters of an app's own groups. */
+/** The dead letters of an app's own groups, and a look at those of others. */
 export class GroupDeadLetters implements DeadLetters {
   readonly #options: DeadLetterOptions
 
@@ -64,7 +69,7 @@ export class GroupDeadLetters implements DeadLetters {
 
   async list(of: GroupAddress, { limit = 100, ...filter }: DeadLetterFilter & { readonly limit?: number } = {}): Promise<readonly DeadMessage[]> {
     const isFiltered = Object.values(filter).some((value) => value !== undefined)
-    const letters = await this.#linkOf(of).transport.dead.list(of, isFiltered ? Math.max(limit, oldest) : limit)
+    const letters = await this.#look(of, isFiltered ? Math.max(limit, oldest) : limit)
 
     return letters
       .filter((letter) => matches(letter, filter))
@@ -73,14 +78,14 @@ export class GroupDeadLetters implements DeadLetters {
   }
 
   async show(of: GroupAddress, id: string, { limit = oldest }: { readonly limit?: number } = {}): Promise<DeadMessage | undefined> {
-    const letters = await this.#linkOf(of).transport.dead.list(of, limit)
+    const letters = await this.#look(of, limit)
     const found = letters.find((letter) => matches(letter, { ids: [id] }))
 
     return found && deadMessageOf(found)
   }
 
   async redrive(of: GroupAddress, which: RedriveOptions = {}): Promise<number> {
-    const link = this.#linkOf(of)
+    const link = this.#ownLinkOf(of)
     const { runtime, notices } = this.#options
     const run = runtime.id()
     const limit = which.limit ?? oldest
@@ -96,7 +101,7 @@ export class GroupDeadLetters implements DeadLetters {
   }
 
   async edit(of: GroupAddress, id: string, change: DeadLetterEdit): Promise<string> {
-    const link = this.#linkOf(of)
+    const link = this.#ownLinkOf(of)
     const newId = this.#options.runtime.id()
     const removed = await link.transport.dead.take(of, change.limit ?? oldest, async (letter) => {
       if (!matches(letter, { ids: [id] })) return 'keep'
@@ -111,7 +116,10 @@ export class GroupDeadLetters implements DeadLetters {
   }
 
   async discard(of: GroupAddress, { because, limit = oldest, ...filter }: DeadLetterFilter & { readonly because: string; readonly limit?: number }): Promise<number> {
-    return this.#linkOf(of).transport.dead.take(of, limit, async (letter) => {
+    const { transport } = this.#linkOf(of)
+    await this.#look(of, 1)
+
+    return transport.dead.take(of, limit, async (letter) => {
       if (!matches(letter, filter)) return 'keep'
       const key = textUpTo(letter.envelope.subject, 255)
       if (key !== undefined) this.#options.notices.discarded(of, key)
@@ -121,11 +129,38 @@ export class GroupDeadLetters implements DeadLetters {
     })
   }
 
-  #linkOf({ channel, group }: GroupAddress): Link {
-    const groups = this.#options.plan.listeners.map((listener) => `${listener.channel} / ${listener.group}`)
-    if (groups.includes(`${channel} / ${group}`)) return this.#options.links.of(channel)
+  async #look(of: GroupAddress, limit: number): Promise<readonly RawDelivery[]> {
+    const link = this.#linkOf(of)
+    try {
+      return await link.transport.dead.list(of, limit)
+    } catch (error) {
+      if (!(error instanceof BrokerRefused) || this.#own.includes(nameOf(of))) throw error
+      throw new WaybillError('UNKNOWN_GROUP', `"${link.name}" knows no dead letters of group "${of.group}" on channel "${of.channel}": ${error.message} ${this.#has}`, {
+        cause: error,
+      })
+    }
+  }
 
-    throw new WaybillError('UNKNOWN_GROUP', `This app has no group "${group}" on channel "${channel}". It has: ${[...new Set(groups)].join(', ') || 'none'}.`)
+  #linkOf({ channel, group }: GroupAddress): Link {
+    const wrong = faultOfName('channel', channel) ?? faultOfName('group', group)
+    if (wrong !== undefined) throw new WaybillError('UNKNOWN_GROUP', `Dead letters are those of a { channel, group }. ${wrong}`)
+
+    return this.#options.links.of(channel)
+  }
+
+  /** Of a group that this app has. */
+  #ownLinkOf({ channel, group }: GroupAddress): Link {
+    if (this.#own.includes(nameOf({ channel, group }))) return this.#options.links.of(channel)
+
+    throw new WaybillError('UNKNOWN_GROUP', `"${group}" on channel "${channel}" is no group of this app, so it cannot send to it: that takes the app that has it. ${this.#has}`)
+  }
+
+  get #own(): readonly string[] {
+    return [...new Set(this.#options.plan.listeners.map(nameOf))]
+  }
+
+  get #has(): string {
+    return `This app has: ${this.#own.join(', ') || 'none'}.`
   }
 
   #move(link: Link, of: GroupAddress, letter: RawDelivery, run: string): Parameters<typeof movedMessage>[1] {
@@ -173,4 +208,8 @@ export class GroupDeadLetters implements DeadLetters {
       })
     })
   }
+}
+
+function nameOf({ channel, group }: GroupAddress): string {
+  return `${channel} / ${group}`
 }

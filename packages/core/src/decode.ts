@@ -8,7 +8,7 @@ import type { RawDelivery } from './transport.js'
 
 /** Why a delivery cannot become a message. No retry mends it. Codes are stable: they stand on dead letters. */
 export interface Refusal {
-  readonly code: 'LIMIT' | 'ENVELOPE' | 'UNKNOWN_TYPE' | 'UNKNOWN_VERSION' | 'CONTENT_TYPE' | 'BODY' | 'UPCAST' | 'SCHEMA' | 'KILLED_THE_PROCESS'
+  readonly code: 'LIMIT' | 'ENVELOPE' | 'UNKNOWN_TYPE' | 'UNKNOWN_VERSION' | 'CONTENT_TYPE' | 'BODY' | 'UPCAST' | 'SCHEMA' | 'EXPIRED' | 'KILLED_THE_PROCESS'
   readonly reason: string
 }
 

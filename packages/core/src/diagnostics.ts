@@ -51,10 +51,12 @@ export interface DeadLetterEvent {
   readonly reason: string
 }
 
-/** `waybill:skip`: a type that nobody of the group takes passed by on a log. */
+/** `waybill:skip`: a message that is acknowledged and done by nobody. */
 export interface SkipEvent {
   readonly app: string
   readonly channel: string
   readonly group: string
   readonly messageName: string
+  /** A type that nobody of the group takes passed by on a log; or a query came when its caller no longer waited. */
+  readonly reason: 'UNKNOWN_TYPE' | 'EXPIRED'
 }

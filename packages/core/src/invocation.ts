@@ -1,4 +1,4 @@
-import { textUpTo } from './dead-letter.js'
+import { numberOf, textUpTo } from './dead-letter.js'
 import { decode, inspect, rawMessage, type DecodeRules, type Refusal } from './decode.js'
 import { diagnostics, type ProcessEvent } from './diagnostics.js'
 import type { WaybillError } from './error.js'
@@ -7,6 +7,8 @@ import { definitionOf, Message, type MessageClass } from './message.js'
 import type { ListenCall, Middleware } from './middleware.js'
 import type { PlannedListener } from './plan.js'
 import { isDeclared, undeclared } from './returned.js'
+import type { Runtime } from './runtime.js'
+import { header } from './wire.js'
 
 /** What a delivery carries, for its listener; or why it cannot. */
 export type Found = { readonly message: unknown; readonly refusal?: undefined } | { readonly refusal: Refusal; readonly message?: undefined }
@@ -17,6 +19,7 @@ export interface InvocationOptions {
   readonly listener: PlannedListener
   readonly rules: DecodeRules
   readonly middleware: readonly Middleware[]
+  readonly runtime: Runtime
 }
 
 /** Everything around one method that is the same for each of its calls: what it takes, and the middleware around it. */
@@ -87,7 +90,8 @@ export class Invocation {
   }
 
   #read(job: Job): Found {
-    const { listener, rules } = this.#options
+    const { listener, rules, runtime } = this.#options
+    if (this.isQuery && runtime.now() >= numberOf(job.raw.headers[header.deadline])) return { refusal: { code: 'EXPIRED', reason: 'Its caller does not wait any more.' } }
     if (listener.takes === 'raw') {
       const refusal = inspect(job.raw, rules.limits)
       return refusal ? { refusal } : { message: rawMessage(job.raw) }

@@ -1,20 +1,21 @@
 import { ConfigError } from './error.js'
 import { suggest } from './fault.js'
 import type { ChannelOptions } from './channel-options.js'
+import type { ChannelRules } from './channel-rules.js'
 import type { Link } from './link.js'
 
 /** The transports of an app, and which of them a channel lives on. */
 export class Links {
   readonly all: readonly Link[]
-  readonly #channels: Readonly<Record<string, ChannelOptions>>
+  readonly #rules: ChannelRules
 
-  constructor(all: readonly Link[], channels: Readonly<Record<string, ChannelOptions>>) {
+  constructor(all: readonly Link[], rules: ChannelRules) {
     this.all = all
-    this.#channels = channels
+    this.#rules = rules
   }
 
   of(channel: string): Link {
-    const wanted = this.#channels[channel]?.transport
+    const wanted = this.#rules.optionsOf(channel).transport
     const link = wanted === undefined ? this.all[0] : this.all.find(({ name }) => name === wanted)
     if (link) return link
 
@@ -28,6 +29,6 @@ export class Links {
   }
 
   optionsOf(channel: string): ChannelOptions {
-    return this.#channels[channel] ?? {}
+    return this.#rules.optionsOf(channel)
   }
 }

@@ -53,7 +53,12 @@ function readable({ level, time, text, fields }: Line): string {
     .map(([name, value]) => ` ${name}=${String(value)}`)
     .join('')
 
-  return `${time.toISOString().slice(11, 23)} ${mark} ${text}${rest}\n`
+  return `${time.toISOString().slice(11, 23)} ${mark} ${printable(`${text}${rest}`)}\n`
+}
+
+/** A name or a reason comes from a message, thus from anybody: what steers a terminal, or turns the direction of a text, is shown instead of obeyed. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, (found) => `\\u${(found.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`)
 }
 
 function structured({ level, app, time, text, fields }: Line): string {

@@ -1,7 +1,7 @@
 import type { BatchEnd } from './batch.js'
 import type { Burial } from './burial.js'
 import { loggedOf, messageOf, textUpTo } from './dead-letter.js'
-import { diagnostics, type RetryEvent } from './diagnostics.js'
+import { diagnostics, type RetryEvent, type SkipEvent } from './diagnostics.js'
 import type { Refusal } from './decode.js'
 import { parseDuration } from './duration.js'
 import type { Job, ManualWord } from './job.js'
@@ -114,6 +114,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
   }
 
   refused(job: Job, { code, reason }: Refusal): void {
+    if (code === 'EXPIRED') return this.#expired(job)
     if (job.runner.isQuery) return this.#answerFailure(job, Object.assign(new Error(reason), { code }), undefined)
     this.bury(job, code, reason, undefined)
   }
@@ -186,6 +187,15 @@ export class Outcomes implements BatchEnd, RetryEnd {
     this.#settling++
     const ended = (): void => this.#settled(() => this.#ack(job))
     this.#options.replier.replyError(job, error).then(ended, ended)
+  }
+
+  /** A query that waited too long: to do it would be work for nobody. */
+  #expired(job: Job): void {
+    const { app, channel, group, log } = this.#options
+    const messageName = textUpTo(job.raw.envelope.type, 255) ?? 'unknown'
+    log.info(`${job.runner.listener.label} did not answer a query whose caller no longer waits.`, identity(job))
+    if (diagnostics.skip.hasSubscribers) diagnostics.skip.publish({ app, channel, group, messageName, reason: 'EXPIRED' } satisfies SkipEvent)
+    this.#ack(job)
   }
 
   #ack(job: Job): void {

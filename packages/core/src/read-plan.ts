@@ -22,12 +22,16 @@ export function readPlan(options: AppOptions): { readonly plan: Plan; readonly f
 
   const { listeners, faults: listenerFaults } = readListeners(listed)
   const uses = collectMessages(reachable)
-  faults.push(...listenerFaults, ...checkListeners(listeners, read.namespace), ...checkMessages(uses), ...checkChannels(read))
+  faults.push(...listenerFaults, ...checkListeners(listeners, read.namespace), ...checkMessages(uses), ...checkChannels(read, channelsOf(listeners, uses)))
 
   return {
     plan: { services: listed.map(({ type, serviceName }) => ({ type, name: serviceName })), listeners, published: publishedBy(reachable), messages: byName(uses) },
     faults: once(faults),
   }
+}
+
+function channelsOf(listeners: Plan['listeners'], uses: ReturnType<typeof collectMessages>): readonly string[] {
+  return [...listeners.map(({ channel }) => channel), ...uses.map(({ definition }) => definition.channel)]
 }
 
 function publishedBy(services: readonly MarkedService[]): Plan['published'] {

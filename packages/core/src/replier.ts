@@ -1,8 +1,10 @@
 import { Answers } from './answers.js'
 import type { Codec } from './codec.js'
 import { numberOf } from './dead-letter.js'
+import { DeadLetter } from './decision.js'
 import { WaybillError } from './error.js'
 import type { Job } from './job.js'
+import { excessOf, type Limits } from './limits.js'
 import type { Link } from './link.js'
 import type { Logger } from './logger.js'
 import { definitionOf } from './message.js'
@@ -15,6 +17,7 @@ export interface ReplierOptions {
   readonly app: string
   readonly link: Link
   readonly codec: Codec
+  readonly limits: Limits
   readonly runtime: Runtime
   readonly log: Logger
 }
@@ -36,7 +39,11 @@ export class Replier {
     if (!definition?.reply) throw new WaybillError('NO_REPLY_SCHEMA', `${label} answers a message that has no reply.`)
     validate(definition.reply, `${definition.name}.reply`, value)
 
-    await this.#send(job, this.#options.codec.encode(value), {})
+    const body = this.#options.codec.encode(value)
+    const excess = excessOf(body, {}, this.#options.limits)
+    if (excess !== undefined) throw tooLarge(label, excess)
+
+    await this.#send(job, body, {})
   }
 
   async replyError(job: Job, error: unknown): Promise<void> {
@@ -109,6 +116,13 @@ export class Replier {
       })
     })
   }
+}
+
+/** No try mends it. */
+function tooLarge(label: string, excess: string): DeadLetter {
+  const error = new DeadLetter(`${label} answered with more than its caller takes: ${excess} Answer with less or with a reference, or raise "limits" in both apps.`)
+
+  return Object.assign(error, { code: 'REPLY_TOO_LARGE' })
 }
 
 function reason(outcome: Exclude<PublishOutcome, { kind: 'confirmed' }>): string {

@@ -3,6 +3,7 @@ import type { AppOptions } from './app-options.js'
 import { Asking } from './asking.js'
 import { Burial } from './burial.js'
 import { isTransport } from './check-options.js'
+import { ChannelRules, covers } from './channel-rules.js'
 import { checkCapabilities } from './check-capabilities.js'
 import { jsonCodec } from './codec.js'
 import { buildContainer, type ServiceContainer } from './container.js'
@@ -26,6 +27,7 @@ import type { Plugin } from './plugin.js'
 import type { AskOptions, PublishOptions } from './publisher.js'
 import { Publishing } from './publishing.js'
 import { readPlan } from './read-plan.js'
+import { RenamedTransport } from './renamed-transport.js'
 import { Replier } from './replier.js'
 import { defaultBacklog } from './room.js'
 import { isRuntime, type Runtime } from './runtime.js'
@@ -75,13 +77,15 @@ export class RunningApp implements App {
     const transports = transportsOf(options)
     const deadlineMs = parseDuration(options.publishDeadline) ?? 10_000
     this.#faults = [...faults, ...transports.flatMap(([, transport]) => transport.faults)]
+    const rules = new ChannelRules(isRecord(options.channels) ? options.channels : {})
+    const named = (transport: Transport): Transport => (rules.hasNames ? new RenamedTransport(transport, (channel) => rules.physicalOf(channel)) : transport)
     this.#links = new Links(
-      transports.map(([name, transport]) => new Link(name, transport, this.#host, deadlineMs, { ...defaultBacklog, ...options.backlog })),
-      options.channels ?? {},
+      transports.map(([name, transport]) => new Link(name, named(transport), this.#host, deadlineMs, { ...defaultBacklog, ...options.backlog })),
+      rules,
     )
-    const rules: OutgoingRules = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits }
-    this.#publishing = new Publishing(this.#links, rules, this.#log, this.#middleware)
-    this.#asking = new Asking(this.#links, rules)
+    const outgoing: OutgoingRules = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits }
+    this.#publishing = new Publishing(this.#links, outgoing, this.#log, this.#middleware)
+    this.#asking = new Asking(this.#links, outgoing)
     this.deadLetters = new GroupDeadLetters({ links: this.#links, plan, codec: jsonCodec, notices: this.#notices, runtime: this.#runtime, log: this.#log })
   }
 
@@ -200,7 +204,7 @@ export class RunningApp implements App {
   /** Not a fault: a program may publish on it later. Mostly it is a name that was mistyped. */
   #warnOfUnusedChannels(): void {
     const used = this.topology.channels.map(({ name }) => name)
-    for (const name of Object.keys(this.#options.channels ?? {}).filter((channel) => !used.includes(channel))) {
+    for (const name of Object.keys(this.#options.channels ?? {}).filter((pattern) => !used.some((channel) => covers(pattern, channel)))) {
       this.#log.warn(`\`channels\` says something of "${name}", on which no service of "${this.#options.name}" publishes or listens.${suggest(name, used)}`)
     }
   }

@@ -124,7 +124,7 @@ export class Harness implements AsyncDisposable, Player {
    */
   async settled({ within }: { readonly within?: Duration } = {}): Promise<void> {
     if (within === undefined) return this.#stage.quiet()
-    const isQuiet = await this.#stage.until(() => this.#stage.unfinished().length === 0, millisecondsOf(within))
+    const isQuiet = await this.#stage.until(() => this.#stage.isFinished, millisecondsOf(within))
     if (!isQuiet) throw new Error(`The services are not quiet within ${within}. ${this.#stage.unfinished().join(' ')}`)
   }
 

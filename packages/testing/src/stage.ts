@@ -79,39 +79,51 @@ export class Stage {
   }
 
   /** Everything that this moment holds is done. */
-  async quiet(): Promise<void> {
-    do await this.#pass(0)
-    while (this.workload.isOpen && !this.#waitsForTime() && (await this.workload.change()))
+  quiet(): Promise<void> {
+    return this.#quietAfter(0)
   }
 
   async advance(ms: number): Promise<void> {
     await this.quiet()
-    await this.#pass(ms)
-    await this.quiet()
+    await this.#quietAfter(ms)
   }
 
   /** Lets time pass, from timer to timer, until it is done. False: `ms` have passed, or nothing will ever happen again. */
   async until(done: () => boolean, ms: number): Promise<boolean> {
     const end = this.runtime.elapsed() + ms
-    for (;;) {
-      await this.quiet()
-      if (done()) return true
+    for (await this.quiet(); !done(); ) {
       const left = end - this.runtime.elapsed()
       const next = this.runtime.nextInMs
       if (left <= 0 || next === undefined) return false
-      await this.#pass(Math.min(left, next))
+      await this.#quietAfter(Math.min(left, next))
     }
+
+    return true
+  }
+
+  /** Whether {@link unfinished} has nothing to say; asked at every step of the clock, so what is cheap is asked first. */
+  get isFinished(): boolean {
+    if (this.workload.size > 0 || this.broker.queues().some(isBusy)) return false
+    for (const { unfinished } of this.#players) if (unfinished !== undefined) return false
+
+    return true
   }
 
   /** Sentences about what is not finished: nothing, where everything is quiet. */
   unfinished(): readonly string[] {
     const places = this.broker
       .queues()
-      .filter(({ name, waiting, delayed, unsettled }) => !name.endsWith('.dead') && waiting + delayed + unsettled > 0)
+      .filter(isBusy)
       .map(({ name, waiting, delayed, unsettled }) => `Queue "${name}" holds ${waiting + delayed + unsettled}: ${waiting} waiting, ${delayed} delayed, ${unsettled} unsettled.`)
     const players = [...this.#players].flatMap(({ unfinished }) => unfinished ?? [])
 
     return this.workload.size > 0 ? [...places, ...players, `${this.workload.size} listeners run.`] : [...places, ...players]
+  }
+
+  /** Lets time pass and everything happen that it brings. */
+  async #quietAfter(ms: number): Promise<void> {
+    await this.#pass(ms)
+    while (this.workload.isOpen && !this.#waitsForTime() && (await this.workload.change())) await this.#pass(0)
   }
 
   /** One after another, however many ask at once. */
@@ -128,3 +140,7 @@ export class Stage {
 }
 
 const longestMs = 3_600_000
+
+function isBusy({ name, waiting, delayed, unsettled }: ReturnType<MemoryBroker['queues']>[number]): boolean {
+  return waiting + delayed + unsettled > 0 && !name.endsWith('.dead')
+}

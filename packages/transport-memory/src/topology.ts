@@ -110,8 +110,14 @@ function declareGroup(broker: Broker, layout: Layout, channel: ChannelTopology, 
   const unkeyed = broker.declareQueue(layout.queue(channel.name, group.name), args)
   const keyed = layout.keyedQueues(channel.name, group.name).map((name) => broker.declareQueue(name, { ...args, 'x-single-active-consumer': true }))
   // One queue takes everything where the routing key tells nothing: a second one would get each message a second time.
-  if (group.types === 'all' || exchange.kind === 'fanout' || exchange.kind === 'headers') return exchange.bind(keyed[0] ?? unkeyed, '#')
-  for (const type of group.types) bindType(exchange, type, unkeyed, keyed)
+  const stated = channel.options.queue?.bindings
+  const { types } = group
+  const takesAll = types === 'all' || exchange.kind === 'fanout' || exchange.kind === 'headers'
+  const first = takesAll ? (keyed[0] ?? unkeyed) : unkeyed
+  if (stated && !stated.includes(everything)) exchange.unbind(first, everything)
+  for (const routingKey of stated ?? (takesAll ? [everything] : [])) exchange.bind(first, routingKey)
+  if (takesAll) return
+  for (const type of types) bindType(exchange, type, unkeyed, keyed)
 }
 
 /** Both forms, with a key and without: so a message can get a key while old and new versions of a service run. */
@@ -166,6 +172,9 @@ function keyedQueueCount(group: GroupTopology): number {
 
   return group.types === 'all' ? 1 : group.partitions
 }
+
+/** The routing key of who takes all. */
+const everything = '#'
 
 /** Far above the budget of retries: it ends only what returns for ever. */
 const deliveryLimit = 1_000

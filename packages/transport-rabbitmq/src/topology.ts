@@ -101,7 +101,30 @@ export function routingKeyOf(type: string, key: string | undefined): string {
 }
 
 /** The options of a channel that only a log can honour. */
-export function faultsOf({ name, options }: ChannelTopology): Fault[] {
+export function faultsOf(channel: ChannelTopology): Fault[] {
+  return [...logFaults(channel), ...argumentFaults(channel)]
+}
+
+/** Arguments on which rests what is promised about every queue: nothing that an app states replaces them. */
+const ownArguments: Readonly<Record<string, string>> = {
+  'x-queue-type': 'State `queue.type`',
+  'x-delivery-limit': 'Leave it out: it stays far above the tries of any listener',
+  'x-dead-letter-exchange': 'Leave it out: dead letters go to the queue of dead letters of their group',
+  'x-dead-letter-routing-key': 'Leave it out: dead letters go to the queue of dead letters of their group',
+  'x-dead-letter-strategy': 'Leave it out: a quorum queue keeps a message until its dead letter is safe',
+  'x-single-active-consumer': 'Leave it out: queues of messages with a key have it',
+}
+
+function argumentFaults({ name, options }: ChannelTopology): Fault[] {
+  const found = Object.keys(options.queue?.arguments ?? {}).filter((argument) => Object.hasOwn(ownArguments, argument))
+
+  return found.map((argument) => ({
+    code: 'UNSUPPORTED_OPTION',
+    message: `\`queue.arguments\` of channel "${name}" has "${argument}", which Waybill sets itself. ${ownArguments[argument]}.`,
+  }))
+}
+
+function logFaults({ name, options }: ChannelTopology): Fault[] {
   const found = [...(options.log === undefined ? [] : ['log']), ...(options.existing?.topic === undefined ? [] : ['existing.topic'])]
 
   return found.map((option) => ({
@@ -135,16 +158,25 @@ function queuesOf(channel: ChannelTopology, group: GroupTopology, names: Names):
   if (channel.options.existing?.queue !== undefined) return [dead, { name: unkeyed, isForeign: true, arguments: {}, bindings: [], unbindings: [] }]
   const shape = workArguments(channel.options, dead.name)
   const bind = (routingKey: string): Binding => ({ exchange: names.exchange(channel.name), routingKey })
-  const stars = group.types === 'all' ? [bind('#')] : group.types.map((type) => bind(`${type}.keyed.*`))
+  const stated = channel.options.queue?.bindings
+  const stars = group.types === 'all' ? (stated ?? ['#']).map(bind) : group.types.map((type) => bind(`${type}.keyed.*`))
+  // Whoever took everything before and states its bindings now gets only those.
+  const former = group.types === 'all' && stated && !stated.includes('#') ? [bind('#')] : []
   const count = partitionsOf(group)
-  const plain = group.types === 'all' ? [] : group.types.map(bind)
-  const first: QueuePlan = { name: unkeyed, isForeign: false, arguments: shape, bindings: count === 0 ? [...plain, ...stars] : plain, unbindings: count === 0 ? [] : stars }
+  const plain = group.types === 'all' ? [] : [...group.types, ...(stated ?? [])].map(bind)
+  const first: QueuePlan = {
+    name: unkeyed,
+    isForeign: false,
+    arguments: shape,
+    bindings: count === 0 ? [...plain, ...stars] : plain,
+    unbindings: count === 0 ? former : [...stars, ...former],
+  }
   const keyed = Array.from({ length: count }, (_, n) => ({
     name: names.keyedQueue(channel.name, group.name, n),
     isForeign: false,
     arguments: { ...shape, 'x-single-active-consumer': true },
-    bindings: slotsOf(n, count).flatMap((slot) => keyedBindings(group, slot).map(bind)),
-    unbindings: [],
+    bindings: slotsOf(n, count).flatMap((slot) => keyedBindings(group, slot, stated).map(bind)),
+    unbindings: n === 0 ? former : [],
   }))
 
   return [dead, ...keyed, first]
@@ -161,8 +193,8 @@ function slotsOf(partition: number, count: number): number[] {
   return Array.from({ length: slots }, (_, slot) => slot).filter((slot) => slot % count === partition)
 }
 
-function keyedBindings(group: GroupTopology, slot: number): string[] {
-  if (group.types === 'all') return slot === 0 ? ['#'] : []
+function keyedBindings(group: GroupTopology, slot: number, stated: readonly string[] = ['#']): readonly string[] {
+  if (group.types === 'all') return slot === 0 ? stated : []
 
   return group.types.map((type) => `${type}.keyed.${slot}`)
 }

@@ -1,5 +1,17 @@
 import assert from 'node:assert/strict'
-import { createApp, systemRuntime, type App, type AppOptions, type Destination, type Envelope, type GroupAddress, type Logger, type Outgoing, type Runtime } from '@waybill/core'
+import {
+  createApp,
+  systemRuntime,
+  type App,
+  type AppOptions,
+  type Destination,
+  type Envelope,
+  type GroupAddress,
+  type Logger,
+  type Outgoing,
+  type Runtime,
+  type Transport,
+} from '@waybill/core'
 import { eventually, within } from './condition.js'
 import { placed } from './layout.js'
 import { Peer } from './peer.js'
@@ -53,7 +65,15 @@ export class Bench {
 
   /** A running app of these services, on a transport of its own, within this case's namespace. */
   async start(services: AppOptions['services'], options: AppParts = {}): Promise<App> {
-    const app = createApp({ name: this.appName, namespace: this.namespace, services, transport: this.subject.create(), signals: false, log: this.#logger, ...options })
+    const app = createApp({
+      name: this.appName,
+      namespace: this.namespace,
+      services,
+      signals: false,
+      log: this.#logger,
+      ...options,
+      transport: options.transport ?? this.subject.create(),
+    })
     this.#apps.push(app)
     await within('the app starts', 2 * this.patienceMs, app.start())
 
@@ -119,7 +139,11 @@ export class Bench {
   }
 
   #declaredBy(app: App): DeclaredTopology {
-    return { namespace: this.namespace, app: this.appName, topology: { channels: app.topology.channels, asks: true } }
+    return {
+      namespace: this.namespace,
+      app: this.appName,
+      topology: { channels: app.topology.channels.map((channel) => ({ ...channel, name: channel.options.name ?? channel.name })), asks: true },
+    }
   }
 
   #envelope(type: string, key: string | undefined): Envelope {
@@ -144,7 +168,7 @@ export interface PeerOptions {
   readonly namespace?: string
 }
 
-export type AppParts = Partial<Pick<AppOptions, 'name' | 'channels' | 'shutdown' | 'middleware'>>
+export type AppParts = Partial<Pick<AppOptions, 'name' | 'channels' | 'shutdown' | 'middleware' | 'publishDeadline'>> & { readonly transport?: Transport }
 
 export interface Parts extends Partial<Omit<Outgoing, 'to' | 'envelope'>> {
   readonly type?: string

@@ -9,6 +9,29 @@ const of = { channel: 'orders', group: 'billing' } as const
 /** The same decorated services on every transport: what people do with dead letters. */
 export const servicesDeadLetters: readonly Scenario[] = [
   {
+    title: 'dead letters of another app are shown and discarded, and a group that nobody has is an error that names it',
+    async run(bench) {
+      @Service('billing')
+      class Billing {
+        @Listener(OrderPlaced, { retry: false })
+        on(): void {
+          throw new Error('Never.')
+        }
+      }
+      const app = await bench.start([Billing])
+      const desk = await bench.start([], { name: `${bench.appName}-desk` })
+
+      await app.publish(new OrderPlaced({ orderId: 'a', total: 1 }))
+      await bench.eventually('it is shown to the other app', async () => (await desk.deadLetters.list(of)).length === 1)
+      const discarded = await desk.deadLetters.discard(of, { because: 'A test.' })
+
+      assert.equal(discarded, 1)
+      assert.deepEqual(await app.deadLetters.list(of), [])
+      await assert.rejects(desk.deadLetters.list({ channel: 'orders', group: 'bilinlg' }), { code: 'UNKNOWN_GROUP', message: /"bilinlg"/ })
+      await assert.rejects(desk.deadLetters.redrive(of), { code: 'UNKNOWN_GROUP', message: /that takes the app that has it/ })
+    },
+  },
+  {
     title: 'R9 a redrive stops when one of its messages fails again, and none is lost',
     async run(bench) {
       const { app } = await closed(bench, 4)

@@ -1,0 +1,73 @@
+import { channel } from 'node:diagnostics_channel'
+import type { DeadLetterEvent, ProcessEvent, PublishEvent, RetryEvent, SkipEvent } from './diagnostics.js'
+import type { ConnectionState } from './transport.js'
+
+/** What somebody wants to hear of the apps of this process, in the turn in which it happens. */
+export interface Observer {
+  /** A message leaves for its broker. */
+  readonly publishing?: (event: PublishEvent) => unknown
+  /** Its `outcome` is known. */
+  readonly published?: (event: PublishEvent) => unknown
+  /** A listener begins. */
+  readonly processing?: (event: ProcessEvent) => unknown
+  /** A listener has ended, with an `error` where it failed. */
+  readonly processed?: (event: ProcessEvent) => unknown
+  readonly retried?: (event: RetryEvent) => unknown
+  readonly deadLettered?: (event: DeadLetterEvent) => unknown
+  readonly skipped?: (event: SkipEvent) => unknown
+  readonly connection?: (state: ConnectionState & { readonly app: string; readonly transport: string }) => unknown
+}
+
+const channels: Readonly<Record<keyof Observer, string>> = {
+  publishing: 'tracing:waybill:publish:start',
+  published: 'tracing:waybill:publish:asyncEnd',
+  processing: 'tracing:waybill:process:start',
+  processed: 'tracing:waybill:process:asyncEnd',
+  retried: 'waybill:retry',
+  deadLettered: 'waybill:dead-letter',
+  skipped: 'waybill:skip',
+  connection: 'waybill:connection',
+}
+
+/**
+ * Tells an observer what happens in every app of this process, until the returned function is called. What it throws, or rejects with, changes
+ * nothing for messages: the first time it is a warning of the process (`process.on('warning')`), and then it is passed over.
+ * Use this and not a bare subscription on `node:diagnostics_channel`: what such a subscriber throws, Node throws as an uncaught exception.
+ */
+export function observe(observer: Observer): () => void {
+  const ends = (Object.keys(channels) as (keyof Observer)[]).flatMap((name) => (observer[name] === undefined ? [] : hear(name, observer)))
+
+  return () => {
+    for (const end of ends.splice(0)) end()
+  }
+}
+
+function hear(name: keyof Observer, observer: Observer): () => void {
+  const source = channel(channels[name])
+  let isTold = false
+  const fail = (error: unknown): void => {
+    if (!isTold) process.emitWarning(`The observer of "${name}" failed, and messages go on: ${textOf(error)}`, { code: 'WAYBILL_OBSERVER' })
+    isTold = true
+  }
+  const guarded = (event: unknown): void => {
+    try {
+      const work = (observer[name] as ((event: unknown) => unknown) | undefined)?.(event)
+      if (work instanceof Promise) work.catch(fail)
+    } catch (error) {
+      fail(error)
+    }
+  }
+  source.subscribe(guarded)
+
+  return () => {
+    source.unsubscribe(guarded)
+  }
+}
+
+function textOf(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error)
+  } catch {
+    return 'with something that cannot be read.'
+  }
+}

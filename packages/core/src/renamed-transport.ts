@@ -1,0 +1,81 @@
+import type {
+  Capabilities,
+  ConnectionState,
+  Consumer,
+  DeadLetterAccess,
+  Deliver,
+  Destination,
+  GroupAddress,
+  Outgoing,
+  Settled,
+  Subscription,
+  Topology,
+  Transport,
+  TransportHost,
+} from './transport.js'
+import type { Fault } from './fault.js'
+
+type NameOf = (channel: string) => string
+
+/** A transport to which channels are known by the names that the app states for them. Everybody else says the channel's own name. */
+export class RenamedTransport implements Transport {
+  readonly name: string
+  readonly faults: readonly Fault[]
+  readonly dead: DeadLetterAccess
+  readonly #inner: Transport
+  readonly #nameOf: NameOf
+
+  constructor(inner: Transport, nameOf: NameOf) {
+    this.name = inner.name
+    this.faults = inner.faults
+    this.#inner = inner
+    this.#nameOf = nameOf
+    this.dead = {
+      list: (of, limit) => inner.dead.list(this.#renamed(of), limit),
+      take: (of, limit, decide) => inner.dead.take(this.#renamed(of), limit, decide),
+    }
+  }
+
+  get writable(): boolean {
+    return this.#inner.writable
+  }
+
+  connect(host: TransportHost): Promise<Capabilities> {
+    return this.#inner.connect(host)
+  }
+
+  declare({ channels, asks }: Topology): Promise<void> {
+    return this.#inner.declare({ asks, channels: channels.map((channel) => ({ ...channel, name: this.#nameOf(channel.name) })) })
+  }
+
+  publish(batch: readonly Outgoing[], settled: Settled): void {
+    this.#inner.publish(
+      batch.map((outgoing) => ({ ...outgoing, to: this.#destination(outgoing.to) })),
+      settled,
+    )
+  }
+
+  onWritable(go: () => void): void {
+    this.#inner.onWritable(go)
+  }
+
+  onState(listener: (state: ConnectionState) => void): void {
+    this.#inner.onState(listener)
+  }
+
+  subscribe(subscription: Subscription, deliver: Deliver): Promise<Consumer> {
+    return this.#inner.subscribe(subscription.kind === 'group' ? this.#renamed(subscription) : subscription, deliver)
+  }
+
+  close(deadlineMs: number): Promise<void> {
+    return this.#inner.close(deadlineMs)
+  }
+
+  #destination(to: Destination): Destination {
+    return to.kind === 'reply' ? to : this.#renamed(to)
+  }
+
+  #renamed<T extends GroupAddress | { readonly channel: string }>(of: T): T {
+    return { ...of, channel: this.#nameOf(of.channel) }
+  }
+}

@@ -1,0 +1,3 @@
+import { gracefulEnds } from './processes.js'
+
+gracefulEnds({ broker: 'memory' })

@@ -1,0 +1,3 @@
+import { invariantsHold } from './seeds.js'
+
+invariantsHold(1, 5)

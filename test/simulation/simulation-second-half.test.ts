@@ -1,0 +1,3 @@
+import { invariantsHold } from './seeds.js'
+
+invariantsHold(5_001, 5)
