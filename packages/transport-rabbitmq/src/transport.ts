@@ -113,6 +113,7 @@ class RabbitTransport implements Transport {
         ? new Replies({ host, connection: publishing, publisher, deliver, stopped })
         : new Subscriber({
             label: `group "${subscription.group}" on channel "${subscription.channel}"`,
+            channel: subscription.channel,
             queues: names.queues(subscription.channel, subscription.group),
             window: subscription.window,
             host,
