@@ -14,12 +14,16 @@ export interface AttachmentOwner {
   settled(seat: Seat): void
   /** The same after its channel was gone. */
   settledLate(): void
+  /** What came on it and was not handed over will come to somebody else. */
+  yields(seat: Seat): void
   lost(seat: Seat, queue: string, reason: string): void
 }
 
 export interface AttachmentOptions {
   readonly queue: string
   readonly prefetch: number
+  /** Whether it matters how many consume the queue already. */
+  readonly isCounted: boolean
   readonly host: TransportHost
   readonly connection: Connection
   readonly declarations: Declarations
@@ -31,6 +35,7 @@ export class Seat implements Settler {
   readonly acks: Acks
   readonly #owner: AttachmentOwner
   #isOpen = true
+  #drained: (() => void) | undefined
   /** Handed over to core and not settled. */
   unsettled = 0
 
@@ -44,6 +49,17 @@ export class Seat implements Settler {
     if (settlement === 'ack') this.acks.ack(tag)
     else this.acks.giveBack(tag)
     this.#owner.settled(this)
+    if (this.unsettled === 0) this.#drained?.()
+  }
+
+  /** Nothing more is handed over from here; calls back when what was is settled. */
+  drain(drained: () => void): void {
+    this.#drained = drained
+    if (this.unsettled === 0) drained()
+  }
+
+  get isDraining(): boolean {
+    return this.#drained !== undefined
   }
 
   get isStale(): boolean {
@@ -65,6 +81,9 @@ export class Attachment {
   readonly #kept: KeptChannel
   #seat: Seat | undefined
   #tries = 0
+  #consumersBefore = 0
+  #isActive = false
+  #isYielding = false
 
   constructor(options: AttachmentOptions) {
     this.queue = options.queue
@@ -88,7 +107,35 @@ export class Attachment {
 
   /** Why the broker will not give it messages. */
   get reason(): string | undefined {
-    return this.#kept.channel ? undefined : `queue "${this.queue}": ${this.#kept.reason}`
+    return this.#kept.channel || this.#isYielding ? undefined : `queue "${this.queue}": ${this.#kept.reason}`
+  }
+
+  /** Of an ordered queue: messages come to this consumer, as far as can be seen. */
+  get isActive(): boolean {
+    return this.#isActive
+  }
+
+  /** How many consumers the queue had when this one came; of an ordered queue the broker tells the active one alone. */
+  get consumersBefore(): number {
+    return this.#consumersBefore
+  }
+
+  /** Finishes what was handed over, then goes to the end of the line: the next consumer takes over, in order. */
+  yield(): void {
+    const seat = this.#seat
+    if (!seat || seat.isDraining) return
+    this.#options.owner.yields(seat)
+    seat.drain(() => this.#leave(seat))
+  }
+
+  #leave(seat: Seat): void {
+    if (this.#seat !== seat) return
+    seat.acks.flush()
+    seat.close()
+    this.#seat = undefined
+    this.#isYielding = true
+    this.#kept.renew('it yields to another process')
+    this.#tries = 0
   }
 
   /** Gathered acks leave; what is unsettled returns to the broker with the channel. */
@@ -110,18 +157,24 @@ export class Attachment {
     this.#seat = seat
     // Counted per consumer: quorum queues do not know the count per channel.
     await call((done) => channel.prefetch(this.#options.prefetch, false, done))
+    if (this.#options.isCounted) this.#consumersBefore = (await call<{ consumerCount: number }>((done) => channel.checkQueue(this.queue, done))).consumerCount
+    this.#isActive = this.#consumersBefore === 0
     await call((done) => channel.consume(this.queue, (message) => this.#received(message, seat), {}, done))
     this.#tries = 0
+    this.#isYielding = false
   }
 
   #received(message: ConsumeMessage | null, seat: Seat): void {
     if (!message) return this.#kept.renew('the broker cancelled its consumer: the queue was deleted or moved')
+    this.#isActive = true
+    if (seat.isDraining) return
     this.#options.owner.arrived(new RabbitDelivery(message, this.queue, seat, receivedHeaders(message.properties.headers)))
   }
 
   #lost(reason: string): void {
     const seat = this.#seat
     this.#seat = undefined
+    this.#isActive = false
     this.#tries++
     if (!seat) return
     seat.close()

@@ -1,4 +1,5 @@
 import { BrokerRefused, type ChannelTopology, type TransportHost, type Topology } from '@waybill/core'
+import { ladder } from './descent.js'
 import { type Channel, call, closeChannel, type Model, openChannel } from './driver.js'
 import { refusalOfDeclare, replyCodeOf, sentenceOf } from './refusal.js'
 import { type Binding, type ExchangePlan, type Names, planOf, type QueuePlan, type SharePlan, type TopologyPlan } from './topology.js'
@@ -40,7 +41,7 @@ export class Declarations {
 
   /** Makes what is planned. Rejects with each refusal in one error; with the driver's error where the connection was lost. */
   async declare(model: Model, { exchanges, shares, queues }: TopologyPlan): Promise<void> {
-    const refused = await runAll(model, [...exchanges.map(exchangeStep), ...shares.map(shareStep)])
+    const refused = await runAll(model, [...(exchanges.some((plan) => !plan.isForeign) ? [lostStep] : []), ...exchanges.map(exchangeStep), ...shares.map(shareStep)])
     // Nothing is bound where the number of partitions differs: the old bindings would stay beside the new ones.
     if (refused.length === 0) refused.push(...(await runAll(model, queues.map(queueStep))))
     if (refused.length === 0) refused.push(...(await runAll(model, queues.flatMap(bindingSteps))))
@@ -74,9 +75,16 @@ function merged(known: ChannelTopology | undefined, channel: ChannelTopology): C
   return { ...channel, groups: [...others, ...channel.groups] }
 }
 
+/** The broker warns with each message that goes by an alternate exchange that is not there. */
+const lostStep: Step = {
+  what: `exchange "${ladder.lost}"`,
+  run: (channel) => call((done) => channel.assertExchange(ladder.lost, 'topic', { durable: true }, done)),
+  check: undefined,
+}
+
 function exchangeStep(plan: ExchangePlan): Step {
   const check = (channel: Channel) => call((done) => channel.checkExchange(plan.name, done))
-  const declare = (channel: Channel) => call((done) => channel.assertExchange(plan.name, 'topic', { durable: true }, done))
+  const declare = (channel: Channel) => call((done) => channel.assertExchange(plan.name, 'topic', { durable: true, alternateExchange: ladder.lost }, done))
 
   return { what: `exchange "${plan.name}"`, run: plan.isForeign ? check : declare, check }
 }

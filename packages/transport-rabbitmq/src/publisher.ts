@@ -166,7 +166,7 @@ export class Publisher {
 }
 
 // What core's callback throws would reach the driver, and close the connection for everybody.
-function guarded(settled: Settled, host: TransportHost): Settled {
+export function guarded(settled: Settled, host: TransportHost): Settled {
   return (index: number, outcome: PublishOutcome) => {
     try {
       settled(index, outcome)

@@ -2,10 +2,12 @@ import type { Consumer, ConsumerHealth, Deliver, TransportHost } from '@waybill/
 import { Attachment, type AttachmentOptions, type AttachmentOwner, type Seat } from './attachment.js'
 import type { Connection } from './connection.js'
 import type { Declarations } from './declarations.js'
+import { Spreading } from './spreading.js'
 import type { RabbitDelivery } from './wire.js'
 
 export interface SubscriberOptions {
   readonly label: string
+  readonly channel: string
   readonly queues: readonly string[]
   readonly window: number
   readonly host: TransportHost
@@ -25,6 +27,7 @@ export class Subscriber implements Consumer, AttachmentOwner {
   readonly address = undefined
   readonly #options: SubscriberOptions
   readonly #attachments: readonly Attachment[]
+  readonly #spreading: Spreading | undefined
   #arrived: RabbitDelivery[] = []
   #unsettled = 0
   #lateSettles = 0
@@ -37,12 +40,16 @@ export class Subscriber implements Consumer, AttachmentOwner {
     this.#options = options
     this.#window = options.window
     this.#attachments = options.queues.map((queue, i) => new Attachment(this.#attachmentOptions(queue, i)))
+    const [shared, ...ordered] = this.#attachments
+    const { channel, connection, host, label } = options
+    this.#spreading = shared && ordered.length > 0 ? new Spreading({ label, channel, host, connection, shared, attachments: ordered }) : undefined
   }
 
   /** Resolves when every queue has its consumer. */
   async start(): Promise<void> {
     try {
       await Promise.all(this.#attachments.map((attachment) => attachment.start()))
+      this.#spreading?.start()
     } catch (error) {
       await this.stop()
       throw error
@@ -71,6 +78,7 @@ export class Subscriber implements Consumer, AttachmentOwner {
   async stop(): Promise<void> {
     this.#options.stopped(this)
     this.#isStopped = true
+    this.#spreading?.stop()
     this.#arrived = []
     this.#unsettled = 0
     await Promise.all(this.#attachments.map((attachment) => attachment.stop()))
@@ -103,6 +111,10 @@ export class Subscriber implements Consumer, AttachmentOwner {
 
   settledLate(): void {
     this.#lateSettles++
+  }
+
+  yields(seat: Seat): void {
+    this.#arrived = this.#arrived.filter((delivery) => delivery.settler !== seat)
   }
 
   lost(seat: Seat, queue: string, reason: string): void {
@@ -145,6 +157,7 @@ export class Subscriber implements Consumer, AttachmentOwner {
     return {
       queue,
       prefetch: Math.min(maxPrefetch, index === 0 ? share : Math.max(share, Math.ceil((widest * window) / (queues.length - 1)))),
+      isCounted: queues.length > 1,
       host,
       connection,
       declarations,

@@ -17,9 +17,10 @@ import {
 import { Connection } from './connection.js'
 import { DeadLetters } from './dead-letters.js'
 import { Declarations } from './declarations.js'
+import { Delays } from './delays.js'
 import type { Model } from './driver.js'
 import { type RabbitOptions, type ResolvedOptions, resolveOptions } from './options.js'
-import { Publisher } from './publisher.js'
+import { guarded, Publisher } from './publisher.js'
 import { replyCodeOf } from './refusal.js'
 import { Replies } from './replies.js'
 import { Subscriber } from './subscriber.js'
@@ -41,6 +42,7 @@ class RabbitTransport implements Transport {
   #tell: (state: ConnectionState) => void = () => undefined
   #go: () => void = () => undefined
   #waiting: { resolve: (model: Model) => void; reject: (error: Error) => void }[] = []
+  #restored: (() => void)[] = []
   #isDeclared = false
   #maxBodyBytes = Number.POSITIVE_INFINITY
   #closing: Promise<void> | undefined
@@ -54,9 +56,9 @@ class RabbitTransport implements Transport {
   async connect(host: TransportHost): Promise<Capabilities> {
     if (this.#closing) throw closed('connect')
     this.#parts = this.#assemble(host)
-    const { consuming, publisher, publishing } = this.#parts
+    const { administration, consuming, delays, publisher, publishing } = this.#parts
     try {
-      const [model] = await Promise.all([publishing.open(), consuming.open(), publisher.start()])
+      const [model] = await Promise.all([publishing.open(), consuming.open(), administration.open(), publisher.start(), delays.start()])
       const capabilities = capabilitiesOf(model)
       this.#maxBodyBytes = capabilities.maxBodyBytes ?? this.#maxBodyBytes
 
@@ -87,7 +89,7 @@ class RabbitTransport implements Transport {
   }
 
   publish(batch: readonly Outgoing[], settled: Settled): void {
-    if (this.#parts) return this.#parts.publisher.publish(batch, settled)
+    if (this.#parts) return batch.some(isDelayed) ? this.#publishApart(this.#parts, batch, settled) : this.#parts.publisher.publish(batch, settled)
     for (let index = 0; index < batch.length; index++) settled(index, { kind: 'rejected', reason: 'there is no connection to RabbitMQ yet' })
   }
 
@@ -111,6 +113,7 @@ class RabbitTransport implements Transport {
         ? new Replies({ host, connection: publishing, publisher, deliver, stopped })
         : new Subscriber({
             label: `group "${subscription.group}" on channel "${subscription.channel}"`,
+            channel: subscription.channel,
             queues: names.queues(subscription.channel, subscription.group),
             window: subscription.window,
             host,
@@ -133,15 +136,16 @@ class RabbitTransport implements Transport {
 
   async #close(deadlineMs: number): Promise<void> {
     for (const { reject } of this.#waiting.splice(0)) reject(closed('declare'))
+    for (const resolve of this.#restored.splice(0)) resolve()
     if (!this.#parts) return
-    const { consuming, host, publisher, publishing } = this.#parts
+    const { administration, consuming, delays, host, publisher, publishing } = this.#parts
     const end = host.runtime.elapsed() + deadlineMs
     const restMs = () => Math.max(0, end - host.runtime.elapsed())
     // Gathered acks leave first; a broker that does not answer costs no more than the deadline.
     await within(host, restMs(), Promise.all([...this.#consumers].filter((c) => c instanceof Subscriber).map((c) => c.stop())))
-    await publisher.close(restMs())
+    await Promise.all([publisher.close(restMs()), delays.close(restMs())])
     await within(host, restMs(), Promise.all([...this.#consumers].map((c) => c.stop())))
-    await Promise.all([publishing.close(restMs()), consuming.close(restMs())])
+    await Promise.all([publishing, consuming, administration].map((connection) => connection.close(restMs())))
   }
 
   #assemble(host: TransportHost): Parts {
@@ -166,14 +170,33 @@ class RabbitTransport implements Transport {
       tell,
       // A broker that came back empty closes the channel at the first message to an exchange that is not declared again yet.
       prepare: async () => {
-        if (this.#isDeclared) await this.#whenReady()
+        if (this.#isDeclared) await this.#whenRestored()
       },
       ready: () => this.#publishingReady(),
     })
+    const administration: Connection = new Connection({
+      purpose: 'administration',
+      host,
+      endpoints,
+      tell,
+      prepare: () => Promise.resolve(),
+      ready: () => this.#administrationReady(),
+    })
+    const delays = new Delays({ host, names, connection: publishing, model: () => this.#whenReady() })
     const publisher = new Publisher({ host, connection: publishing, names, maxBodyBytes: () => this.#maxBodyBytes, refused: (reason) => this.#redeclare(reason) })
     publisher.onWritable(() => this.#go())
 
-    return { host, names, declarations, consuming, publishing, publisher, letters: new DeadLetters(() => consuming, names) }
+    return { host, names, declarations, consuming, publishing, administration, publisher, delays, letters: new DeadLetters(() => administration, names) }
+  }
+
+  #publishApart({ delays, host, publisher }: Parts, batch: readonly Outgoing[], settled: Settled): void {
+    const safe = guarded(settled, host)
+    const at = batch.flatMap((message, index) => (isDelayed(message) ? [] : [index]))
+    publisher.publish(
+      at.map((index) => batch[index] as Outgoing),
+      (index, outcome) => safe(at[index] as number, outcome),
+    )
+    for (const [index, message] of batch.entries()) if (isDelayed(message)) delays.publish(message, index, safe)
   }
 
   #told(state: ConnectionState, host: TransportHost): void {
@@ -184,29 +207,40 @@ class RabbitTransport implements Transport {
     }
   }
 
+  #administrationReady(): void {
+    const model = this.#parts?.administration.model
+    if (model) for (const { resolve } of this.#waiting.splice(0)) resolve(model)
+  }
+
   #consumingReady(): void {
-    const model = this.#parts?.consuming.model
-    if (!model) return
-    for (const { resolve } of this.#waiting.splice(0)) resolve(model)
+    for (const resolve of this.#restored.splice(0)) resolve()
     for (const consumer of this.#consumers) consumer.revive()
   }
 
   #publishingReady(): void {
     this.#parts?.publisher.revive()
+    this.#parts?.delays.revive()
     for (const consumer of this.#consumers) consumer.revive()
   }
 
   #redeclare(reason: string): void {
-    const model = this.#parts?.consuming.model
+    const model = this.#parts?.administration.model
     if (!model || !reason.includes('NOT_FOUND')) return
     this.#parts?.declarations.restore(model).catch((error: unknown) => {
       this.#parts?.host.log.warn(`The topology could not be declared again: ${String(error)}. It is tried with the next connection.`)
     })
   }
 
-  /** The consuming connection, which declares too: a memory alarm stops the broker from reading the publishing one. */
+  /** What is published on has to be there again, which the consuming connection sees to. */
+  #whenRestored(): Promise<void> {
+    if (this.#parts?.consuming.model || this.#closing) return Promise.resolve()
+
+    return new Promise((resolve) => this.#restored.push(resolve))
+  }
+
+  /** A connection of its own declares: a memory alarm stops the broker from reading the publishing one, and what a declaration costs, no consumer pays. */
   #whenReady(): Promise<Model> {
-    const model = this.#parts?.consuming.model
+    const model = this.#parts?.administration.model
     if (model) return Promise.resolve(model)
     if (this.#closing) return Promise.reject(closed('declare'))
 
@@ -230,7 +264,9 @@ interface Parts {
   readonly declarations: Declarations
   readonly consuming: Connection
   readonly publishing: Connection
+  readonly administration: Connection
   readonly publisher: Publisher
+  readonly delays: Delays
   readonly letters: DeadLetters
 }
 
@@ -243,7 +279,7 @@ function capabilitiesOf(model: Model): Capabilities {
     envelopePrefix,
     unroutable: true,
     keyOrder: true,
-    delay: false,
+    delay: true,
     expiry: true,
     priority: false,
     deliveryCount: true,
@@ -252,6 +288,10 @@ function capabilitiesOf(model: Model): Capabilities {
     // The broker's default, which it tells nobody: a larger body closes the channel for everybody.
     maxBodyBytes: Number.parseInt(version, 10) >= 4 ? 16_777_216 : 134_217_728,
   }
+}
+
+function isDelayed({ delayMs }: Outgoing): boolean {
+  return delayMs !== undefined && delayMs > 0
 }
 
 function closed(what: string): WaybillError {

@@ -1,5 +1,6 @@
 import { type Origin, type Outgoing, type RawDelivery, type RawEnvelope, readEnvelope, type Settlement, writeEnvelope } from '@waybill/core'
 import type { Message } from 'amqplib/callback_api'
+import { endsAt, isDescended } from './descent.js'
 import type { PublishFields } from './driver.js'
 
 /** CloudEvents over AMQP 0-9-1. */
@@ -18,11 +19,14 @@ const foreignType = '__TypeId__'
 export interface Route {
   readonly exchange: string
   readonly routingKey: string
+  /** Further routing keys, which nobody sees. */
+  readonly copies?: readonly string[] | undefined
 }
 
 /** One message as the driver wants it. */
 export function fieldsOf(message: Outgoing, route: Route, headers: Record<string, unknown>): PublishFields {
   const { envelope } = message
+  if (route.copies) headers['BCC'] = route.copies
   const seconds = Math.floor(Date.parse(envelope.time) / 1_000)
 
   return {
@@ -68,9 +72,6 @@ export function headersOf(message: Outgoing): Record<string, unknown> {
   return headers
 }
 
-/** A message that the broker delayed came by one of these; what came by no exchange was sent to the queue itself. */
-const delayExchanges = 'waybill.delay'
-
 /** What is left of a dead letter's headers where the broker cannot take all: short scalars, so that the message itself is kept. */
 export function essentialHeaders(headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const essential: Record<string, unknown> = Object.create(null) as Record<string, unknown>
@@ -114,7 +115,7 @@ export class RabbitDelivery implements RawDelivery {
 
   constructor(message: Message, queue: string, settler: Settler, headers: Readonly<Record<string, unknown>>) {
     const { fields, properties } = message
-    this.headers = headers
+    this.headers = isDescended(fields.exchange, fields.routingKey) ? withoutRungs(headers) : headers
     this.envelope = envelopeOf(this.headers, properties)
     this.body = message.content
     this.contentType = properties.contentType
@@ -123,7 +124,7 @@ export class RabbitDelivery implements RawDelivery {
     this.redelivered = fields.redelivered
     this.deliveryCount = countOf(this.headers, fields.redelivered)
     this.origin = { address: queue, exchange: fields.exchange, routingKey: fields.routingKey }
-    this.toGroup = fields.exchange === '' || fields.exchange.startsWith(delayExchanges)
+    this.toGroup = fields.exchange === '' || (isDescended(fields.exchange, fields.routingKey) && endsAt(fields.routingKey, queue))
     this.tag = fields.deliveryTag
     this.#settler = settler
   }
@@ -141,6 +142,17 @@ export class RabbitDelivery implements RawDelivery {
     this.#isSettled = true
     this.#settler.settle(this.tag, settlement)
   }
+}
+
+/** The broker writes down each rung of the delay ladder, for nobody to read. */
+function withoutRungs({
+  'x-death': _deaths,
+  'x-first-death-exchange': _exchange,
+  'x-first-death-queue': _queue,
+  'x-first-death-reason': _reason,
+  ...rest
+}: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.assign(Object.create(null) as Record<string, unknown>, rest)
 }
 
 /** A copy without a prototype. The driver assigns names to a plain object, where `__proto__` swaps its prototype instead. */
