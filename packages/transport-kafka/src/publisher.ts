@@ -6,7 +6,8 @@ import type { LaneOwner, Parcel } from './lane.js'
 import { Lane } from './lane.js'
 import type { BatchProducer } from './producer.js'
 import type { KafkaNames } from './topology.js'
-import { parseReplyAddress, partitionCounts } from './topology.js'
+import { partitionCounts } from './topics.js'
+import { parseReplyAddress } from './topology.js'
 import { toRecord } from './wire.js'
 
 const maxHeldBytes = 64 * 1024 * 1024
@@ -94,7 +95,7 @@ export class KafkaPublisher implements LaneOwner {
   #accept(message: Outgoing, index: number, settled: Settled): TopicLanes | undefined {
     try {
       const { topic, key } = this.#targetOf(message)
-      const record = toRecord(message, key)
+      const record = toRecord(message, key, message.delayMs === undefined ? undefined : this.runtime.now() + message.delayMs)
       const parcel = { record, bytes: recordHead + record.size, index, settled }
       const lanes = this.#lanesOf(topic)
       this.#underWay.add(parcel)
@@ -110,8 +111,9 @@ export class KafkaPublisher implements LaneOwner {
   }
 
   /** Throws where a message can go nowhere; so does writing it, where its headers are none. */
-  #targetOf({ to, envelope }: Outgoing): Target {
+  #targetOf({ to, envelope, delayMs }: Outgoing): Target {
     if (this.#closing) throw new BrokerRefused('TRANSPORT_CLOSED', 'the transport is closing')
+    if (to.kind === 'group') return { topic: this.#names.retry(to, delayMs), key: envelope.subject }
 
     return targetOf(to, envelope.subject, this.#names)
   }
@@ -217,9 +219,8 @@ interface Target {
 }
 
 /** Where a message goes, and by which key. */
-function targetOf(to: Destination, subject: string | undefined, names: KafkaNames): Target {
+function targetOf(to: Exclude<Destination, { readonly kind: 'group' }>, subject: string | undefined, names: KafkaNames): Target {
   if (to.kind === 'channel') return { topic: names.channel(to.channel), key: subject }
-  if (to.kind === 'group') return { topic: names.retry(to), key: subject }
   if (to.kind === 'dead') return { topic: names.dead(to), key: subject }
   const address = parseReplyAddress(to.address)
   if (address) return { topic: address.topic, key: address.instance }

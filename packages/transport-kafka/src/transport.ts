@@ -22,6 +22,8 @@ import { LogReader } from './log-reader.js'
 import type { KafkaOptions, ResolvedOptions } from './options.js'
 import { resolveOptions } from './options.js'
 import { KafkaPublisher } from './publisher.js'
+import { isDelayTopic } from './rungs.js'
+import { beginAt } from './start.js'
 import type { SubscriberOptions } from './subscriber.js'
 import { KafkaSubscriber } from './subscriber.js'
 import type { TopologyTools } from './topology.js'
@@ -80,7 +82,7 @@ class KafkaTransport implements Transport {
 
   async declare(topology: Topology): Promise<void> {
     const session = this.#open()
-    await declareTopology(toolsOf(session), topology)
+    await declareTopology(toolsOf(session, this.#options), topology)
     session.declared = joined(session.declared, topology)
   }
 
@@ -104,7 +106,7 @@ class KafkaTransport implements Transport {
 
   async subscribe(subscription: Subscription, deliver: Deliver): Promise<Consumer> {
     const session = this.#open()
-    const subscriber = subscription.kind === 'group' ? this.#groupSubscriber(session, subscription, deliver) : await this.#replySubscriber(session, deliver)
+    const subscriber = subscription.kind === 'group' ? await this.#groupSubscriber(session, subscription, deliver) : await this.#replySubscriber(session, deliver)
     session.subscribers.add(subscriber)
     await subscriber.start()
 
@@ -127,20 +129,30 @@ class KafkaTransport implements Transport {
     )
     const publisher = new KafkaPublisher(connection, names, host)
     publisher.onWritable(() => this.#go())
-    const reader = new LogReader(connection.kafka)
+    const reader = new LogReader(connection.kafka, host.runtime)
     const dead = new KafkaDeadLetters(reader, connection.admin, names, host.log)
 
     return { host, connection, names, publisher, reader, dead, subscribers: new Set(), replyGroups: [], declared: undefined }
   }
 
-  #groupSubscriber(session: Session, subscription: GroupAddress & { readonly window: number }, deliver: Deliver): KafkaSubscriber {
-    const { names } = session
-    const topics = [names.channel(subscription.channel), names.retry(subscription)]
+  async #groupSubscriber(session: Session, subscription: GroupAddress & { readonly window: number }, deliver: Deliver): Promise<KafkaSubscriber> {
+    const { names, declared, reader } = session
+    const groupId = names.group(subscription)
+    const channel = names.channel(subscription.channel)
+    const from = declared?.channels.find(({ name }) => name === subscription.channel)?.options.log?.from
+    if (from !== undefined && from !== 'first') await beginAt(reader, { groupId, topic: channel }, from)
+    const topics = [channel, ...(await this.#retries(session, subscription))]
 
-    return new KafkaSubscriber(
-      { ...this.#membership(session), groupId: names.group(subscription), topics, window: subscription.window, address: undefined, wanted: () => true },
-      deliver,
-    )
+    return new KafkaSubscriber({ ...this.#membership(session), groupId, topics, window: subscription.window, address: undefined, wanted: () => true }, deliver)
+  }
+
+  /** Topics of long waits may be missing where others make the topics. */
+  async #retries({ names, connection }: Session, of: GroupAddress): Promise<readonly string[]> {
+    const all = names.retries(of)
+    if (this.#options.declare === 'create') return all
+    const existing = new Set(await connection.admin.listTopics())
+
+    return all.filter((topic) => !isDelayTopic(topic) || existing.has(topic))
   }
 
   /** Everybody's replies pass by; the key says whose each one is. */
@@ -159,21 +171,28 @@ class KafkaTransport implements Transport {
     )
   }
 
-  #membership({ connection, reader, host }: Session): Pick<SubscriberOptions, 'connection' | 'reader' | 'host' | 'options' | 'tell'> {
-    return { connection, reader, host, options: this.#options, tell: (state) => this.#say(state) }
+  #membership({ connection, reader, host }: Session): Pick<SubscriberOptions, 'connection' | 'reader' | 'host' | 'options' | 'tell' | 'repair'> {
+    return { connection, reader, host, options: this.#options, tell: (state) => this.#say(state), repair: () => this.#redeclare() }
   }
 
   /** The cluster may have come back without what was declared. */
   async #restored(): Promise<void> {
     const session = this.#session
     if (!session) return
+    await this.#redeclare()
+    session.publisher.restored()
+    for (const subscriber of session.subscribers) subscriber.hurry()
+  }
+
+  /** Never rejects. */
+  async #redeclare(): Promise<void> {
+    const session = this.#session
+    if (!session?.declared || this.#closing) return
     try {
-      if (session.declared) await declareTopology(toolsOf(session), session.declared)
+      await declareTopology(toolsOf(session, this.#options), session.declared)
     } catch (error) {
       session.host.log.warn('kafka: the topology could not be declared again', { error: sentenceOf(error) })
     }
-    session.publisher.restored()
-    for (const subscriber of session.subscribers) subscriber.hurry()
   }
 
   async #end(deadlineMs: number): Promise<void> {
@@ -219,8 +238,8 @@ function joined(before: Topology | undefined, { channels, asks }: Topology): Top
   return { channels: [...all.values()], asks: asks || (before?.asks ?? false) }
 }
 
-function toolsOf({ connection, names, host }: Session): TopologyTools {
-  return { admin: connection.admin, names, runtime: host.runtime }
+function toolsOf({ connection, names, host }: Session, { declare, awaitTopicsMs }: ResolvedOptions): TopologyTools {
+  return { admin: connection.admin, names, runtime: host.runtime, log: host.log, declare, awaitTopicsMs }
 }
 
 function capabilitiesOf(broker: string): Capabilities {
@@ -231,6 +250,7 @@ function capabilitiesOf(broker: string): Capabilities {
     unroutable: false,
     keyOrder: true,
     delay: false,
+    groupDelay: true,
     expiry: false,
     priority: false,
     deliveryCount: false,

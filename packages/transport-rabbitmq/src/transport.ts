@@ -244,6 +244,7 @@ function capabilitiesOf(model: Model): Capabilities {
     unroutable: true,
     keyOrder: true,
     delay: false,
+    groupDelay: false,
     expiry: true,
     priority: false,
     deliveryCount: true,
