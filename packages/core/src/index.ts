@@ -47,6 +47,7 @@ export type {
   GroupTopology,
   Origin,
   Outgoing,
+  PartitionHealth,
   PublishOutcome,
   RawDelivery,
   ReplySubscription,

@@ -62,7 +62,7 @@ export class FetchWatch {
     // Where a restart does not help either, the next one waits longer.
     this.#patience = Math.min(mostPatience, this.#patience * 2)
     this.#stood.clear()
-    this.#watched.stalled(`partition ${stuck.partition} of "${stuck.topic}" has ${stuck.unfetched} records that are not fetched`)
+    this.#watched.stalled(`partition ${stuck.partition} of "${stuck.topic}" has records that are not fetched: ${stuck.unfetched}`)
   }
 
   #moved(partitions: readonly AssignedPartition[]): void {

@@ -8,6 +8,7 @@ import type { BatchProducer } from './producer.js'
 import type { KafkaNames } from './topology.js'
 import { partitionCounts } from './topics.js'
 import { parseReplyAddress } from './topology.js'
+import type { WireRecord } from './wire.js'
 import { toRecord } from './wire.js'
 
 const maxHeldBytes = 64 * 1024 * 1024
@@ -59,6 +60,13 @@ export class KafkaPublisher implements LaneOwner {
     for (const topic of touched) topic.flush()
   }
 
+  /** Sends records as they are to one topic. */
+  copy(topic: string, records: readonly WireRecord[], settled: Settled): void {
+    const lanes = this.#lanesOf(topic)
+    for (const [index, record] of records.entries()) this.#hold(record, index, settled, lanes)
+    lanes.flush()
+  }
+
   /** The cluster is back: what was held leaves. */
   restored(): void {
     for (const topic of this.#topics.values()) topic.flush()
@@ -96,11 +104,8 @@ export class KafkaPublisher implements LaneOwner {
     try {
       const { topic, key } = this.#targetOf(message)
       const record = toRecord(message, key, message.delayMs === undefined ? undefined : this.runtime.now() + message.delayMs)
-      const parcel = { record, bytes: recordHead + record.size, index, settled }
       const lanes = this.#lanesOf(topic)
-      this.#underWay.add(parcel)
-      this.#heldBytes += parcel.bytes
-      lanes.add(parcel)
+      this.#hold(record, index, settled, lanes)
 
       return lanes
     } catch (error) {
@@ -108,6 +113,13 @@ export class KafkaPublisher implements LaneOwner {
 
       return undefined
     }
+  }
+
+  #hold(record: WireRecord, index: number, settled: Settled, lanes: TopicLanes): void {
+    const parcel = { record, bytes: recordHead + record.size, index, settled }
+    this.#underWay.add(parcel)
+    this.#heldBytes += parcel.bytes
+    lanes.add(parcel)
   }
 
   /** Throws where a message can go nowhere; so does writing it, where its headers are none. */
@@ -209,8 +221,8 @@ class TopicLanes {
 }
 
 /** The partition of a key, as Kafka's Java client chooses it. */
-export function partitionOf(key: string, partitions: number): number {
-  return (murmur2(Buffer.from(key, 'utf8')) & 0x7fffffff) % partitions
+export function partitionOf(key: string | Uint8Array, partitions: number): number {
+  return (murmur2(typeof key === 'string' ? Buffer.from(key, 'utf8') : key) & 0x7fffffff) % partitions
 }
 
 interface Target {

@@ -22,6 +22,8 @@ import { LogReader } from './log-reader.js'
 import type { KafkaOptions, ResolvedOptions } from './options.js'
 import { resolveOptions } from './options.js'
 import { KafkaPublisher } from './publisher.js'
+import type { ReplayRange, ReplayTools } from './replay.js'
+import { replay, seek } from './replay.js'
 import { isDelayTopic } from './rungs.js'
 import { beginAt } from './start.js'
 import type { SubscriberOptions } from './subscriber.js'
@@ -33,8 +35,22 @@ import { envelopePrefix } from './wire.js'
 const replyWindow = 1_000
 const closeReserveMs = 500
 
+/** Kafka as a transport, and what only a log can do. */
+export interface KafkaLog extends Transport {
+  /**
+   * Lets a group read its channel anew from there. Nothing is lost or sent: what lies between is skipped, or comes again.
+   * Rejects with `GROUP_RUNS` while a process of the group is attached.
+   */
+  seek(of: GroupAddress, to: 'first' | 'last' | Date): Promise<void>
+  /**
+   * Sends that group alone a copy of each message that its channel kept from a stretch of time, while the group goes on.
+   * Resolves with how many. Rejects with `REPLAY_STOPPED`, and where, when the broker does not take one; those before it are sent.
+   */
+  replay(of: GroupAddress, range: ReplayRange): Promise<number>
+}
+
 /** Apache Kafka, through kafkajs. Never throws: what is wrong with the options is reported at `start`. */
-export function kafka(options: KafkaOptions): Transport {
+export function kafka(options: KafkaOptions): KafkaLog {
   return new KafkaTransport(options)
 }
 
@@ -51,7 +67,7 @@ interface Session {
   declared: Topology | undefined
 }
 
-class KafkaTransport implements Transport {
+class KafkaTransport implements KafkaLog {
   readonly name = 'kafka'
   readonly faults: readonly Fault[]
   readonly dead: DeadLetterAccess
@@ -113,10 +129,24 @@ class KafkaTransport implements Transport {
     return subscriber
   }
 
+  async seek(of: GroupAddress, to: 'first' | 'last' | Date): Promise<void> {
+    await seek(this.#replayTools(), of, to)
+  }
+
+  async replay(of: GroupAddress, range: ReplayRange): Promise<number> {
+    return replay(this.#replayTools(), of, range)
+  }
+
   close(deadlineMs: number): Promise<void> {
     this.#closing ??= this.#end(deadlineMs)
 
     return this.#closing
+  }
+
+  #replayTools(): ReplayTools {
+    const { reader, publisher, names, host } = this.#open()
+
+    return { reader, publisher, names, runtime: host.runtime }
   }
 
   #begin(host: TransportHost): Session {

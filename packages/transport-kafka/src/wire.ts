@@ -11,7 +11,7 @@ export const contentEncodingHeader = 'content-encoding'
 
 /** A message as it is sent. */
 export interface WireRecord {
-  readonly key: string | null
+  readonly key: string | Uint8Array | null
   readonly value: Uint8Array
   /** Name, value, name, value: a name may come again. */
   readonly headers: readonly (string | Uint8Array)[]
