@@ -14,7 +14,7 @@ import type {
   Transport,
   TransportHost,
 } from '@waybill/core'
-import { kafka, type KafkaOptions } from '@waybill/transport-kafka'
+import { kafka, type KafkaLog, type KafkaOptions } from '@waybill/transport-kafka'
 import { type Admin, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll } from 'vitest'
 
@@ -37,7 +37,7 @@ const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {
 
 /** One process of an app, as far as its transport is concerned. */
 export interface Party {
-  readonly transport: Transport
+  readonly transport: KafkaLog
   readonly host: TransportHost
   readonly states: ConnectionState[]
 }

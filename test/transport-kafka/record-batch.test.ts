@@ -72,5 +72,5 @@ function asMessage({ key, value, headers: list }: WireRecord): Message {
     ;(headers[list[at] as string] ??= []).push(part)
   }
 
-  return { key, value: value as Buffer, headers: headers as IHeaders, timestamp: String(timestamp) }
+  return { key: key as string | null, value: value as Buffer, headers: headers as IHeaders, timestamp: String(timestamp) }
 }

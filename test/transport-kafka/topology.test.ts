@@ -1,6 +1,6 @@
 import { kafka } from '@waybill/transport-kafka'
 import { describe, expect, test } from 'vitest'
-import { bed, channelOf, listen, message, send, strangers } from './bed.js'
+import { bed, channelOf, eventually, listen, message, send, strangers } from './bed.js'
 
 describe('topics of an app', () => {
   const { admin, channel, party } = bed()
@@ -57,7 +57,84 @@ describe('topics of an app', () => {
 
     await expect.poll(() => inbox.texts()).toEqual(['hello'])
     expect(inbox.received[0]?.origin.address).toBe(foreign)
-    await expect(party([channelOf(channel(), [], { existing: { topic: `${foreign}-not` } })])).rejects.toThrow(`the existing topic "${foreign}-not"`)
+    await expect(party([channelOf(channel(), [], { existing: { topic: `${foreign}-not` } })])).rejects.toThrow(`"${foreign}-not" (the existing topic`)
+  })
+
+  test('S8 all settings and replicas that differ are told at once', async () => {
+    const name = channel()
+    await party([channelOf(name, [], { log: { settings: { 'retention.ms': '1000', 'cleanup.policy': 'compact' } } })])
+
+    const other = party([channelOf(name, [], { log: { replication: 3, settings: { 'retention.ms': '2000', 'cleanup.policy': 'compact', 'no.such': '1' } } })])
+
+    const error = await other.catch((found: unknown) => found)
+    expect(error).toMatchObject({ code: 'TOPIC_DIFFERS' })
+    expect(String(error)).toContain(`"${name}" was expected with 3 replicas and has 1`)
+    expect(String(error)).toContain(`"${name}" was expected with retention.ms=2000 and has retention.ms=1000`)
+    expect(String(error)).toContain('with no.such=1 and has no such setting')
+    expect(String(error)).not.toContain('cleanup.policy')
+  })
+
+  test('topics of a group grow with their channel', async () => {
+    const name = channel()
+    await party([channelOf(name, ['billing'], { partitions: 1 })])
+    await admin.createPartitions({ topicPartitions: [{ topic: name, count: 3 }] })
+
+    await party([channelOf(name, ['billing'], { partitions: 3 })])
+
+    const counts = async (): Promise<number | undefined> => (await admin.fetchTopicMetadata({ topics: [`${name}.billing.retry.0`] })).topics[0]?.partitions.length
+    await eventually(async () => (await counts()) === 3)
+  })
+
+  test('an app that only checks makes nothing, and names all that is missing', async () => {
+    const name = channel()
+
+    const error = await party([channelOf(name, [])], { options: { declare: 'check' } }).catch((found: unknown) => found)
+
+    expect(error).toMatchObject({ code: 'TOPIC_MISSING' })
+    expect(String(error)).toContain(`"${name}" (channel "${name}")`)
+    expect(await admin.listTopics()).not.toContain(name)
+  })
+
+  test('an app that only checks works with the topics that somebody made, long waits in the process', async () => {
+    const name = channel()
+    await admin.createTopics({ topics: [name, `${name}.billing.retry.0`, `${name}.billing.dead`].map((topic) => ({ topic, numPartitions: 1 })) })
+    const one = await party([channelOf(name)], { options: { declare: 'check' } })
+
+    const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 10 })
+    const outcomes = await send(one.transport, [message(name, 'hello'), message({ kind: 'group', channel: name, group: 'billing' }, 'later', { delayMs: 5_000 })])
+    await eventually(() => inbox.received.length === 1)
+
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['confirmed', 'rejected'])
+  })
+
+  test('an app that declares nothing asks for nothing', async () => {
+    const name = channel()
+
+    await party([channelOf(name)], { options: { declare: 'none' } })
+
+    expect(await admin.listTopics()).not.toContain(name)
+  })
+
+  test('a topic that somebody else makes is waited for when asked', async () => {
+    const [name, foreign] = [channel(), channel()]
+    const waiting = party([channelOf(name, [], { existing: { topic: foreign } })], { options: { awaitTopics: '10s' } })
+
+    await admin.createTopics({ topics: [{ topic: foreign }] })
+
+    expect((await waiting).states.at(-1)?.kind).toBe('connected')
+  })
+
+  test('a topic that was deleted fails nobody but those who publish to it', async () => {
+    const [name, gone, fresh] = [channel(), channel(), channel()]
+    const one = await party([channelOf(name, []), channelOf(gone, []), channelOf(fresh, [])])
+    await send(one.transport, [message(name, 'a'), message(gone, 'a')])
+    await admin.deleteTopics({ topics: [gone] })
+    const missing = await send(one.transport, [message(gone, 'b')])
+
+    const outcomes = await send(one.transport, [message(name, 'c'), message(fresh, 'first')])
+
+    expect(missing[0]?.kind).toBe('rejected')
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['confirmed', 'confirmed'])
   })
 
   test('options of queues are refused by name', async () => {
@@ -85,7 +162,9 @@ describe('topics of an app', () => {
     await one.transport.close(1_000)
 
     const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(`${name}.blue.`))
-    expect(topics.sort()).toEqual(['orders', 'orders.billing.dead', 'orders.billing.retry.0', 'shop.reply'].map((topic) => `${name}.blue.${topic}`))
+    expect(topics.sort()).toEqual(
+      ['orders', 'orders.billing.dead', ...[0, 1, 2, 3, 4].map((rung) => `orders.billing.retry.${rung}`), 'shop.reply'].map((topic) => `${name}.blue.${topic}`),
+    )
   })
 })
 

@@ -30,6 +30,8 @@ export interface QueueOptions {
 
 export interface LogOptions {
   readonly replication?: number
+  /** Where a group begins that never read this channel: at the first message that is kept, behind the last one, or at a moment. Default: `first`. */
+  readonly from?: 'first' | 'last' | Date
   /** Passed to the broker as they are: `{ 'retention.ms': '604800000' }`. */
   readonly settings?: Readonly<Record<string, string>>
 }

@@ -95,8 +95,11 @@ function checkBindings(given: unknown, fault: Complain): void {
 }
 
 function checkLog(given: unknown, fault: Complain): void {
-  const log = readObject(given, 'log', ['replication', 'settings'], fault)
+  const log = readObject(given, 'log', ['replication', 'from', 'settings'], fault)
   numberOption(log, 'replication', fault, { of: 'log', min: 1, max: 100, otherwise: 1 })
+  const isMoment = log.from instanceof Date && Number.isFinite(log.from.getTime())
+  if (log.from !== undefined && log.from !== 'first' && log.from !== 'last' && !isMoment)
+    fault('CHANNEL_OPTIONS', `\`log.from\` is "first", "last" or a Date; found ${describeFound(log.from)}.`)
   checkValues(log.settings, 'log.settings', ['string'], fault)
 }
 

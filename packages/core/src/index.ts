@@ -49,6 +49,7 @@ export type {
   GroupTopology,
   Origin,
   Outgoing,
+  PartitionHealth,
   PublishOutcome,
   RawDelivery,
   ReplySubscription,

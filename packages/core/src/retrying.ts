@@ -64,7 +64,7 @@ export class Retrying {
 
   /** A key keeps its order only in its lane, and a query only as long as somebody waits. A message without a type would not come back to a raw listener as it was. */
   #mayMove(job: Job, afterMs: number): boolean {
-    return afterMs >= shortestDelayMs && this.#options.link.capabilities.delay && job.key === undefined && !job.runner.isQuery && typeof job.raw.envelope.type === 'string'
+    return afterMs >= shortestDelayMs && this.#options.link.capabilities.groupDelay && job.key === undefined && !job.runner.isQuery && typeof job.raw.envelope.type === 'string'
   }
 
   #wait(job: Job, afterMs: number): void {

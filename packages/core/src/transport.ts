@@ -99,8 +99,10 @@ export interface Capabilities {
   readonly unroutable: boolean
   /** Messages of one key arrive in order. */
   readonly keyOrder: boolean
-  /** The broker keeps a message back for `delayMs`. */
+  /** The broker keeps any message back for `delayMs`. */
   readonly delay: boolean
+  /** The broker keeps a message back that goes to one group alone: a retry. Where it cannot, long waits stay in the process. */
+  readonly groupDelay: boolean
   readonly expiry: boolean
   readonly priority: boolean
   /** The broker counts how often it delivered a message. */
@@ -252,6 +254,19 @@ export interface ConsumerHealth {
   readonly reason: string | undefined
   /** Messages that wait at the broker, where that is known for free. */
   readonly waiting: number | undefined
+  /** On a log: what it reads. */
+  readonly partitions?: readonly PartitionHealth[]
+}
+
+/** One partition that a consumer reads at this moment. */
+export interface PartitionHealth {
+  readonly address: string
+  readonly partition: number
+  /** Messages that no listener has seen, here and at the broker. */
+  readonly waiting: number
+  readonly unsettled: number
+  /** When something of it was last fetched, ms since the epoch. */
+  readonly progressAt: number | undefined
 }
 
 export interface ConnectionState {

@@ -44,6 +44,8 @@ export const header = {
   /** On a reply that is an error. */
   replyError: 'waybill-reply-error',
   replyCode: 'waybill-reply-code',
+  /** On a message that a log keeps back: the moment (ms since the epoch) before which nobody gets it. */
+  due: 'waybill-due',
   /** On a query: the moment (ms since the epoch) at which nobody waits any more. */
   deadline: 'waybill-deadline',
   /** Typed context that travels with a call: `waybill-context-<name>`. */

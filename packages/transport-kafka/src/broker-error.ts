@@ -56,6 +56,14 @@ export function sentenceOf(error: unknown): string {
   return sentence
 }
 
+/** What an error holds where one request was refused for several reasons, else the error itself. */
+export function causesOf(error: unknown): readonly unknown[] {
+  if (typeof error !== 'object' || error === null) return [error]
+  if ('errors' in error && Array.isArray(error.errors) && error.errors.length > 0) return error.errors
+
+  return 'cause' in error && error.cause ? causesOf(error.cause) : [error]
+}
+
 /** kafkajs wraps what happened in one error per layer. */
 function rootOf(error: unknown): unknown {
   let root = error

@@ -1,6 +1,7 @@
 import { BrokerRefused } from '@waybill/core'
 import type { Broker, Cluster, Kafka } from 'kafkajs'
 import { PartitionAssigners } from 'kafkajs'
+import { codeOf } from './broker-error.js'
 import type { RecordBatch } from './record-batch.js'
 import { encodeProduce } from './record-batch.js'
 
@@ -10,6 +11,9 @@ const firstVersion = 3
 /** What kafkajs 2.2.4 does inside `Broker.produce` and its types do not say. */
 interface Protocol {
   readonly request: { readonly apiVersion: number; readonly encode: () => Promise<unknown> }
+}
+interface Targets extends Cluster {
+  readonly targetTopics?: unknown
 }
 interface Internals extends Broker {
   lookupRequest(apiKey: number, definition: unknown): (request: unknown) => Protocol
@@ -35,6 +39,37 @@ export function openCluster(kafka: Kafka): Cluster {
   if (!found.cluster) throw changed('give its cluster to an assigner')
 
   return found.cluster
+}
+
+/**
+ * Knows who leads a topic. kafkajs asks for every topic that it ever heard of at once, and one that was deleted or
+ * closed to this user meanwhile would fail all others for ever.
+ */
+export async function learnTopic(cluster: Cluster, topic: string): Promise<void> {
+  try {
+    await cluster.addTargetTopic(topic)
+    await cluster.refreshMetadataIfNecessary()
+  } catch (error) {
+    await relearn(cluster, topic, error)
+  }
+}
+
+/** What is known about a topic may be wrong. */
+export async function refreshTopic(cluster: Cluster, topic: string): Promise<void> {
+  try {
+    await cluster.refreshMetadata()
+  } catch (error) {
+    await relearn(cluster, topic, error)
+  }
+}
+
+async function relearn(cluster: Cluster, topic: string, error: unknown): Promise<void> {
+  const code = codeOf(error)
+  if (code !== 'UNKNOWN_TOPIC_OR_PARTITION' && code !== 'TOPIC_AUTHORIZATION_FAILED') throw error
+  const { targetTopics } = cluster as Targets
+  if (!(targetTopics instanceof Set)) throw changed('keep the topics that it asks for in a set')
+  targetTopics.clear()
+  await cluster.addTargetTopic(topic)
 }
 
 /**

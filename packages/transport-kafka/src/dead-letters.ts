@@ -61,7 +61,7 @@ export class KafkaDeadLetters implements DeadLetterAccess {
 
   async *#letters(topic: string, mark: DeadMark): AsyncGenerator<KafkaDelivery> {
     for (let next = Math.max(mark.from, await this.#reader.begin(topic)); ; ) {
-      const records = await this.#reader.read(topic, next)
+      const records = await this.#reader.read({ topic, partition: 0 }, next)
       const last = records.at(-1)
       if (!last) return
       for (const record of records) {

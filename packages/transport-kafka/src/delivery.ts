@@ -1,6 +1,7 @@
 import type { Origin, RawDelivery, RawEnvelope, Settlement } from '@waybill/core'
 import { header } from '@waybill/core'
-import { isRepliesTopic, isRetryTopic } from './topology.js'
+import { isDelayTopic, isRetryTopic } from './rungs.js'
+import { isRepliesTopic } from './topology.js'
 import type { StoredRecord } from './wire.js'
 import { contentEncodingHeader, contentTypeHeader, readHeaders, readRecordEnvelope, textHeader } from './wire.js'
 
@@ -12,6 +13,8 @@ export interface Settler {
 }
 
 const nothing = Buffer.alloc(0)
+/** Core asks for no longer wait. */
+const longestDelayMs = 2 ** 31
 
 /** One record of a partition, as core gets it. */
 export class KafkaDelivery implements RawDelivery {
@@ -26,12 +29,17 @@ export class KafkaDelivery implements RawDelivery {
   readonly origin: Origin
   readonly toGroup: boolean
   readonly offset: number
+  /** Nobody gets it before this moment, ms since the epoch. */
+  readonly due: number
   readonly #record: StoredRecord
   readonly #settler: Settler
   #isSettled = false
 
   constructor(record: StoredRecord, address: string, partition: number, settler: Settler, redelivered = false) {
-    this.headers = readHeaders(record.headers)
+    const headers = readHeaders(record.headers)
+    this.due = isDelayTopic(address) ? dueOf(headers, Number(record.timestamp)) : 0
+    delete headers[header.due]
+    this.headers = headers
     this.envelope = readRecordEnvelope(this.headers, isRepliesTopic(address) ? null : record.key)
     this.body = record.value ?? nothing
     this.contentType = textHeader(this.headers, contentTypeHeader)
@@ -59,4 +67,9 @@ export class KafkaDelivery implements RawDelivery {
   again(): KafkaDelivery {
     return new KafkaDelivery(this.#record, this.origin.address, this.origin.partition ?? 0, this.#settler, true)
   }
+}
+
+/** A moment that nobody can have meant does not hold a record for ever. */
+function dueOf(headers: Readonly<Record<string, unknown>>, storedAt: number): number {
+  return Math.min(Number(textHeader(headers, header.due)) || 0, storedAt + longestDelayMs)
 }

@@ -1,17 +1,29 @@
+import type { Runtime } from '@waybill/core'
 import { BrokerRefused } from '@waybill/core'
 import type { Assignment, Broker, Cluster, Kafka } from 'kafkajs'
-import { codeOf } from './broker-error.js'
-import { openCluster } from './cluster.js'
+import { codeOf, verdictOf } from './broker-error.js'
+import { learnTopic, openCluster, refreshTopic } from './cluster.js'
 import type { StoredRecord } from './wire.js'
 
 const fetchBytes = 4 * 1024 * 1024
-const earliest = 'earliest'
+const patienceMs = 5_000
+const pauseMs = 100
 
 /** Where a group stands in a partition, and the note that it left there. */
 export interface Mark {
   readonly offset: number | undefined
   readonly note: string
 }
+
+/** A moment, or an end of the log. */
+export type Place = 'first' | 'last' | Date
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+export interface PartitionMark extends TopicPartition, Mark {}
 
 /** What kafkajs answers and does not describe. */
 interface FetchAnswer {
@@ -34,24 +46,21 @@ interface Coordinator extends Broker {
 /** Reads partitions and marks without joining a group: a join takes seconds, and kafkajs has no `assign()`. */
 export class LogReader {
   readonly #cluster: Cluster
+  readonly #runtime: Runtime
 
-  constructor(kafka: Kafka) {
+  constructor(kafka: Kafka, runtime: Runtime) {
     this.#cluster = openCluster(kafka)
+    this.#runtime = runtime
   }
 
-  /** The records of partition 0 from `from` on, as many as one fetch brings; empty at the end. */
-  async read(topic: string, from: number): Promise<readonly StoredRecord[]> {
-    const leader = await this.#leaderOf(topic)
-    const partitions = [{ partition: 0, fetchOffset: String(from), maxBytes: fetchBytes }]
-    const answer = (await leader.fetch({ maxWaitTime: 0, minBytes: 0, isolationLevel: 1, topics: [{ topic, partitions }] })) as FetchAnswer
-    const records = answer.responses[0]?.partitions[0]?.messages ?? []
-
-    return records.filter(({ offset, isControlRecord }) => Number(offset) >= from && isControlRecord !== true)
+  /** The records of a partition from `from` on, as many as one fetch brings; empty at the end. */
+  async read(of: TopicPartition, from: number): Promise<readonly StoredRecord[]> {
+    return this.#patiently(of.topic, () => this.#read(of, from))
   }
 
   /** The first offset of partition 0 that still exists. */
   async begin(topic: string): Promise<number> {
-    return this.#offset(topic, 0, earliest)
+    return (await this.offsets(topic, [0], 'first')).get(0) ?? 0
   }
 
   async mark(group: string, topic: string): Promise<Mark> {
@@ -65,14 +74,44 @@ export class LogReader {
     return { offset: offset < 0 ? undefined : offset, note: found?.metadata ?? '' }
   }
 
-  /** What the members of a group left beside their commits. */
-  async notes(group: string, assignment: Assignment): Promise<readonly { readonly topic: string; readonly partition: number; readonly note: string }[]> {
+  /** Where a group stands in its partitions. */
+  async marks(group: string, assignment: Assignment): Promise<readonly PartitionMark[]> {
     await this.#connect()
     const coordinator = await this.#cluster.findGroupCoordinator({ groupId: group })
     const topics = Object.entries(assignment).map(([topic, partitions]) => ({ topic, partitions: partitions.map((partition) => ({ partition, offset: '0' })) }))
     const answer = (await coordinator.offsetFetch({ groupId: group, topics })) as MarkAnswer
 
-    return answer.responses.flatMap(({ topic, partitions }) => partitions.map(({ partition, metadata }) => ({ topic, partition, note: metadata ?? '' })))
+    return answer.responses.flatMap(({ topic, partitions }) =>
+      partitions.map(({ partition, offset, metadata }) => ({ topic, partition, offset: Number(offset) < 0 ? undefined : Number(offset), note: metadata ?? '' })),
+    )
+  }
+
+  /** Where partitions end, for those who read only what is committed. */
+  async ends<P extends TopicPartition>(partitions: readonly P[]): Promise<ReadonlyMap<P, number>> {
+    const ends = new Map<P, number>()
+    for (const topic of new Set(partitions.map((partition) => partition.topic))) {
+      const own = partitions.filter((partition) => partition.topic === topic)
+      const offsets = await this.offsets(
+        topic,
+        own.map(({ partition }) => partition),
+        'last',
+      )
+      for (const partition of own) ends.set(partition, offsets.get(partition.partition) ?? 0)
+    }
+
+    return ends
+  }
+
+  /** The numbers of a topic's partitions. */
+  async partitions(topic: string): Promise<readonly number[]> {
+    await this.#ready(topic)
+
+    return this.#cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId)
+  }
+
+  /** The first offset of each partition that is kept, or behind the last one, or the first that was stored at that moment or later. */
+  async offsets(topic: string, partitions: readonly number[], where: Place): Promise<ReadonlyMap<number, number>> {
+    return this.#patiently(topic, () => this.#offsets(topic, partitions, where))
   }
 
   /** Ends a membership whose connection died: the broker would wait for that member until its session is over. */
@@ -87,12 +126,19 @@ export class LogReader {
     await this.#commit(group, topic, [{ partition: 0, offset: String(offset), metadata: note }])
   }
 
+  /** Moves the marks of several partitions of a group that has no members. */
+  async setMarks(group: string, topic: string, offsets: ReadonlyMap<number, number>): Promise<void> {
+    await this.#commit(
+      group,
+      topic,
+      [...offsets].map(([partition, offset]) => ({ partition, offset: String(offset), metadata: '' })),
+    )
+  }
+
   /** Lets a group that has no members begin behind everything that is there now. */
   async skipToEnd(group: string, topic: string): Promise<void> {
-    await this.#ready(topic)
-    const found = this.#cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId)
-    const ends = await Promise.all(found.map(async (partition) => ({ partition, offset: String(await this.#offset(topic, partition, 'latest')), metadata: '' })))
-    await this.#commit(group, topic, ends)
+    const ends = await this.offsets(topic, await this.partitions(topic), 'last')
+    await this.setMarks(group, topic, ends)
   }
 
   async close(): Promise<void> {
@@ -105,16 +151,44 @@ export class LogReader {
     await coordinator.offsetCommit({ groupId: group, groupGenerationId: -1, memberId: '', topics: [{ topic, partitions }] })
   }
 
-  async #offset(topic: string, partition: number, where: 'earliest' | 'latest'): Promise<number> {
-    await this.#ready(topic)
-    const [found] = await this.#cluster.fetchTopicsOffset([{ topic, partitions: [{ partition }], fromBeginning: where === earliest }])
+  async #read({ topic, partition }: TopicPartition, from: number): Promise<readonly StoredRecord[]> {
+    const leader = await this.#leaderOf(topic, partition)
+    const partitions = [{ partition, fetchOffset: String(from), maxBytes: fetchBytes }]
+    const answer = (await leader.fetch({ maxWaitTime: 0, minBytes: 0, isolationLevel: 1, topics: [{ topic, partitions }] })) as FetchAnswer
+    const records = answer.responses[0]?.partitions[0]?.messages ?? []
 
-    return Number(found?.partitions[0]?.offset ?? 0)
+    return records.filter(({ offset, isControlRecord }) => Number(offset) >= from && isControlRecord !== true)
   }
 
-  async #leaderOf(topic: string): Promise<Broker> {
+  async #offsets(topic: string, partitions: readonly number[], where: Place): Promise<ReadonlyMap<number, number>> {
     await this.#ready(topic)
-    const [nodeId] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [0]))
+    const asked = { topic, partitions: partitions.map((partition) => ({ partition })) }
+    const [found] = await this.#cluster.fetchTopicsOffset([where instanceof Date ? { ...asked, fromTimestamp: where.getTime() } : { ...asked, fromBeginning: where === 'first' }])
+    const offsets = new Map((found?.partitions ?? []).map(({ partition, offset }) => [partition, Number(offset)]))
+    // Nothing was stored since: the broker answers -1.
+    const late = partitions.filter((partition) => (offsets.get(partition) ?? -1) < 0)
+    if (late.length > 0 && where instanceof Date) for (const [partition, offset] of await this.offsets(topic, late, 'last')) offsets.set(partition, offset)
+
+    return offsets
+  }
+
+  /** A topic that was just made, or whose leader has just changed, is not known to everybody at once. */
+  async #patiently<T>(topic: string, work: () => Promise<T>): Promise<T> {
+    const end = this.#runtime.elapsed() + patienceMs
+    for (;;) {
+      try {
+        return await work()
+      } catch (error) {
+        if (verdictOf(error) !== 'not-yet' || this.#runtime.elapsed() > end) throw error
+      }
+      await new Promise<void>((resolve) => void this.#runtime.after(pauseMs, resolve))
+      await refreshTopic(this.#cluster, topic)
+    }
+  }
+
+  async #leaderOf(topic: string, partition: number): Promise<Broker> {
+    await this.#ready(topic)
+    const [nodeId] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]))
     if (nodeId === undefined) throw new BrokerRefused('TOPIC_MISSING', `The topic "${topic}" was expected to have a leader and has none. Look at the cluster.`)
 
     return this.#cluster.findBroker({ nodeId })
@@ -123,8 +197,7 @@ export class LogReader {
   async #ready(topic: string): Promise<void> {
     try {
       await this.#connect()
-      await this.#cluster.addTargetTopic(topic)
-      await this.#cluster.refreshMetadataIfNecessary()
+      await learnTopic(this.#cluster, topic)
     } catch (error) {
       if (codeOf(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
       throw new BrokerRefused('TOPIC_MISSING', `The topic "${topic}" was expected and the broker has none of that name. Start an app that declares its group first.`, {

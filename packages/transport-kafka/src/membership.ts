@@ -3,7 +3,7 @@ import { BrokerRefused } from '@waybill/core'
 import type { Assignment, Consumer, EachBatchPayload } from 'kafkajs'
 import { evenAssigner } from './assigner.js'
 import { Backoff } from './backoff.js'
-import { sentenceOf, verdictOf } from './broker-error.js'
+import { codeOf, sentenceOf, verdictOf } from './broker-error.js'
 import type { Connection } from './connection.js'
 import type { LogReader } from './log-reader.js'
 import type { ResolvedOptions } from './options.js'
@@ -19,6 +19,8 @@ export interface MembershipEvents {
   rebalancing(): void
   /** No member any more; it comes back by itself. */
   lost(): void
+  /** A fetch went past this offset and brought nothing. */
+  passed(topic: string, partition: number, lastOffset: string): void
   /** Must return soon: the whole broker waits for it. */
   fetched(payload: EachBatchPayload): Promise<void>
 }
@@ -31,6 +33,8 @@ export interface MembershipOptions {
   readonly host: TransportHost
   readonly options: ResolvedOptions
   readonly tell: (state: ConnectionState) => void
+  /** Makes what is missing on the broker. Never rejects. */
+  readonly repair: () => Promise<void>
 }
 
 /** A member of one consumer group that joins, and joins again after whatever throws it out. */
@@ -69,6 +73,13 @@ export class Membership {
   /** The cluster is back: no reason to wait out the pause. */
   hurry(): void {
     this.#backoff.hurry()
+  }
+
+  /** It is a member in name only. */
+  restart(reason: string): void {
+    if (this.#isStopped || this.#reason !== undefined) return
+    this.#to.host.log.warn(`kafka: ${reason}, so the group is joined anew`, { group: this.#to.groupId })
+    void this.#crashed(new Error(reason))
   }
 
   pause(topic: string, partition: number): void {
@@ -123,6 +134,10 @@ export class Membership {
     const isCurrent = (): boolean => consumer === this.#consumer && !this.#isStopped
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => void (isCurrent() && this.#assigned(payload.memberId, payload.memberAssignment)))
     consumer.on(consumer.events.REBALANCING, () => void (isCurrent() && this.#guard(() => this.#events.rebalancing())))
+    consumer.on(
+      consumer.events.START_BATCH_PROCESS,
+      ({ payload }) => void (isCurrent() && payload.batchSize === 0 && this.#events.passed(payload.topic, payload.partition, payload.lastOffset)),
+    )
     consumer.on(consumer.events.CRASH, ({ payload }) => void (isCurrent() && this.#crashed(payload.error)))
 
     return consumer
@@ -156,6 +171,7 @@ export class Membership {
       this.#tell('lost', this.#reason)
     })
     if (memberId !== undefined) await this.#leave(memberId)
+    if (codeOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION' && !this.#isStopped) await this.#to.repair()
   }
 
   async #leave(memberId: string): Promise<void> {

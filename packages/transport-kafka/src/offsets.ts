@@ -1,7 +1,13 @@
 import type { Settlement } from '@waybill/core'
 import type { Settler } from './delivery.js'
 import { KafkaDelivery } from './delivery.js'
+import { isDelayTopic } from './rungs.js'
+import type { WaitingLine } from './waiting-line.js'
+import { DueLine, LogLine } from './waiting-line.js'
 import type { StoredRecord } from './wire.js'
+
+const mostDelayed = 1_000
+const mostDelayedBytes = 8 * 1024 * 1024
 
 /** Told by a partition what its deliveries become. */
 export interface PartitionOwner {
@@ -32,6 +38,7 @@ export interface Fetched {
   /** The last one that the fetch passed, also where it was no message. */
   readonly lastOffset: string
   readonly highWatermark: string
+  readonly now: number
 }
 
 /**
@@ -45,12 +52,13 @@ export class AssignedPartition implements Settler {
   readonly #owner: PartitionOwner
   readonly #wanted: (record: StoredRecord) => boolean
   readonly #givenBefore: number
-  #waiting: KafkaDelivery[] = []
-  #nextWaiting = 0
+  readonly #waiting: WaitingLine
   readonly #open = new OpenOffsets()
   #position: number | undefined
   #given = 0
-  #highWatermark = 0
+  #start: number | undefined
+  #end = 0
+  #progressAt: number | undefined
   #unsettled = 0
   #committed: Commit | undefined
   #isLost = false
@@ -61,6 +69,7 @@ export class AssignedPartition implements Settler {
     this.#owner = owner
     this.#wanted = wanted
     this.#givenBefore = givenBefore
+    this.#waiting = isDelayTopic(topic) ? new DueLine() : new LogLine()
   }
 
   get isLost(): boolean {
@@ -69,16 +78,43 @@ export class AssignedPartition implements Settler {
 
   /** Records that were fetched and not yet given to core. */
   get backlog(): number {
-    return this.#waiting.length - this.#nextWaiting
+    return this.#waiting.length
+  }
+
+  /** When the next of them may be given, ms since the epoch; 0: now. */
+  get nextDue(): number | undefined {
+    return this.#waiting.nextDue
+  }
+
+  /** So much is here that no more is to be fetched: beyond a window, or of those that wait for their time beyond what memory is spared for them. */
+  isFull(window: number): boolean {
+    if (this.#waiting instanceof LogLine) return this.backlog > window
+
+    return this.backlog > Math.max(window, mostDelayed) || this.#waiting.bytes > mostDelayedBytes
   }
 
   get unsettled(): number {
     return this.#unsettled
   }
 
+  /** Behind the last record that was fetched; before the first one, where fetching begins. */
+  get position(): number {
+    return this.#position ?? this.#start ?? 0
+  }
+
+  /** Records at the broker that were not fetched yet, as far as is known. */
+  get unfetched(): number {
+    return this.#position === undefined && this.#start === undefined ? 0 : Math.max(0, this.#end - this.position)
+  }
+
+  /** When something was last fetched or settled, ms since the epoch. */
+  get progressAt(): number | undefined {
+    return this.#progressAt
+  }
+
   /** Records that core has not seen, here and at the broker. */
   get lag(): number {
-    return this.backlog + (this.#position === undefined ? 0 : Math.max(0, this.#highWatermark - this.#position))
+    return this.backlog + this.unfetched
   }
 
   /** Behind the last record that was ever given to core, by whomever. */
@@ -100,7 +136,7 @@ export class AssignedPartition implements Settler {
   }
 
   /** Takes what is new: after a rebalance the broker sends again what is here already. */
-  append({ records, lastOffset, highWatermark }: Fetched): void {
+  append({ records, lastOffset, highWatermark, now }: Fetched): void {
     for (const record of records) {
       if (this.#position !== undefined && Number(record.offset) < this.#position) continue
       if (!this.#wanted(record)) continue
@@ -109,20 +145,34 @@ export class AssignedPartition implements Settler {
       this.#waiting.push(delivery)
     }
     this.#position = Math.max(this.#position ?? 0, Number(lastOffset) + 1)
-    this.#highWatermark = Number(highWatermark)
+    this.#end = Math.max(this.#end, Number(highWatermark))
+    this.#progressAt = now
   }
 
-  /** Moves up to `count` waiting deliveries into `into`. */
-  take(count: number, into: KafkaDelivery[]): void {
-    const end = Math.min(this.#waiting.length, this.#nextWaiting + count)
-    if (end === this.#nextWaiting) return
-    for (let i = this.#nextWaiting; i < end; i++) into.push(this.#waiting[i] as KafkaDelivery)
-    this.#given = Math.max(this.#given, (into.at(-1)?.offset ?? -1) + 1)
-    this.#unsettled += end - this.#nextWaiting
-    this.#nextWaiting = end
-    if (this.#nextWaiting !== this.#waiting.length && this.#nextWaiting < 4_096) return
-    this.#waiting = this.#waiting.slice(this.#nextWaiting)
-    this.#nextWaiting = 0
+  /** Everything up to this offset was passed, and none of it is a message. */
+  pass(lastOffset: string): void {
+    this.#position = Math.max(this.#position ?? 0, Number(lastOffset) + 1)
+  }
+
+  /** Where the group stands. */
+  startsAt(offset: number | undefined): void {
+    this.#start = offset
+  }
+
+  /** Where the broker says that it ends. */
+  ends(offset: number): void {
+    this.#end = Math.max(this.#end, offset)
+  }
+
+  /** Moves up to `count` deliveries whose time has come into `into`. */
+  take(count: number, now: number, into: KafkaDelivery[]): void {
+    for (let i = 0; i < count; i++) {
+      const delivery = this.#waiting.shift(now)
+      if (!delivery) return
+      into.push(delivery)
+      this.#given = Math.max(this.#given, delivery.offset + 1)
+      this.#unsettled++
+    }
   }
 
   settled(delivery: KafkaDelivery, settlement: Settlement): void {
@@ -136,14 +186,13 @@ export class AssignedPartition implements Settler {
   /** A log takes nothing back: what was returned is given again from here, before the others. */
   giveAgain(delivery: KafkaDelivery): void {
     if (this.#isLost) return
-    this.#waiting.splice(this.#nextWaiting, 0, delivery.again())
+    this.#waiting.unshift(delivery.again())
   }
 
   /** Somebody else has it now, or nobody. Resolves to nothing what is still said about it. */
   lose(): void {
     this.#isLost = true
-    this.#waiting = []
-    this.#nextWaiting = 0
+    this.#waiting.clear()
     this.#unsettled = 0
   }
 }

@@ -9,24 +9,38 @@ export interface KafkaOptions {
   readonly ssl?: KafkaConfig['ssl']
   /** User and mechanism, as kafkajs takes them. Never printed. */
   readonly sasl?: KafkaConfig['sasl']
+  /**
+   * `create`: topics that are missing are made, those that are there are compared. `check`: they are compared, and one that is missing is an error.
+   * `none`: nothing is asked and nothing is made. Default: `create`.
+   */
+  readonly declare?: Declare
+  /** How long to wait for topics that somebody else makes. Default: not at all. */
+  readonly awaitTopics?: Duration
   /** How often finished work is committed. A crash repeats at most so much. Default: 500 ms. */
   readonly commitInterval?: Duration
   /** How long a silent process keeps its partitions. Default: 30 s. */
   readonly sessionTimeout?: Duration
+  /** A consumer that has records to fetch and fetches none for so long joins its group anew. Default: 30 s. */
+  readonly stallTimeout?: Duration
   /** How long one request to a broker may take. Default: 10 s. */
   readonly requestTimeout?: Duration
 }
+
+export type Declare = 'create' | 'check' | 'none'
 
 export interface ResolvedOptions {
   readonly brokers: readonly string[]
   readonly ssl: KafkaConfig['ssl']
   readonly sasl: KafkaConfig['sasl']
+  readonly declare: Declare
+  readonly awaitTopicsMs: number
   readonly commitIntervalMs: number
   readonly sessionTimeoutMs: number
+  readonly stallTimeoutMs: number
   readonly requestTimeoutMs: number
 }
 
-const known = ['brokers', 'ssl', 'sasl', 'commitInterval', 'sessionTimeout', 'requestTimeout'] as const
+const known = ['brokers', 'ssl', 'sasl', 'declare', 'awaitTopics', 'commitInterval', 'sessionTimeout', 'stallTimeout', 'requestTimeout'] as const
 const address = /^[^\s:]+(:[^\s:]+)*:\d{1,5}$/
 
 /** All defaults and all faults at once. Never throws, whatever it is given. */
@@ -38,8 +52,11 @@ export function resolveOptions(given: unknown): { readonly options: ResolvedOpti
     brokers: Array.isArray(found.brokers) ? found.brokers.map(String) : [],
     ssl: found.ssl as KafkaConfig['ssl'],
     sasl: found.sasl as KafkaConfig['sasl'],
+    declare: declareOf(found.declare, faults),
+    awaitTopicsMs: duration('awaitTopics', 0),
     commitIntervalMs: duration('commitInterval', 500),
     sessionTimeoutMs: duration('sessionTimeout', 30_000),
+    stallTimeoutMs: duration('stallTimeout', 30_000),
     requestTimeoutMs: duration('requestTimeout', 10_000),
   }
 
@@ -51,6 +68,14 @@ function faultsOfBrokers(found: unknown): Fault[] {
   if (isList) return []
 
   return [{ code: 'KAFKA_BROKERS', message: `kafka() needs "brokers", a list of "host:port". Found ${describe(found)}. Write kafka({ brokers: ['127.0.0.1:9092'] }).` }]
+}
+
+function declareOf(found: unknown, faults: Fault[]): Declare {
+  if (found === undefined || found === 'create') return 'create'
+  if (found === 'check' || found === 'none') return found
+  faults.push({ code: 'KAFKA_DECLARE', message: `kafka() option "declare" is "create", "check" or "none". Found ${describe(found)}.` })
+
+  return 'create'
 }
 
 function durationOf(name: string, found: unknown, fallback: number, faults: Fault[]): number {

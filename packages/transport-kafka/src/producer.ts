@@ -1,7 +1,7 @@
 import { BrokerRefused } from '@waybill/core'
 import type { Broker, Cluster, Kafka, KafkaJSConnectionError } from 'kafkajs'
 import { verdictOf } from './broker-error.js'
-import { openCluster, produce } from './cluster.js'
+import { learnTopic, openCluster, produce, refreshTopic } from './cluster.js'
 import type { RecordBatch } from './record-batch.js'
 
 /** Sends a batch to the leader of its partition, once. What it knows about the cluster is put right after a failure. */
@@ -23,7 +23,7 @@ export class BatchProducer {
     try {
       await produce(await this.#leaderOf(batch), batch)
     } catch (error) {
-      await this.#recover(error)
+      await this.#recover(error, batch.topic)
       throw error
     }
   }
@@ -34,8 +34,7 @@ export class BatchProducer {
   }
 
   async #leaderOf({ topic, partition }: RecordBatch): Promise<Broker> {
-    await this.#cluster.addTargetTopic(topic)
-    await this.#cluster.refreshMetadataIfNecessary()
+    await learnTopic(this.#cluster, topic)
     const [nodeId] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]))
     if (nodeId === undefined) throw new LeaderUnknown(`nobody is known to lead partition ${partition}`)
 
@@ -43,12 +42,12 @@ export class BatchProducer {
   }
 
   /** Never rejects: the caller gets what happened to the batch, and the next one finds out what is still wrong. */
-  async #recover(error: unknown): Promise<void> {
+  async #recover(error: unknown, topic: string): Promise<void> {
     try {
       const connected = this.#drop(error)
       if (this.#closed || (connected && !isStale(error))) return
       if (!connected) await this.#cluster.connect()
-      await this.#cluster.refreshMetadata()
+      await refreshTopic(this.#cluster, topic)
     } catch {
       // Whoever owns this producer is told of the first error, and asks the cluster itself whether it is there.
     }

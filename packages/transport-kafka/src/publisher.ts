@@ -6,7 +6,9 @@ import type { LaneOwner, Parcel } from './lane.js'
 import { Lane } from './lane.js'
 import type { BatchProducer } from './producer.js'
 import type { KafkaNames } from './topology.js'
-import { parseReplyAddress, partitionCounts } from './topology.js'
+import { partitionCounts } from './topics.js'
+import { parseReplyAddress } from './topology.js'
+import type { WireRecord } from './wire.js'
 import { toRecord } from './wire.js'
 
 const maxHeldBytes = 64 * 1024 * 1024
@@ -58,6 +60,13 @@ export class KafkaPublisher implements LaneOwner {
     for (const topic of touched) topic.flush()
   }
 
+  /** Sends records as they are to one topic. */
+  copy(topic: string, records: readonly WireRecord[], settled: Settled): void {
+    const lanes = this.#lanesOf(topic)
+    for (const [index, record] of records.entries()) this.#hold(record, index, settled, lanes)
+    lanes.flush()
+  }
+
   /** The cluster is back: what was held leaves. */
   restored(): void {
     for (const topic of this.#topics.values()) topic.flush()
@@ -94,12 +103,9 @@ export class KafkaPublisher implements LaneOwner {
   #accept(message: Outgoing, index: number, settled: Settled): TopicLanes | undefined {
     try {
       const { topic, key } = this.#targetOf(message)
-      const record = toRecord(message, key)
-      const parcel = { record, bytes: recordHead + record.size, index, settled }
+      const record = toRecord(message, key, message.delayMs === undefined ? undefined : this.runtime.now() + message.delayMs)
       const lanes = this.#lanesOf(topic)
-      this.#underWay.add(parcel)
-      this.#heldBytes += parcel.bytes
-      lanes.add(parcel)
+      this.#hold(record, index, settled, lanes)
 
       return lanes
     } catch (error) {
@@ -109,9 +115,17 @@ export class KafkaPublisher implements LaneOwner {
     }
   }
 
+  #hold(record: WireRecord, index: number, settled: Settled, lanes: TopicLanes): void {
+    const parcel = { record, bytes: recordHead + record.size, index, settled }
+    this.#underWay.add(parcel)
+    this.#heldBytes += parcel.bytes
+    lanes.add(parcel)
+  }
+
   /** Throws where a message can go nowhere; so does writing it, where its headers are none. */
-  #targetOf({ to, envelope }: Outgoing): Target {
+  #targetOf({ to, envelope, delayMs }: Outgoing): Target {
     if (this.#closing) throw new BrokerRefused('TRANSPORT_CLOSED', 'the transport is closing')
+    if (to.kind === 'group') return { topic: this.#names.retry(to, delayMs), key: envelope.subject }
 
     return targetOf(to, envelope.subject, this.#names)
   }
@@ -207,8 +221,8 @@ class TopicLanes {
 }
 
 /** The partition of a key, as Kafka's Java client chooses it. */
-export function partitionOf(key: string, partitions: number): number {
-  return (murmur2(Buffer.from(key, 'utf8')) & 0x7fffffff) % partitions
+export function partitionOf(key: string | Uint8Array, partitions: number): number {
+  return (murmur2(typeof key === 'string' ? Buffer.from(key, 'utf8') : key) & 0x7fffffff) % partitions
 }
 
 interface Target {
@@ -217,9 +231,8 @@ interface Target {
 }
 
 /** Where a message goes, and by which key. */
-function targetOf(to: Destination, subject: string | undefined, names: KafkaNames): Target {
+function targetOf(to: Exclude<Destination, { readonly kind: 'group' }>, subject: string | undefined, names: KafkaNames): Target {
   if (to.kind === 'channel') return { topic: names.channel(to.channel), key: subject }
-  if (to.kind === 'group') return { topic: names.retry(to), key: subject }
   if (to.kind === 'dead') return { topic: names.dead(to), key: subject }
   const address = parseReplyAddress(to.address)
   if (address) return { topic: address.topic, key: address.instance }

@@ -1,16 +1,19 @@
 import type { Consumer, ConsumerHealth, Deliver } from '@waybill/core'
-import type { Assignment, EachBatchPayload, OffsetsByTopicPartition } from 'kafkajs'
+import type { Assignment, EachBatchPayload } from 'kafkajs'
 import { sentenceOf } from './broker-error.js'
+import { Commits, givenOf } from './commits.js'
 import type { KafkaDelivery } from './delivery.js'
+import { FetchWatch } from './fetch-watch.js'
 import type { MembershipEvents, MembershipOptions } from './membership.js'
 import { Membership } from './membership.js'
-import type { Commit, PartitionOwner } from './offsets.js'
+import type { PartitionOwner } from './offsets.js'
 import { AssignedPartition } from './offsets.js'
 import type { StoredRecord } from './wire.js'
 
 /** Waiting inside a fetch holds up every partition of the broker; this little spares fast listeners a pause. */
 const drainMs = 20
 const returnMs = 100
+const longestSleepMs = 60_000
 
 export interface SubscriberOptions extends MembershipOptions {
   readonly window: number
@@ -29,9 +32,9 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
   readonly #given = new Map<string, number>()
   #assigned: ReadonlySet<string> = new Set()
   #notes: Promise<void> = Promise.resolve()
-  #commitTo: EachBatchPayload['commitOffsetsIfNecessary'] | undefined
-  #committing: Promise<void> = Promise.resolve()
-  #cancelTick: () => void = () => {}
+  readonly #commits: Commits
+  readonly #watch: FetchWatch
+  #cancelWake: () => void = () => {}
   #drained: () => void = () => {}
   #window: number
   #isPaused = false
@@ -47,11 +50,18 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     this.#window = to.window
     this.#deliver = deliver
     this.#membership = new Membership(to, this)
+    this.#commits = new Commits(to, () => this.#partitions.values())
+    this.#watch = new FetchWatch(to, {
+      partitions: () => (this.#isPaused || this.#isRebalancing || this.#membership.reason !== undefined ? [] : [...this.#partitions.values()]),
+      stalled: (reason) => this.#membership.restart(reason),
+    })
   }
 
   async start(): Promise<void> {
     await this.#membership.join()
-    if (!this.#isStopped) this.#schedule()
+    if (this.#isStopped) return
+    this.#commits.begin()
+    this.#watch.begin()
   }
 
   resize(window: number): void {
@@ -76,10 +86,10 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
   async stop(): Promise<void> {
     if (this.#isStopped) return
     this.#isStopped = true
-    this.#cancelTick()
+    this.#cancelWake()
+    this.#watch.stop()
     this.#drained()
-    await this.#committing
-    await this.#commit()
+    await this.#commits.stop()
     this.#loseAll()
     await this.#membership.stop()
   }
@@ -94,6 +104,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
       lateSettles: this.#lateSettles,
       reason: this.#membership.reason,
       waiting: partitions.reduce((sum, { lag }) => sum + lag, 0),
+      partitions: partitions.map(({ topic, partition, lag, unsettled, progressAt }) => ({ address: topic, partition, waiting: lag, unsettled, progressAt })),
     }
   }
 
@@ -101,6 +112,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
 
   assigned(assignment: Assignment, isContinued: boolean): void {
     this.#isRebalancing = false
+    this.#commits.resume()
     const kept = new Set(Object.entries(assignment).flatMap(([topic, partitions]) => partitions.map((partition) => nameOf(topic, partition))))
     for (const [name, partition] of this.#partitions) {
       if (!isContinued || !kept.has(name)) this.#lose(name, partition)
@@ -112,14 +124,14 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
 
   rebalancing(): void {
     // The request for this commit leaves before the one that joins again, so it still counts.
-    void this.#commit()
+    this.#commits.pause()
     this.#isRebalancing = true
     this.#drained()
   }
 
   lost(): void {
     this.#isRebalancing = false
-    this.#commitTo = undefined
+    this.#commits.lost()
     this.#loseAll()
   }
 
@@ -128,12 +140,17 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     if (this.#isStopped || this.#isRebalancing) return
     const partition = this.#partitionOf(batch.topic, batch.partition)
     if (!partition) return
-    this.#commitTo = commitOffsetsIfNecessary
-    partition.append({ records: batch.messages, lastOffset: batch.lastOffset(), highWatermark: batch.highWatermark })
+    this.#commits.use(commitOffsetsIfNecessary)
+    partition.append({ records: batch.messages, lastOffset: batch.lastOffset(), highWatermark: batch.highWatermark, now: this.#to.host.runtime.now() })
     resolveOffset(batch.lastOffset())
     this.#pump()
-    if (partition.backlog > this.#window && !this.#isPaused) await this.#drain()
-    if (partition.backlog > this.#window && this.#has(partition)) this.#hold(partition)
+    if (partition.isFull(this.#window) && !this.#isPaused) await this.#drain()
+    if (partition.isFull(this.#window) && this.#has(partition)) this.#hold(partition)
+  }
+
+  /** A fetch brought nothing but what no listener sees: marks of transactions. */
+  passed(topic: string, partition: number, lastOffset: string): void {
+    this.#partitions.get(nameOf(topic, partition))?.pass(lastOffset)
   }
 
   // ── what becomes of deliveries
@@ -166,18 +183,28 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
   /** Every partition gets its share of the window, so that a hot one does not starve the others. */
   #pump(): void {
     if (this.#isPaused || this.#isRebalancing || this.#isStopped) return
-    const ready = [...this.#partitions.values()].filter(({ backlog }) => backlog > 0)
+    const now = this.#to.host.runtime.now()
+    const ready = [...this.#partitions.values()].filter(({ nextDue = Number.POSITIVE_INFINITY }) => nextDue <= now)
     let room = this.#window - this.#unsettled()
     const batch: KafkaDelivery[] = []
     for (let i = 0; i < ready.length && room > 0; i++) {
       const partition = ready[(i + this.#firstTurn) % ready.length] as AssignedPartition
       const before = batch.length
-      partition.take(Math.ceil(room / (ready.length - i)), batch)
+      partition.take(Math.ceil(room / (ready.length - i)), now, batch)
       room -= batch.length - before
       this.#release(partition)
     }
     this.#firstTurn++
+    this.#wakeAtNext(now)
     if (batch.length > 0) this.#give(batch)
+  }
+
+  /** Those that wait for their time are looked at when it has come; the clock may be set meanwhile. */
+  #wakeAtNext(now: number): void {
+    this.#cancelWake()
+    let next = Number.POSITIVE_INFINITY
+    for (const { nextDue = 0 } of this.#partitions.values()) if (nextDue > now) next = Math.min(next, nextDue)
+    this.#cancelWake = Number.isFinite(next) ? this.#to.host.runtime.after(Math.min(next - now, longestSleepMs), () => this.#pump()) : () => {}
   }
 
   #give(batch: readonly KafkaDelivery[]): void {
@@ -186,7 +213,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     } catch (error) {
       this.#to.host.log.error('kafka: core did not take a batch', { group: this.#to.groupId, error: sentenceOf(error) })
     }
-    if ([...this.#partitions.values()].every(({ backlog }) => backlog <= this.#window)) this.#drained()
+    if (![...this.#partitions.values()].some((partition) => partition.isFull(this.#window))) this.#drained()
   }
 
   #unsettled(): number {
@@ -214,7 +241,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
   }
 
   #release(partition: AssignedPartition): void {
-    if (!partition.isPaused || partition.backlog > this.#window) return
+    if (!partition.isPaused || partition.isFull(this.#window)) return
     partition.isPaused = false
     this.#membership.resume(partition.topic, partition.partition)
   }
@@ -234,15 +261,20 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     return found
   }
 
-  /** What predecessors noted beside their commits. Without it nothing is wrong but a mark that is missing. */
+  /** What predecessors committed, and noted beside it. Without it nothing is wrong but a mark that is missing. */
   async #readNotes(assignment: Assignment): Promise<void> {
+    const marks = new Map<string, number | undefined>()
     try {
-      for (const { topic, partition, note } of await this.#to.reader.notes(this.#to.groupId, assignment)) {
+      for (const { topic, partition, offset, note } of await this.#to.reader.marks(this.#to.groupId, assignment)) {
         const name = nameOf(topic, partition)
+        marks.set(name, offset)
         this.#given.set(name, Math.max(this.#given.get(name) ?? 0, givenOf(note)))
       }
     } catch (error) {
       this.#to.host.log.debug('kafka: what was delivered before could not be read', { group: this.#to.groupId, error: sentenceOf(error) })
+    }
+    for (const [topic, partitions] of Object.entries(assignment)) {
+      for (const partition of partitions) this.#partitionOf(topic, partition)?.startsAt(marks.get(nameOf(topic, partition)))
     }
   }
 
@@ -258,52 +290,8 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     this.#assigned = new Set()
     for (const [name, partition] of this.#partitions) this.#lose(name, partition)
   }
-
-  // ── commits
-
-  #schedule(): void {
-    this.#cancelTick = this.#to.host.runtime.after(this.#to.options.commitIntervalMs, () => {
-      this.#committing = this.#isRebalancing ? Promise.resolve() : this.#commit()
-      void this.#committing.then(() => this.#isStopped || this.#schedule())
-    })
-  }
-
-  /** All partitions in one request, in the generation of this moment: the broker refuses it once that is over. */
-  async #commit(): Promise<void> {
-    const news = [...this.#partitions.values()].flatMap((partition) => {
-      const commit = partition.committable
-
-      return commit ? [{ partition, commit }] : []
-    })
-    if (news.length === 0 || !this.#commitTo) return
-    try {
-      await this.#commitTo(requestOf(news))
-      for (const { partition, commit } of news) partition.committed(commit)
-    } catch (error) {
-      this.#to.host.log.warn('kafka: a commit was not taken; the next one tells the same', { group: this.#to.groupId, error: sentenceOf(error) })
-    }
-  }
 }
 
 function nameOf(topic: string, partition: number): string {
   return `${topic}/${partition}`
-}
-
-function requestOf(news: readonly { readonly partition: AssignedPartition; readonly commit: Commit }[]): OffsetsByTopicPartition {
-  const topics = new Map<string, { partition: number; offset: string; metadata: string }[]>()
-  for (const { partition, commit } of news) {
-    const partitions = topics.get(partition.topic) ?? []
-    partitions.push({ partition: partition.partition, offset: String(commit.offset), metadata: noteOf(commit) })
-    topics.set(partition.topic, partitions)
-  }
-
-  return { topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })) }
-}
-
-function noteOf({ given }: Commit): string {
-  return `w1:${given}`
-}
-
-function givenOf(note: string): number {
-  return note.startsWith('w1:') ? Number(note.slice(3)) || 0 : 0
 }

@@ -22,6 +22,10 @@ import { LogReader } from './log-reader.js'
 import type { KafkaOptions, ResolvedOptions } from './options.js'
 import { resolveOptions } from './options.js'
 import { KafkaPublisher } from './publisher.js'
+import type { ReplayRange, ReplayTools } from './replay.js'
+import { replay, seek } from './replay.js'
+import { isDelayTopic } from './rungs.js'
+import { beginAt } from './start.js'
 import type { SubscriberOptions } from './subscriber.js'
 import { KafkaSubscriber } from './subscriber.js'
 import type { TopologyTools } from './topology.js'
@@ -31,8 +35,22 @@ import { envelopePrefix } from './wire.js'
 const replyWindow = 1_000
 const closeReserveMs = 500
 
+/** Kafka as a transport, and what only a log can do. */
+export interface KafkaLog extends Transport {
+  /**
+   * Lets a group read its channel anew from there. Nothing is lost or sent: what lies between is skipped, or comes again.
+   * Rejects with `GROUP_RUNS` while a process of the group is attached.
+   */
+  seek(of: GroupAddress, to: 'first' | 'last' | Date): Promise<void>
+  /**
+   * Sends that group alone a copy of each message that its channel kept from a stretch of time, while the group goes on.
+   * Resolves with how many. Rejects with `REPLAY_STOPPED`, and where, when the broker does not take one; those before it are sent.
+   */
+  replay(of: GroupAddress, range: ReplayRange): Promise<number>
+}
+
 /** Apache Kafka, through kafkajs. Never throws: what is wrong with the options is reported at `start`. */
-export function kafka(options: KafkaOptions): Transport {
+export function kafka(options: KafkaOptions): KafkaLog {
   return new KafkaTransport(options)
 }
 
@@ -49,7 +67,7 @@ interface Session {
   declared: Topology | undefined
 }
 
-class KafkaTransport implements Transport {
+class KafkaTransport implements KafkaLog {
   readonly name = 'kafka'
   readonly faults: readonly Fault[]
   readonly dead: DeadLetterAccess
@@ -80,7 +98,7 @@ class KafkaTransport implements Transport {
 
   async declare(topology: Topology): Promise<void> {
     const session = this.#open()
-    await declareTopology(toolsOf(session), topology)
+    await declareTopology(toolsOf(session, this.#options), topology)
     session.declared = joined(session.declared, topology)
   }
 
@@ -104,17 +122,31 @@ class KafkaTransport implements Transport {
 
   async subscribe(subscription: Subscription, deliver: Deliver): Promise<Consumer> {
     const session = this.#open()
-    const subscriber = subscription.kind === 'group' ? this.#groupSubscriber(session, subscription, deliver) : await this.#replySubscriber(session, deliver)
+    const subscriber = subscription.kind === 'group' ? await this.#groupSubscriber(session, subscription, deliver) : await this.#replySubscriber(session, deliver)
     session.subscribers.add(subscriber)
     await subscriber.start()
 
     return subscriber
   }
 
+  async seek(of: GroupAddress, to: 'first' | 'last' | Date): Promise<void> {
+    await seek(this.#replayTools(), of, to)
+  }
+
+  async replay(of: GroupAddress, range: ReplayRange): Promise<number> {
+    return replay(this.#replayTools(), of, range)
+  }
+
   close(deadlineMs: number): Promise<void> {
     this.#closing ??= this.#end(deadlineMs)
 
     return this.#closing
+  }
+
+  #replayTools(): ReplayTools {
+    const { reader, publisher, names, host } = this.#open()
+
+    return { reader, publisher, names, runtime: host.runtime }
   }
 
   #begin(host: TransportHost): Session {
@@ -127,20 +159,30 @@ class KafkaTransport implements Transport {
     )
     const publisher = new KafkaPublisher(connection, names, host)
     publisher.onWritable(() => this.#go())
-    const reader = new LogReader(connection.kafka)
+    const reader = new LogReader(connection.kafka, host.runtime)
     const dead = new KafkaDeadLetters(reader, connection.admin, names, host.log)
 
     return { host, connection, names, publisher, reader, dead, subscribers: new Set(), replyGroups: [], declared: undefined }
   }
 
-  #groupSubscriber(session: Session, subscription: GroupAddress & { readonly window: number }, deliver: Deliver): KafkaSubscriber {
-    const { names } = session
-    const topics = [names.channel(subscription.channel), names.retry(subscription)]
+  async #groupSubscriber(session: Session, subscription: GroupAddress & { readonly window: number }, deliver: Deliver): Promise<KafkaSubscriber> {
+    const { names, declared, reader } = session
+    const groupId = names.group(subscription)
+    const channel = names.channel(subscription.channel)
+    const from = declared?.channels.find(({ name }) => name === subscription.channel)?.options.log?.from
+    if (from !== undefined && from !== 'first') await beginAt(reader, { groupId, topic: channel }, from)
+    const topics = [channel, ...(await this.#retries(session, subscription))]
 
-    return new KafkaSubscriber(
-      { ...this.#membership(session), groupId: names.group(subscription), topics, window: subscription.window, address: undefined, wanted: () => true },
-      deliver,
-    )
+    return new KafkaSubscriber({ ...this.#membership(session), groupId, topics, window: subscription.window, address: undefined, wanted: () => true }, deliver)
+  }
+
+  /** Topics of long waits may be missing where others make the topics. */
+  async #retries({ names, connection }: Session, of: GroupAddress): Promise<readonly string[]> {
+    const all = names.retries(of)
+    if (this.#options.declare === 'create') return all
+    const existing = new Set(await connection.admin.listTopics())
+
+    return all.filter((topic) => !isDelayTopic(topic) || existing.has(topic))
   }
 
   /** Everybody's replies pass by; the key says whose each one is. */
@@ -159,21 +201,28 @@ class KafkaTransport implements Transport {
     )
   }
 
-  #membership({ connection, reader, host }: Session): Pick<SubscriberOptions, 'connection' | 'reader' | 'host' | 'options' | 'tell'> {
-    return { connection, reader, host, options: this.#options, tell: (state) => this.#say(state) }
+  #membership({ connection, reader, host }: Session): Pick<SubscriberOptions, 'connection' | 'reader' | 'host' | 'options' | 'tell' | 'repair'> {
+    return { connection, reader, host, options: this.#options, tell: (state) => this.#say(state), repair: () => this.#redeclare() }
   }
 
   /** The cluster may have come back without what was declared. */
   async #restored(): Promise<void> {
     const session = this.#session
     if (!session) return
+    await this.#redeclare()
+    session.publisher.restored()
+    for (const subscriber of session.subscribers) subscriber.hurry()
+  }
+
+  /** Never rejects. */
+  async #redeclare(): Promise<void> {
+    const session = this.#session
+    if (!session?.declared || this.#closing) return
     try {
-      if (session.declared) await declareTopology(toolsOf(session), session.declared)
+      await declareTopology(toolsOf(session, this.#options), session.declared)
     } catch (error) {
       session.host.log.warn('kafka: the topology could not be declared again', { error: sentenceOf(error) })
     }
-    session.publisher.restored()
-    for (const subscriber of session.subscribers) subscriber.hurry()
   }
 
   async #end(deadlineMs: number): Promise<void> {
@@ -219,8 +268,8 @@ function joined(before: Topology | undefined, { channels, asks }: Topology): Top
   return { channels: [...all.values()], asks: asks || (before?.asks ?? false) }
 }
 
-function toolsOf({ connection, names, host }: Session): TopologyTools {
-  return { admin: connection.admin, names, runtime: host.runtime }
+function toolsOf({ connection, names, host }: Session, { declare, awaitTopicsMs }: ResolvedOptions): TopologyTools {
+  return { admin: connection.admin, names, runtime: host.runtime, log: host.log, declare, awaitTopicsMs }
 }
 
 function capabilitiesOf(broker: string): Capabilities {
@@ -231,6 +280,7 @@ function capabilitiesOf(broker: string): Capabilities {
     unroutable: false,
     keyOrder: true,
     delay: false,
+    groupDelay: true,
     expiry: false,
     priority: false,
     deliveryCount: false,

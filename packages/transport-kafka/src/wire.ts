@@ -11,7 +11,7 @@ export const contentEncodingHeader = 'content-encoding'
 
 /** A message as it is sent. */
 export interface WireRecord {
-  readonly key: string | null
+  readonly key: string | Uint8Array | null
   readonly value: Uint8Array
   /** Name, value, name, value: a name may come again. */
   readonly headers: readonly (string | Uint8Array)[]
@@ -31,11 +31,12 @@ export interface StoredRecord {
 type Headers = Readonly<Record<string, unknown>>
 
 /** Every header of Kafka is bytes: numbers and booleans leave as text, and come back as text. */
-export function toRecord(message: Outgoing, key: string | undefined): WireRecord {
+export function toRecord(message: Outgoing, key: string | undefined, due?: number): WireRecord {
   const all = Object.assign(Object.create(null), message.headers) as Record<string, unknown>
   if (message.contentType !== undefined) all[contentTypeHeader] = message.contentType
   if (message.contentEncoding !== undefined) all[contentEncodingHeader] = message.contentEncoding
   if (message.replyTo !== undefined) all[header.replyTo] = message.replyTo
+  if (due !== undefined) all[header.due] = due
   writeEnvelope(message.envelope, envelopePrefix, all)
   const headers: (string | Uint8Array)[] = []
   for (const name in all) addHeader(headers, name, all[name])
@@ -45,7 +46,7 @@ export function toRecord(message: Outgoing, key: string | undefined): WireRecord
 }
 
 /** Everything that came, without a prototype; text where it is text, bytes where it is not, a list where a name came twice. */
-export function readHeaders(found: IHeaders | undefined): Headers {
+export function readHeaders(found: IHeaders | undefined): Record<string, unknown> {
   const headers = Object.create(null) as Record<string, unknown>
   for (const name of Object.keys(found ?? {})) headers[name] = fromHeader(found?.[name])
 

@@ -104,6 +104,7 @@ const capabilities: Capabilities = Object.freeze({
   unroutable: true,
   keyOrder: true,
   delay: true,
+  groupDelay: true,
   expiry: true,
   priority: true,
   deliveryCount: true,

@@ -280,6 +280,7 @@ function capabilitiesOf(model: Model): Capabilities {
     unroutable: true,
     keyOrder: true,
     delay: true,
+    groupDelay: true,
     expiry: true,
     priority: false,
     deliveryCount: true,

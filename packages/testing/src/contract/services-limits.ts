@@ -99,7 +99,7 @@ export const servicesLimits: readonly Scenario[] = [
   },
   {
     title: 'R2 R5 a long wait is kept by the broker: the same message comes again, at its next try',
-    needs: ['delay'],
+    needs: ['groupDelay'],
     async run(bench) {
       const tries: { readonly id: string; readonly attempt: number; readonly at: number }[] = []
       @Service('billing')

@@ -7,7 +7,7 @@ import { textOf } from './receiver.js'
 export const timing: readonly Scenario[] = [
   {
     title: 'a delayed message comes after its delay and not before',
-    needs: ['delay'],
+    needs: ['groupDelay'],
     async run(bench) {
       const peer = await bench.peer()
       await peer.declare(bench.channel, { groups: ['billing', 'stock'] })

@@ -1,0 +1,180 @@
+import type { Logger, Runtime } from '@waybill/core'
+import { BrokerRefused } from '@waybill/core'
+import type { Admin, ITopicMetadata } from 'kafkajs'
+import { ConfigResourceTypes } from 'kafkajs'
+import { causesOf, codeOf, sentenceOf, verdictOf } from './broker-error.js'
+import type { Declare } from './options.js'
+
+const patienceMs = 10_000
+const pauseMs = 50
+
+/** One topic as this app wants it. `partitions` undefined: as many as it has, 1 where it must be made. */
+export interface WantedTopic {
+  readonly topic: string
+  /** What it is for, in words. */
+  readonly of: string
+  readonly partitions: number | undefined
+  readonly replication: number | undefined
+  readonly settings: Readonly<Record<string, string>>
+  /**
+   * `foreign`: somebody else's, used as it is. `stated`: the app says what it looks like. `own`: Waybill's, which grows with its channel.
+   * `optional`: the same, and where it is missing long waits stay in the process.
+   */
+  readonly origin: 'foreign' | 'stated' | 'own' | 'optional'
+}
+
+export interface TopicTools {
+  readonly admin: Admin
+  readonly runtime: Runtime
+  readonly log: Logger
+  readonly declare: Declare
+  /** How long topics are waited for that somebody else makes. */
+  readonly awaitTopicsMs: number
+}
+
+/** Makes what is missing, waits for what others make, and compares what was there. */
+export async function declareTopics(tools: TopicTools, wanted: readonly WantedTopic[]): Promise<void> {
+  const existing = new Set(await tools.admin.listTopics())
+  const missing = wanted.filter(({ topic }) => !existing.has(topic))
+  const made = tools.declare === 'create' ? missing.filter(({ origin }) => origin !== 'foreign') : []
+  if (made.length > 0) await createTopics(tools.admin, made)
+  const needed = wanted.filter((topic) => topic.origin !== 'optional' || existing.has(topic.topic) || made.includes(topic))
+  const found = await describe(tools, needed, made)
+  await compareTopics(
+    tools,
+    needed.filter((topic) => !made.includes(topic)),
+    found,
+  )
+}
+
+/** How many partitions each topic has; those that do not exist are absent. */
+export async function partitionCounts(admin: Admin, topics: readonly string[]): Promise<Map<string, number>> {
+  const found = await metadataOf(admin, topics)
+
+  return new Map([...found].map(([name, { partitions }]) => [name, partitions.length]))
+}
+
+async function metadataOf(admin: Admin, topics: readonly string[]): Promise<Map<string, ITopicMetadata>> {
+  const existing = new Set(await admin.listTopics())
+  const asked = [...new Set(topics)].filter((topic) => existing.has(topic))
+  if (asked.length === 0) return new Map()
+  const { topics: found } = await admin.fetchTopicMetadata({ topics: asked })
+
+  return new Map(found.map((topic) => [topic.name, topic]))
+}
+
+/** A topic that was just made, by us or by somebody else, is not known to every broker at once. */
+async function describe({ admin, runtime, awaitTopicsMs }: TopicTools, wanted: readonly WantedTopic[], made: readonly WantedTopic[]): Promise<Map<string, ITopicMetadata>> {
+  const since = runtime.elapsed()
+  for (;;) {
+    const found = await knownOf(admin, wanted)
+    const missing = wanted.filter(({ topic }) => !found.has(topic))
+    if (missing.length === 0) return found
+    const waitedMs = runtime.elapsed() - since
+    const patience = missing.every((topic) => made.includes(topic)) ? patienceMs : awaitTopicsMs
+    if (waitedMs > patience) throw missingTopics(missing, patience)
+    await new Promise<void>((resolve) => void runtime.after(pauseMs, resolve))
+  }
+}
+
+async function knownOf(admin: Admin, wanted: readonly WantedTopic[]): Promise<Map<string, ITopicMetadata>> {
+  try {
+    return await metadataOf(
+      admin,
+      wanted.map(({ topic }) => topic),
+    )
+  } catch (error) {
+    if (verdictOf(error) !== 'not-yet') throw error
+
+    return new Map()
+  }
+}
+
+async function createTopics(admin: Admin, wanted: readonly WantedTopic[]): Promise<void> {
+  const topics = wanted.map(({ topic, partitions, replication, settings }) => ({
+    topic,
+    numPartitions: partitions ?? 1,
+    replicationFactor: replication ?? -1,
+    configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
+  }))
+  try {
+    await admin.createTopics({ topics, waitForLeaders: false })
+  } catch (error) {
+    const refused = causesOf(error).filter((cause) => codeOf(cause) !== 'TOPIC_ALREADY_EXISTS')
+    if (refused.length === 0) return
+    if (refused.some((cause) => verdictOf(cause) === 'unknown' && codeOf(cause).startsWith('KafkaJS'))) throw error
+    throw new BrokerRefused('TOPIC_REFUSED', `${refused.map(refusalOf).join('; ')}. Make them by hand, or give this user the right to.`, { cause: error })
+  }
+}
+
+function refusalOf(cause: unknown): string {
+  const topic = cause instanceof Error && 'topic' in cause ? String(cause.topic) : 'of this app'
+
+  return `The topic "${topic}" could not be made: ${sentenceOf(cause)}`
+}
+
+/** All that differs, in one error. */
+async function compareTopics(tools: TopicTools, wanted: readonly WantedTopic[], found: ReadonlyMap<string, ITopicMetadata>): Promise<void> {
+  const differences: string[] = []
+  for (const topic of wanted) {
+    const partitions = found.get(topic.topic)?.partitions ?? []
+    if (topic.origin === 'own' || topic.origin === 'optional') await grow(tools, topic, partitions.length)
+    else differences.push(...differencesOf(topic, partitions), ...(await settingsThatDiffer(tools, topic)))
+  }
+  if (differences.length > 0) throw new BrokerRefused('TOPIC_DIFFERS', differences.join('\n'))
+}
+
+function differencesOf({ topic, partitions, replication }: WantedTopic, found: ITopicMetadata['partitions']): string[] {
+  const replicas = found[0]?.replicas.length
+  const differences: string[] = []
+  if (partitions !== undefined && found.length !== partitions)
+    differences.push(
+      `The topic "${topic}" was expected with ${partitions} partitions and has ${found.length}. ` +
+        `State "partitions: ${found.length}" for its channel, or give the topic ${partitions} (Kafka only ever adds partitions, and keys move when it does).`,
+    )
+  if (replication !== undefined && replicas !== undefined && replicas !== replication)
+    differences.push(
+      `The topic "${topic}" was expected with ${replication} replicas and has ${replicas}. State "log.replication: ${replicas}" for its channel, or reassign the topic's partitions.`,
+    )
+
+  return differences
+}
+
+async function settingsThatDiffer({ admin, log }: TopicTools, { topic, settings }: WantedTopic): Promise<string[]> {
+  const configNames = Object.keys(settings)
+  if (configNames.length === 0) return []
+  const found = new Map<string, string>()
+  try {
+    const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames }] })
+    for (const { configName, configValue } of resources[0]?.configEntries ?? []) found.set(configName, configValue)
+  } catch (error) {
+    if (verdictOf(error) !== 'refused') throw error
+    log.warn(`kafka: the settings of the topic "${topic}" could not be compared: ${sentenceOf(error)}`)
+
+    return []
+  }
+
+  return configNames
+    .filter((name) => found.get(name) !== settings[name])
+    .map(
+      (name) =>
+        `The topic "${topic}" was expected with ${name}=${settings[name]} and has ${found.has(name) ? `${name}=${found.get(name)}` : 'no such setting'}. ` +
+        'State what it has under "log.settings" of its channel, or change the topic.',
+    )
+}
+
+/** The channel has more partitions than when these topics were made. */
+async function grow({ admin, declare }: TopicTools, { topic, partitions, origin }: WantedTopic, found: number): Promise<void> {
+  if (partitions === undefined || found >= partitions || origin === 'optional') return
+  if (declare !== 'create') throw new BrokerRefused('TOPIC_DIFFERS', `The topic "${topic}" was expected with ${partitions} partitions and has ${found}. Give it ${partitions}.`)
+  await admin.createPartitions({ topicPartitions: [{ topic, count: partitions }] })
+}
+
+function missingTopics(missing: readonly WantedTopic[], waitedMs: number): BrokerRefused {
+  const names = missing.map(({ topic, of, origin }) => `"${topic}" (${origin === 'foreign' ? `the existing topic of ${of}` : of})`).join(', ')
+
+  return new BrokerRefused(
+    'TOPIC_MISSING',
+    `${missing.length === 1 ? 'A topic was' : 'Topics were'} expected and not there after ${waitedMs} ms: ${names}. Make ${missing.length === 1 ? 'it' : 'them'}, wait longer by "awaitTopics", or let Waybill make its own with "declare: 'create'".`,
+  )
+}
