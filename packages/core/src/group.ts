@@ -10,6 +10,7 @@ import { Lanes } from './lanes.js'
 import type { Link } from './link.js'
 import type { Limits } from './limits.js'
 import type { Logger } from './logger.js'
+import type { GroupDepth } from './plugin.js'
 import type { Publishing } from './publishing.js'
 import type { Replier } from './replier.js'
 import { Outcomes, type OutcomesEnd } from './outcomes.js'
@@ -77,6 +78,12 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     const { channel, group, link } = this.#options
     await this.#parking?.read()
     this.#consumer = await link.transport.subscribe({ kind: 'group', channel, group, window: this.#share.window }, (deliveries) => this.#deliver(deliveries))
+  }
+
+  async depth(): Promise<GroupDepth> {
+    const { channel, group, link } = this.#options
+
+    return { channel, group, transport: link.name, ...(await link.transport.depth({ channel, group })) }
   }
 
   health(): Health['consumers'][number] {

@@ -12,6 +12,8 @@ export type { DeadLetterEdit, DeadLetters } from './dead-letters.js'
 export type { DeadLetterFilter, DeadMessage } from './dead-message.js'
 export type { RedriveOptions, RedriveProgress } from './redrive.js'
 export { DeadLetter, Ignore, Retry } from './decision.js'
+export type { DeadLetterEvent, ProcessEvent, PublishEvent, RetryEvent, SkipEvent } from './diagnostics.js'
+export { diagnostics } from './diagnostics.js'
 export type { Duration } from './duration.js'
 export { parseDuration } from './duration.js'
 export type { Envelope, Headers, HeaderValue, RawEnvelope } from './envelope.js'
@@ -27,12 +29,13 @@ export type { LogFields, Logger } from './logger.js'
 export type { MessageBase, MessageOptions } from './message.js'
 export { Command, Event, Query, unchecked } from './message.js'
 export type { ListenCall, Middleware, PublishCall } from './middleware.js'
-export type { Plugin, PluginHost } from './plugin.js'
+export type { GroupDepth, Plugin, PluginHost, PluginTransport } from './plugin.js'
 export type { Runtime } from './runtime.js'
 export { systemRuntime } from './system-runtime.js'
 export { Service } from './service.js'
 export { murmur2, slotOf, slots } from './slot.js'
 export type { AppTopology } from './topology.js'
+export type { TraceContext, TracedMessage, TraceSource } from './trace.js'
 export type {
   Capabilities,
   ChannelTopology,
@@ -41,6 +44,7 @@ export type {
   ConsumerHealth,
   DeadLetterAccess,
   Deliver,
+  Depth,
   Destination,
   GroupAddress,
   GroupSubscription,

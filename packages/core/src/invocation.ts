@@ -2,10 +2,12 @@ import { textUpTo } from './dead-letter.js'
 import { decode, inspect, rawMessage, type DecodeRules, type Refusal } from './decode.js'
 import { diagnostics, type ProcessEvent } from './diagnostics.js'
 import type { WaybillError } from './error.js'
+import type { Delivery } from './delivery.js'
 import type { Job } from './job.js'
 import { definitionOf, Message, type MessageClass } from './message.js'
 import type { ListenCall, Middleware } from './middleware.js'
 import type { PlannedListener } from './plan.js'
+import type { Runtime } from './runtime.js'
 import { isDeclared, undeclared } from './returned.js'
 
 /** What a delivery carries, for its listener; or why it cannot. */
@@ -13,6 +15,8 @@ export type Found = { readonly message: unknown; readonly refusal?: undefined } 
 
 export interface InvocationOptions {
   readonly app: string
+  readonly transport: string
+  readonly runtime: Runtime
   readonly instance: object
   readonly listener: PlannedListener
   readonly rules: DecodeRules
@@ -54,12 +58,13 @@ export class Invocation {
     return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''
   }
 
-  began(job: Job): ProcessEvent | undefined {
+  began(job: Job, delivery: Delivery, batch?: number): ProcessEvent | undefined {
     if (!diagnostics.process.start.hasSubscribers && !diagnostics.process.asyncEnd.hasSubscribers) return undefined
 
     const { channel, group, label } = this.#options.listener
     const event: ProcessEvent = {
       app: this.#options.app,
+      transport: this.#options.transport,
       channel,
       group,
       listener: label,
@@ -67,6 +72,12 @@ export class Invocation {
       id: job.id,
       attempt: job.attempt,
       headers: job.raw.headers,
+      envelope: job.raw.envelope,
+      redelivered: job.raw.redelivered,
+      bytes: job.raw.body.length,
+      since: this.#options.runtime.elapsed(),
+      delivery,
+      batch,
     }
     diagnostics.process.start.publish(event)
 

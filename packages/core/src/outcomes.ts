@@ -164,14 +164,16 @@ export class Outcomes implements BatchEnd, RetryEnd {
     if (diagnostics.retry.hasSubscribers)
       diagnostics.retry.publish({
         app: this.#options.app,
+        transport: this.#options.link.name,
         channel: this.#options.channel,
         group: this.#options.group,
         listener: job.runner.listener.label,
         messageName: textUpTo(job.raw.envelope.type, 255) ?? 'unknown',
         id: job.id,
         attempt: job.attempt,
-        headers: job.raw.headers,
+        envelope: job.raw.envelope,
         afterMs,
+        keptBy: this.#retrying.keeperOf(job, afterMs),
         error,
       } satisfies RetryEvent)
     this.#retrying.retry(job, afterMs)

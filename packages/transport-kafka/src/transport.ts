@@ -4,6 +4,7 @@ import type {
   Consumer,
   DeadLetterAccess,
   Deliver,
+  Depth,
   Fault,
   GroupAddress,
   Outgoing,
@@ -18,6 +19,7 @@ import { BrokerRefused } from '@waybill/core'
 import { sentenceOf } from './broker-error.js'
 import { Connection } from './connection.js'
 import { KafkaDeadLetters } from './dead-letters.js'
+import { depthOf } from './depth.js'
 import { LogReader } from './log-reader.js'
 import type { KafkaOptions, ResolvedOptions } from './options.js'
 import { resolveOptions } from './options.js'
@@ -109,6 +111,12 @@ class KafkaTransport implements Transport {
     await subscriber.start()
 
     return subscriber
+  }
+
+  async depth(of: GroupAddress): Promise<Depth> {
+    const { connection, names } = this.#open()
+
+    return depthOf(connection.admin, names, of)
   }
 
   close(deadlineMs: number): Promise<void> {
