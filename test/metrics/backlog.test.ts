@@ -29,7 +29,7 @@ test('how much waits, and for how long at most, is asked of the broker now and t
   const of = { messaging_destination_name: 'parcels', messaging_consumer_group_name: 'sorting' }
   const now = (name: string): Promise<number> => valueOf(observed, name, of)
 
-  await parcels.when(Array.from({ length: 30 }, (_, parcel) => new Scanned({ parcel })))
+  for (let parcel = 0; parcel < 30; parcel++) await parcels.when(new Scanned({ parcel }))
   await parcels.advance('20s')
 
   expect(await now('waybill_in_flight')).toBe(1)

@@ -1,4 +1,4 @@
-import { createApp, Event, Listener, RawListener, Service } from '@waybill/core'
+import { createApp, Event, RawListener, Service } from '@waybill/core'
 import { metrics } from '@waybill/metrics'
 import { eventually } from '@waybill/testing'
 import { memory, memoryBroker } from '@waybill/transport-memory'

@@ -2,7 +2,7 @@ import { createApp } from '@waybill/core'
 import { memory } from '@waybill/transport-memory'
 import { metrics } from '@waybill/metrics'
 import { eventually } from '@waybill/testing'
-import { Registry } from 'prom-client'
+import { type OpenMetricsContentType, Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import { Charge, ledger, observe, Paid } from './observed-app.js'
 
@@ -81,7 +81,7 @@ test('every mistake in the options is told at start', async () => {
 
 test('on a registry of OpenMetrics a duration carries the id of a sampled trace, elsewhere it does not', async () => {
   const traced = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
-  const registry = new Registry()
+  const registry = new Registry<OpenMetricsContentType>()
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
   const tracer = { name: 'tracer', trace: () => ({ traceparent: traced, tracestate: undefined, baggage: undefined }) }
 

@@ -1,4 +1,4 @@
-import { type AppOptions, Command, createApp, type App, Event, Listener, Service } from '@waybill/core'
+import { type AppOptions, Command, createApp, type App, Event, Listener, type Plugin, Service } from '@waybill/core'
 import { memory, memoryBroker, type MemoryBroker } from '@waybill/transport-memory'
 import { metrics, type Metrics, type MetricsOptions } from '@waybill/metrics'
 import { onTestFinished } from 'vitest'
@@ -30,7 +30,9 @@ export interface Observed {
 }
 
 /** A started app with metrics, stopped when the test ends. */
-export async function observe(options: MetricsOptions & { readonly app?: Partial<AppOptions> } = {}): Promise<Observed> {
+export async function observe(
+  options: MetricsOptions & { readonly app?: { readonly name?: string; readonly services?: AppOptions['services']; readonly plugins?: readonly Plugin[] } } = {},
+): Promise<Observed> {
   const { app: parts, ...own } = options
   const observed = metrics(own)
   const broker = memoryBroker()

@@ -1,7 +1,7 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel'
 import type { Delivery } from './delivery.js'
 import type { Envelope, RawEnvelope } from './envelope.js'
-import type { PublishOutcome } from './transport.js'
+import type { ConnectionState, PublishOutcome } from './transport.js'
 
 /**
  * What happens in an app, for whoever listens on `node:diagnostics_channel`. Costs a look when nobody does.
@@ -84,7 +84,14 @@ export interface DeadLetterEvent {
 /** `waybill:skip`: a type that nobody of the group takes passed by on a log. */
 export interface SkipEvent {
   readonly app: string
+  readonly transport: string
   readonly channel: string
   readonly group: string
   readonly messageName: string
+}
+
+/** `waybill:connection`: a connection says how it is, at each change and each try. */
+export interface ConnectionEvent extends ConnectionState {
+  readonly app: string
+  readonly transport: string
 }

@@ -158,7 +158,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     const refusal = inspect(raw, limits)
     const name = typeof raw.envelope.type === 'string' ? raw.envelope.type.slice(0, 255) : 'a message without a type'
     if (link.capabilities.kind === 'log' && !refusal) {
-      if (diagnostics.skip.hasSubscribers) diagnostics.skip.publish({ app, channel, group, messageName: name } satisfies SkipEvent)
+      if (diagnostics.skip.hasSubscribers) diagnostics.skip.publish({ app, transport: link.name, channel, group, messageName: name } satisfies SkipEvent)
       return raw.settle('ack')
     }
     log.warn(`Nobody in group "${group}" takes "${name}"; it is kept as a dead letter.`, { channel })

@@ -22,12 +22,18 @@ export function backlogMetrics({ host, meters, options, watching, systemOf }: Su
   meters.gauge({ name: metric.deadDepth, help: 'Dead letters of the group that nobody has handled.', labels }, (gauge) => {
     for (const depth of asking.latest) if (depth.dead !== undefined) gauge.set(valuesOf(depth), depth.dead)
   })
-  meters.gauge({ name: metric.consumers, help: 'Consumers of the group in all processes, where the broker tells; of several queues, the one with the fewest.', labels }, (gauge) => {
-    for (const depth of asking.latest) if (depth.consumers !== undefined) gauge.set(valuesOf(depth), depth.consumers)
-  })
-  meters.gauge({ name: metric.oldest, help: 'At most so many seconds the oldest waiting message is old: all that wait were sent after the last one that was done.', labels }, (gauge) => {
-    for (const depth of asking.latest) gauge.set(valuesOf(depth), depth.waiting === 0 ? 0 : ages.oldest(depth))
-  })
+  meters.gauge(
+    { name: metric.consumers, help: 'Consumers of the group in all processes, where the broker tells; of several queues, the one with the fewest.', labels },
+    (gauge) => {
+      for (const depth of asking.latest) if (depth.consumers !== undefined) gauge.set(valuesOf(depth), depth.consumers)
+    },
+  )
+  meters.gauge(
+    { name: metric.oldest, help: 'At most so many seconds the oldest waiting message is old: all that wait were sent after the last one that was done.', labels },
+    (gauge) => {
+      for (const depth of asking.latest) gauge.set(valuesOf(depth), depth.waiting === 0 ? 0 : ages.oldest(depth))
+    },
+  )
   const own = [label.channel, label.group] as const
   meters.gauge({ name: metric.inFlight, help: 'Messages, or batches, that listeners of the group work on now.', labels: own }, (gauge) => {
     for (const { channel, group, running } of host.health().consumers) gauge.set({ [label.channel]: channel, [label.group]: group }, running)

@@ -14,7 +14,11 @@ export function listenedMetrics({ host, meters, options, watching, systemOf }: S
     { name: metric.critical, help: 'Critical time: seconds from the sending of a message until its listener had done it.', labels },
     options.buckets.critical,
   )
-  const failures = meters.counter({ name: metric.failures, help: 'Tries that ended in an error, by what it was: error, timeout, decided (thrown DeadLetter).', labels: [...labels, label.reason] })
+  const failures = meters.counter({
+    name: metric.failures,
+    help: 'Tries that ended in an error, by what it was: error, timeout, decided (thrown DeadLetter).',
+    labels: [...labels, label.reason],
+  })
   const redelivered = meters.counter({ name: metric.redelivered, help: 'Messages that the broker had delivered before.', labels })
   const retries = meters.counter({ name: metric.retries, help: 'Next tries, by who keeps the message until then: process or broker.', labels: [...labels, label.keptBy] })
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { ConfigError, type Plugin, type PluginHost } from '@waybill/core'
+import { ConfigError, type Plugin, type PluginHost, Watching } from '@waybill/core'
 import { Registry } from 'prom-client'
 import { backlogMetrics } from './backlog.js'
 import { connectionMetrics } from './connections.js'
@@ -13,7 +13,6 @@ import { Pages } from './pages.js'
 import { processMetrics } from './process.js'
 import { publishedMetrics } from './published.js'
 import type { Subject } from './subject.js'
-import { Watching } from './watching.js'
 
 export interface Metrics extends Plugin {
   /** Where they are kept; the user's own if it was given. */
@@ -48,7 +47,6 @@ class PrometheusMetrics implements Metrics {
     this.#pages = new Pages(this.registry)
   }
 
-
   get address(): URL | undefined {
     return this.#endpoint?.address
   }
@@ -57,7 +55,9 @@ class PrometheusMetrics implements Metrics {
     const options = this.#options
     if (options instanceof ConfigError) throw options
     if (isTaken(options.registry))
-      throw new ConfigError([{ code: 'REGISTRY_TAKEN', message: `The registry that metrics of "${host.app}" were given has those of another app already. Give each app a registry of its own.` }])
+      throw new ConfigError([
+        { code: 'REGISTRY_TAKEN', message: `The registry that metrics of "${host.app}" were given has those of another app already. Give each app a registry of its own.` },
+      ])
 
     this.#pages.show(host)
     this.#ends.push(...register(host, options))
@@ -109,7 +109,7 @@ function isTaken(registry: MetricsRegistry): boolean {
 
 /** Registers every subject. A registry that throws leaves the app without that subject, and with its messages. */
 function register(host: PluginHost, options: ResolvedOptions): (() => void)[] {
-  const watching = new Watching(host.app, host.log)
+  const watching = new Watching(host)
   const systems = new Map(host.transports.map(({ name, system }) => [name, system]))
   const subject: Subject = { host, options, watching, meters: new Meters(options.registry), systemOf: (transport) => systems.get(transport) ?? transport }
   const ends = [() => watching.stop()]

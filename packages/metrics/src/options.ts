@@ -58,7 +58,8 @@ function faultsOf(given: MetricsOptions, { registry, serve, depthEveryMs, bucket
   if (given.depthEvery !== undefined && given.depthEvery !== false && !(depthEveryMs !== undefined && depthEveryMs >= 1_000))
     fault(`"depthEvery" of metrics is to be a duration of 1s or more, or false; found ${String(given.depthEvery)}.`)
   for (const [name, ends] of Object.entries(buckets)) {
-    if (!ends.every((end, index) => Number.isFinite(end) && end > (ends[index - 1] ?? 0))) fault(`"buckets.${name}" of metrics is to be rising numbers of seconds above 0; found ${ends.join(', ')}.`)
+    if (!ends.every((end, index) => Number.isFinite(end) && end > (ends[index - 1] ?? 0)))
+      fault(`"buckets.${name}" of metrics is to be rising numbers of seconds above 0; found ${ends.join(', ')}.`)
   }
 
   return faults

@@ -1,7 +1,6 @@
-import type { PluginHost } from '@waybill/core'
+import type { PluginHost, Watching } from '@waybill/core'
 import type { Meters } from './meters.js'
 import type { ResolvedOptions } from './options.js'
-import type { Watching } from './watching.js'
 
 /** What the metrics of one subject are made from. */
 export interface Subject {
