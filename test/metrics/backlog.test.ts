@@ -3,7 +3,7 @@ import { metrics } from '@waybill/metrics'
 import { harness } from '@waybill/testing'
 import { expect, test } from 'vitest'
 import { gate } from '../core/on-memory.js'
-import { valueOf } from './observed-app.js'
+import { seriesOf } from './observed-app.js'
 import { z } from 'zod'
 
 class Scanned extends Event('scanned', { channel: 'parcels', payload: z.object({ parcel: z.number() }) }) {}
@@ -27,7 +27,7 @@ test('how much waits, and for how long at most, is asked of the broker now and t
   const observed = metrics({ depthEvery: '5s' })
   await using parcels = await harness({ services: [Sorting], plugins: [observed], patience: '10ms' })
   const of = { messaging_destination_name: 'parcels', messaging_consumer_group_name: 'sorting' }
-  const now = (name: string): Promise<number> => valueOf(observed, name, of)
+  const now = (name: string): Promise<number> => seriesOf(observed, name, of)
 
   for (let parcel = 0; parcel < 30; parcel++) await parcels.when(new Scanned({ parcel }))
   await parcels.advance('20s')

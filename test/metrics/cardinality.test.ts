@@ -4,7 +4,7 @@ import { eventually } from '@waybill/testing'
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
-import { observe, Paid, valueOf } from './observed-app.js'
+import { observe, Paid, seriesOf } from './observed-app.js'
 
 class Seen extends Event('seen', { channel: 'visits', key: 'visitor', payload: z.object({ visitor: z.string() }) }) {}
 
@@ -22,7 +22,7 @@ test('a hundred thousand ids and keys make no series of their own', async () => 
   const before = (await observed.registry.metrics()).split('\n').length
 
   for (let from = 0; from < 100_000; from += 5_000) await app.publish(Array.from({ length: 5_000 }, (_, i) => new Seen({ visitor: `v-${from + i}` })))
-  await eventually(async () => (await valueOf(observed, 'messaging_client_consumed_messages_total')) === 100_000, { within: 20_000 })
+  await eventually(async () => (await seriesOf(observed, 'messaging_client_consumed_messages_total')) === 100_000, { within: 20_000 })
 
   const text = await observed.registry.metrics()
   expect(text).not.toContain('v-99999')

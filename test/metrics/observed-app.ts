@@ -40,10 +40,10 @@ export async function observe(
   onTestFinished(() => app.stop())
   await app.start()
 
-  return { app, broker, observed, value: (name, labels) => valueOf(observed, name, labels) }
+  return { app, broker, observed, value: (name, labels) => seriesOf(observed, name, labels) }
 }
 
-export async function valueOf({ registry }: Pick<Metrics, 'registry'>, name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+export async function seriesOf({ registry }: Pick<Metrics, 'registry'>, name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
   const text = await registry.metrics()
   const found = text.split('\n').find((line) => line.startsWith(`${name}{`) && Object.entries(labels).every(([label, value]) => line.includes(`${label}="${value}"`)))
 

@@ -101,7 +101,7 @@ test('without OpenTelemetry set up, messages flow and nothing is written into th
 })
 
 test('mistakes in the options are told at start', async () => {
-  await expect(line({ baggage: [''], ...{ consum: 'link' } })).rejects.toThrow(/Did you mean "consume"\?[^]*"baggage"/)
+  await expect(line({ baggage: [''], ...{ consum: 'link' } })).rejects.toThrow(/Did you mean "consume"\?[\s\S]*"baggage"/)
 })
 
 test('an instrumentation of a driver that is loaded as well is found and said', async () => {
