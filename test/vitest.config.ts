@@ -2,7 +2,7 @@ import 'reflect-metadata'
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
-const source = ['@waybill/source', 'node', 'import', 'module', 'default']
+const source = ['@waybill/source', 'node', 'import', 'default']
 
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,

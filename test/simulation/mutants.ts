@@ -168,6 +168,7 @@ function overlay(inner: Transport, changed: Partial<Transport>): Transport {
     onWritable: (go) => inner.onWritable(go),
     onState: (listener) => inner.onState(listener),
     subscribe: (subscription, deliver) => inner.subscribe(subscription, deliver),
+    depth: (of) => inner.depth(of),
     close: (deadlineMs) => inner.close(deadlineMs),
     ...changed,
   }

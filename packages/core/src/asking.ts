@@ -11,6 +11,7 @@ import type { AskOptions } from './publisher.js'
 import type { Runtime } from './runtime.js'
 import { validate } from './schema.js'
 import { scopes } from './scope.js'
+import { send } from './sending.js'
 import type { Schema } from './contract.js'
 import type { Consumer, Outgoing, PublishOutcome, RawDelivery } from './transport.js'
 import { header } from './wire.js'
@@ -121,7 +122,7 @@ export class Asking {
       const cancel = this.#runtime.after(timeoutMs, () => fail(new AskTimeout('ASK_TIMEOUT', `Nobody answered "${type}" within ${timeoutMs} ms. Is a listener for it running?`)))
       signal?.addEventListener('abort', aborted, { once: true })
       this.#pending.set(id, { name: type, reply, answer, fail })
-      const entry = link.sender.send(outgoing, (outcome) => {
+      const entry = send(link, outgoing, this.#rules, (outcome) => {
         if (!this.#pending.has(id)) return
         if (outcome.kind === 'unroutable' || outcome.kind === 'rejected') fail(unasked(type, outcome))
       })

@@ -240,7 +240,7 @@ class BatchRun {
   constructor(batch: readonly Work[], prefix: string, invocation: Invocation) {
     this.jobs = batch.map(({ job }) => job)
     this.items = this.jobs.map((job) => new JobBatchItem(job, prefix))
-    this.#events = this.jobs.map((job) => invocation.began(job))
+    this.#events = this.jobs.map((job, index) => invocation.began(job, this.items[index] as JobBatchItem, batch.length))
   }
 
   /** The first error by which an item was marked. */

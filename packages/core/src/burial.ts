@@ -36,10 +36,10 @@ export class Burial {
   }
 
   bury(raw: RawDelivery, id: string, death: Pick<Death, 'code' | 'message' | 'error' | 'listener' | 'attempts'>, buried: () => void): void {
-    const { app, channel, group, limits, log, runtime } = this.#options
+    const { app, channel, group, limits, link, log, runtime } = this.#options
     const letter = deadLetterOf(raw, id, { ...death, channel, group, time: new Date(runtime.now()).toISOString(), firstDeath: runtime.id() }, limits)
     const send = (attempt: number): void => {
-      this.#options.link.sender.send(letter, (outcome) => {
+      link.sender.send(letter, (outcome) => {
         if (outcome.kind !== 'confirmed') return this.#later(attempt, `The dead letter ${id} of group "${group}" was not taken: ${outcome.reason}`, () => send(attempt + 1))
 
         log.warn(
@@ -55,7 +55,16 @@ export class Burial {
           },
         )
         if (diagnostics.deadLetter.hasSubscribers)
-          diagnostics.deadLetter.publish({ app, channel, group, listener: death.listener, id, reason: death.code } satisfies DeadLetterEvent)
+          diagnostics.deadLetter.publish({
+            app,
+            transport: link.name,
+            channel,
+            group,
+            listener: death.listener,
+            id,
+            envelope: raw.envelope,
+            reason: death.code,
+          } satisfies DeadLetterEvent)
         this.#options.notices.buried({ channel, group }, id)
         buried()
       })

@@ -1,6 +1,7 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel'
-import type { Envelope } from './envelope.js'
-import type { PublishOutcome } from './transport.js'
+import type { Delivery } from './delivery.js'
+import type { Envelope, RawEnvelope } from './envelope.js'
+import type { ConnectionState, PublishOutcome } from './transport.js'
 
 /**
  * What happens in an app, for whoever listens on `node:diagnostics_channel`. Costs a look when nobody does.
@@ -21,11 +22,15 @@ export interface PublishEvent {
   readonly channel: string
   readonly envelope: Envelope
   readonly bytes: number
+  /** When it began, by the app's `runtime.elapsed()`. */
+  readonly since: number
   outcome?: PublishOutcome
 }
 
 export interface ProcessEvent {
   readonly app: string
+  /** What the app calls it. */
+  readonly transport: string
   readonly channel: string
   readonly group: string
   readonly listener: string
@@ -33,30 +38,62 @@ export interface ProcessEvent {
   readonly id: string
   readonly attempt: number
   readonly headers: Readonly<Record<string, unknown>>
+  /** As it came: nothing is certain. */
+  readonly envelope: RawEnvelope
+  readonly redelivered: boolean
+  readonly bytes: number
+  /** When the run began, by the app's `runtime.elapsed()`. */
+  readonly since: number
+  /** The very object that the listener and the middleware are given: one item of the batch where it is one. */
+  readonly delivery: Delivery
+  /** How many messages the run takes, where it takes several. */
+  readonly batch: number | undefined
   error?: unknown
 }
 
-/** `waybill:retry`. */
-export interface RetryEvent extends ProcessEvent {
+/** `waybill:retry`: it is tried again. */
+export interface RetryEvent {
+  readonly app: string
+  readonly transport: string
+  readonly channel: string
+  readonly group: string
+  readonly listener: string
+  readonly messageName: string
+  readonly id: string
+  /** Which try comes next. */
+  readonly attempt: number
+  readonly envelope: RawEnvelope
   readonly afterMs: number
+  /** Who keeps it meanwhile. */
+  readonly keptBy: 'process' | 'broker'
+  readonly error: unknown
 }
 
 /** `waybill:dead-letter`: it is safe there now. */
 export interface DeadLetterEvent {
   readonly app: string
+  readonly transport: string
   readonly channel: string
   readonly group: string
   readonly listener: string | undefined
   readonly id: string
+  readonly envelope: RawEnvelope
   readonly reason: string
 }
 
 /** `waybill:skip`: a message that is acknowledged and done by nobody. */
 export interface SkipEvent {
   readonly app: string
+  readonly transport: string
   readonly channel: string
   readonly group: string
   readonly messageName: string
   /** A type that nobody of the group takes passed by on a log; or a query came when its caller no longer waited. */
   readonly reason: 'UNKNOWN_TYPE' | 'EXPIRED'
+}
+
+/** `waybill:connection`: a connection says how it is, at each change and each try. */
+export interface ConnectionEvent extends ConnectionState {
+  readonly app: string
+  readonly transport: string
 }

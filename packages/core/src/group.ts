@@ -10,6 +10,7 @@ import { Lanes } from './lanes.js'
 import type { Link } from './link.js'
 import type { Limits } from './limits.js'
 import type { Logger } from './logger.js'
+import type { GroupDepth } from './plugin.js'
 import type { Publishing } from './publishing.js'
 import type { Replier } from './replier.js'
 import { Outcomes, type OutcomesEnd } from './outcomes.js'
@@ -77,6 +78,12 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     const { channel, group, link } = this.#options
     await this.#parking?.read()
     this.#consumer = await link.transport.subscribe({ kind: 'group', channel, group, window: this.#share.window }, (deliveries) => this.#deliver(deliveries))
+  }
+
+  async depth(): Promise<GroupDepth> {
+    const { channel, group, link } = this.#options
+
+    return { channel, group, transport: link.name, ...(await link.transport.depth({ channel, group })) }
   }
 
   health(): Health['consumers'][number] {
@@ -151,7 +158,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     const refusal = inspect(raw, limits)
     const name = typeof raw.envelope.type === 'string' ? raw.envelope.type.slice(0, 255) : 'a message without a type'
     if (link.capabilities.kind === 'log' && !refusal) {
-      if (diagnostics.skip.hasSubscribers) diagnostics.skip.publish({ app, channel, group, messageName: name, reason: 'UNKNOWN_TYPE' } satisfies SkipEvent)
+      if (diagnostics.skip.hasSubscribers) diagnostics.skip.publish({ app, transport: link.name, channel, group, messageName: name, reason: 'UNKNOWN_TYPE' } satisfies SkipEvent)
       return raw.settle('ack')
     }
     log.warn(`Nobody in group "${group}" takes "${name}"; it is kept as a dead letter.`, { channel })

@@ -12,6 +12,8 @@ export type { DeadLetterEdit, DeadLetters } from './dead-letters.js'
 export type { DeadLetterFilter, DeadMessage } from './dead-message.js'
 export type { RedriveOptions, RedriveProgress } from './redrive.js'
 export { DeadLetter, Ignore, Retry } from './decision.js'
+export type { ConnectionEvent, DeadLetterEvent, ProcessEvent, PublishEvent, RetryEvent, SkipEvent } from './diagnostics.js'
+export { diagnostics } from './diagnostics.js'
 export type { Duration } from './duration.js'
 export { parseDuration } from './duration.js'
 export type { Envelope, Headers, HeaderValue, RawEnvelope } from './envelope.js'
@@ -29,12 +31,13 @@ export { Command, Event, Query, unchecked } from './message.js'
 export type { ListenCall, Middleware, PublishCall } from './middleware.js'
 export type { Observer } from './observe.js'
 export { observe } from './observe.js'
-export type { Plugin, PluginHost } from './plugin.js'
+export type { GroupDepth, Plugin, PluginHost, PluginTransport } from './plugin.js'
 export type { Runtime } from './runtime.js'
 export { systemRuntime } from './system-runtime.js'
 export { Service } from './service.js'
 export { murmur2, slotOf, slots } from './slot.js'
 export type { AppTopology } from './topology.js'
+export type { TraceContext, TracedMessage, TraceSource } from './trace.js'
 export type {
   Capabilities,
   ChannelTopology,
@@ -43,6 +46,7 @@ export type {
   ConsumerHealth,
   DeadLetterAccess,
   Deliver,
+  Depth,
   Destination,
   GroupAddress,
   GroupSubscription,
@@ -61,5 +65,7 @@ export type {
   TransportHost,
 } from './transport.js'
 export { confirmed } from './transport.js'
+export type { Told } from './watching.js'
+export { Watching } from './watching.js'
 export { uuid7Source, uuid8From } from './uuid.js'
 export { attribute, contentTypeJson, header, specVersion, trace } from './wire.js'

@@ -2,6 +2,7 @@ import { numberOf, textUpTo } from './dead-letter.js'
 import { decode, inspect, rawMessage, type DecodeRules, type Refusal } from './decode.js'
 import { diagnostics, type ProcessEvent } from './diagnostics.js'
 import type { WaybillError } from './error.js'
+import type { Delivery } from './delivery.js'
 import type { Job } from './job.js'
 import { definitionOf, Message, type MessageClass } from './message.js'
 import type { ListenCall, Middleware } from './middleware.js'
@@ -15,6 +16,7 @@ export type Found = { readonly message: unknown; readonly refusal?: undefined } 
 
 export interface InvocationOptions {
   readonly app: string
+  readonly transport: string
   readonly instance: object
   readonly listener: PlannedListener
   readonly rules: DecodeRules
@@ -57,12 +59,13 @@ export class Invocation {
     return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''
   }
 
-  began(job: Job): ProcessEvent | undefined {
+  began(job: Job, delivery: Delivery, batch?: number): ProcessEvent | undefined {
     if (!diagnostics.process.start.hasSubscribers && !diagnostics.process.asyncEnd.hasSubscribers) return undefined
 
     const { channel, group, label } = this.#options.listener
     const event: ProcessEvent = {
       app: this.#options.app,
+      transport: this.#options.transport,
       channel,
       group,
       listener: label,
@@ -70,6 +73,12 @@ export class Invocation {
       id: job.id,
       attempt: job.attempt,
       headers: job.raw.headers,
+      envelope: job.raw.envelope,
+      redelivered: job.raw.redelivered,
+      bytes: job.raw.body.length,
+      since: this.#options.runtime.elapsed(),
+      delivery,
+      batch,
     }
     diagnostics.process.start.publish(event)
 

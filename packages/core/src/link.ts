@@ -1,4 +1,4 @@
-import { diagnostics } from './diagnostics.js'
+import { type ConnectionEvent, diagnostics } from './diagnostics.js'
 import type { Backlog } from './room.js'
 import { Sender } from './sender.js'
 import type { ChannelOptions } from './channel-options.js'
@@ -67,7 +67,7 @@ export class Link {
   #changed(state: ConnectionState, { app, log }: TransportHost): void {
     const before = this.#states.get(state.purpose)
     this.#states.set(state.purpose, state)
-    if (diagnostics.connection.hasSubscribers) diagnostics.connection.publish({ app, transport: this.name, ...state })
+    if (diagnostics.connection.hasSubscribers) diagnostics.connection.publish({ app, transport: this.name, ...state } satisfies ConnectionEvent)
     if (before?.kind === state.kind && before.reason === state.reason) return
 
     if (this.#capabilities) return tellChange(this.name, state, before, log)

@@ -165,14 +165,16 @@ export class Outcomes implements BatchEnd, RetryEnd {
     if (diagnostics.retry.hasSubscribers)
       diagnostics.retry.publish({
         app: this.#options.app,
+        transport: this.#options.link.name,
         channel: this.#options.channel,
         group: this.#options.group,
         listener: job.runner.listener.label,
         messageName: textUpTo(job.raw.envelope.type, 255) ?? 'unknown',
         id: job.id,
         attempt: job.attempt,
-        headers: job.raw.headers,
+        envelope: job.raw.envelope,
         afterMs,
+        keptBy: this.#retrying.keeperOf(job, afterMs),
         error,
       } satisfies RetryEvent)
     this.#retrying.retry(job, afterMs)
@@ -191,10 +193,10 @@ export class Outcomes implements BatchEnd, RetryEnd {
 
   /** A query that waited too long: to do it would be work for nobody. */
   #expired(job: Job): void {
-    const { app, channel, group, log } = this.#options
+    const { app, channel, group, link, log } = this.#options
     const messageName = textUpTo(job.raw.envelope.type, 255) ?? 'unknown'
     log.info(`${job.runner.listener.label} did not answer a query whose caller no longer waits.`, identity(job))
-    if (diagnostics.skip.hasSubscribers) diagnostics.skip.publish({ app, channel, group, messageName, reason: 'EXPIRED' } satisfies SkipEvent)
+    if (diagnostics.skip.hasSubscribers) diagnostics.skip.publish({ app, transport: link.name, channel, group, messageName, reason: 'EXPIRED' } satisfies SkipEvent)
     this.#ack(job)
   }
 

@@ -11,6 +11,7 @@ import { durationOf, faultOfDuration } from './option.js'
 import type { PublishOptions } from './publisher.js'
 import type { Runtime } from './runtime.js'
 import type { Cause, Scope } from './scope.js'
+import type { TraceSource } from './trace.js'
 import type { Outgoing } from './transport.js'
 import { uuid8From } from './uuid.js'
 
@@ -19,6 +20,7 @@ export interface OutgoingRules {
   readonly runtime: Runtime
   readonly codec: Codec
   readonly limits: Limits
+  readonly trace?: TraceSource | undefined
 }
 
 /** The definition of what a caller gave as a message; a clear error where it is none. */
@@ -36,8 +38,9 @@ export function prepareOutgoing(message: Message, definition: Definition, option
   if (scope) contextHeaders(scope.contexts, headers)
   if (options.headers) ownHeaders(options.headers, link, headers)
 
-  const envelope = envelopeOf(message, definition, options.id === undefined ? idFor(scope, rules.runtime, options) : ownId(options.id), scope, rules)
-  if (options.headers || (scope && (scope.contexts.size > 0 || envelope.baggage !== undefined))) checkHeaders(definition, { ...headers }, envelope, link, rules.limits)
+  const id = options.id === undefined ? idFor(scope, rules.runtime, options) : ownId(options.id)
+  const envelope = traced(envelopeOf(message, definition, id, scope, rules), definition.channel, link.name, rules)
+  if (options.headers || (scope && scope.contexts.size > 0) || envelope.baggage !== undefined) checkHeaders(definition, { ...headers }, envelope, link, rules.limits)
 
   return {
     to: { kind: 'channel', channel: definition.channel },
@@ -94,6 +97,15 @@ function envelopeOf(message: Message, definition: Definition, id: string, scope:
     tracestate: cause?.tracestate,
     baggage: cause?.baggage,
   }
+}
+
+/** The envelope in the trace that the tracer says. */
+function traced(envelope: Envelope, channel: string, transport: string, { trace }: OutgoingRules): Envelope {
+  if (!trace) return envelope
+  const { id, type: name, subject: key, correlationId } = envelope
+  const context = trace({ id, name, key, channel, transport, correlationId, cause: envelope.traceparent === undefined ? undefined : envelope })
+
+  return context ? { ...envelope, traceparent: context.traceparent, tracestate: context.tracestate, baggage: context.baggage } : envelope
 }
 
 let latest = { ms: Number.NaN, text: '' }

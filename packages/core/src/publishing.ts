@@ -1,4 +1,3 @@
-import { diagnostics, type PublishEvent } from './diagnostics.js'
 import { PublishError, WaybillError, type PublishFailure } from './error.js'
 import { loggedOf } from './dead-letter.js'
 import { suggest } from './fault.js'
@@ -10,6 +9,7 @@ import type { Middleware } from './middleware.js'
 import { definitionOfMessage, prepareOutgoing, type OutgoingRules } from './outgoing.js'
 import type { PublishOptions } from './publisher.js'
 import { scopes, type Held, type Scope } from './scope.js'
+import { send } from './sending.js'
 import type { Outgoing, PublishOutcome } from './transport.js'
 import { within } from './within.js'
 
@@ -157,7 +157,7 @@ export class Publishing {
         reject(new PublishError(failures, leaving.length))
       }
       let cancel: (() => void) | undefined
-      const entries = leaving.map(({ link, outgoing }, index) => this.#enter(link, outgoing, (outcome) => settled(index, outgoing, outcome)))
+      const entries = leaving.map(({ link, outgoing }, index) => send(link, outgoing, this.#rules, (outcome) => settled(index, outgoing, outcome)))
       const abort = (): void => entries.forEach((entry) => entry.settle(aborted(entry.left)))
       if (leftMs !== undefined) cancel = this.#rules.runtime.after(leftMs, () => entries.forEach((entry) => entry.settle(overdue(entry.left))))
       signal?.addEventListener('abort', abort, { once: true })
@@ -167,26 +167,7 @@ export class Publishing {
   /** Most calls publish one message; it needs no bookkeeping. */
   #settleOne({ link, outgoing }: Leaving): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#enter(link, outgoing, (outcome) => (outcome.kind === 'confirmed' ? resolve() : reject(new PublishError([failureOf(0, outgoing, outcome)], 1))))
-    })
-  }
-
-  #enter(link: Link, outgoing: Outgoing, done: (outcome: PublishOutcome) => void): ReturnType<Link['sender']['send']> {
-    if (!diagnostics.publish.start.hasSubscribers && !diagnostics.publish.asyncEnd.hasSubscribers) return link.sender.send(outgoing, done)
-
-    const event: PublishEvent = {
-      app: this.#rules.app,
-      transport: link.name,
-      channel: outgoing.to.kind === 'channel' ? outgoing.to.channel : '',
-      envelope: outgoing.envelope,
-      bytes: outgoing.body.length,
-    }
-    diagnostics.publish.start.publish(event)
-
-    return link.sender.send(outgoing, (outcome) => {
-      event.outcome = outcome
-      diagnostics.publish.asyncEnd.publish(event)
-      done(outcome)
+      send(link, outgoing, this.#rules, (outcome) => (outcome.kind === 'confirmed' ? resolve() : reject(new PublishError([failureOf(0, outgoing, outcome)], 1))))
     })
   }
 }
@@ -210,12 +191,12 @@ function failureOf(index: number, { envelope }: Outgoing, outcome: PublishFailur
   return { index, id: envelope.id, messageName: envelope.type, outcome }
 }
 
-function around(middleware: readonly Middleware[], send: (messages: readonly Message[], options: PublishOptions) => Promise<void>): typeof send {
-  return middleware.reduceRight<typeof send>((inner, { publish }) => {
+function around(middleware: readonly Middleware[], innermost: (messages: readonly Message[], options: PublishOptions) => Promise<void>): typeof innermost {
+  return middleware.reduceRight<typeof innermost>((inner, { publish }) => {
     if (!publish) return inner
 
     return (messages, options) => publish({ messages, options }, (changed) => inner(messages, changed ?? options))
-  }, send)
+  }, innermost)
 }
 
 function late(scope: Scope): WaybillError {

@@ -4,6 +4,7 @@ import type {
   Consumer,
   DeadLetterAccess,
   Deliver,
+  Depth,
   Destination,
   GroupAddress,
   Outgoing,
@@ -65,6 +66,10 @@ export class RenamedTransport implements Transport {
 
   subscribe(subscription: Subscription, deliver: Deliver): Promise<Consumer> {
     return this.#inner.subscribe(subscription.kind === 'group' ? this.#renamed(subscription) : subscription, deliver)
+  }
+
+  depth(of: GroupAddress): Promise<Depth> {
+    return this.#inner.depth(this.#renamed(of))
   }
 
   close(deadlineMs: number): Promise<void> {

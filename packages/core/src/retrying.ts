@@ -51,6 +51,11 @@ export class Retrying {
     return this.#waiting.size
   }
 
+  /** Who keeps it until its next try. */
+  keeperOf(job: Job, afterMs: number): 'process' | 'broker' {
+    return this.#mayMove(job, afterMs) ? 'broker' : 'process'
+  }
+
   retry(job: Job, afterMs: number): void {
     if (this.#mayMove(job, afterMs)) this.#move(job, afterMs)
     else this.#wait(job, afterMs)

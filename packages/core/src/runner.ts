@@ -9,7 +9,6 @@ import type { PlannedListener } from './plan.js'
 import { Pace } from './pace.js'
 import { JobScope } from './job-scope.js'
 import { Held, scopes } from './scope.js'
-import type { Runtime } from './runtime.js'
 import { readable } from './thrown.js'
 import { Turnstile } from './turnstile.js'
 
@@ -39,7 +38,6 @@ export interface RunEnd {
 
 export interface RunnerOptions extends InvocationOptions {
   readonly prefix: string
-  readonly runtime: Runtime
   readonly end: RunEnd
 }
 
@@ -125,7 +123,7 @@ export class SingleRunner implements Runner {
     const run = new Run(job, this.#options.prefix, this.listener)
     this.#times.add(run)
     run.since = this.#pace.began()
-    const event = this.#invocation.began(job)
+    const event = this.#invocation.began(job, run.delivery)
     run.event = event
     const call: ListenCall = { message: found.message, delivery: run.delivery, listener: this.listener.label, channel: this.listener.channel, group: this.listener.group }
     let value: unknown

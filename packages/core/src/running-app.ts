@@ -7,6 +7,7 @@ import { ChannelRules, covers } from './channel-rules.js'
 import { checkCapabilities } from './check-capabilities.js'
 import { jsonCodec } from './codec.js'
 import { buildContainer, type ServiceContainer } from './container.js'
+import { loggedOf } from './dead-letter.js'
 import { DeathNotices } from './death-notices.js'
 import { GroupDeadLetters, type DeadLetters } from './dead-letters.js'
 import { parseDuration } from './duration.js'
@@ -23,7 +24,7 @@ import { definitionOf, type Message, type MessageClass } from './message.js'
 import type { Middleware } from './middleware.js'
 import type { OutgoingRules } from './outgoing.js'
 import type { Plan, PlannedListener, ServiceClass } from './plan.js'
-import type { Plugin } from './plugin.js'
+import type { GroupDepth, Plugin, PluginHost } from './plugin.js'
 import type { AskOptions, PublishOptions } from './publisher.js'
 import { Publishing } from './publishing.js'
 import { readPlan } from './read-plan.js'
@@ -34,6 +35,7 @@ import { isRuntime, type Runtime } from './runtime.js'
 import { onSignals } from './signals.js'
 import { keepProcess, systemRuntime } from './system-runtime.js'
 import { tie } from './tie.js'
+import { safeTrace } from './trace.js'
 import { topologyOf, type AppTopology } from './topology.js'
 import type { Transport, TransportHost } from './transport.js'
 
@@ -72,8 +74,8 @@ export class RunningApp implements App {
     this.#log = options.log === false ? silentLogger : safeLogger(options.log ?? consoleLogger(String(options.name), () => this.#runtime.now()))
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#host = { app: options.name, instance: this.#runtime.id(), namespace: options.namespace, runtime: this.#runtime, log: this.#log }
-    this.#middleware = recordsOf(options.middleware)
     this.#plugins = recordsOf(options.plugins)
+    this.#middleware = [...this.#plugins.flatMap(({ middleware }) => middleware ?? []), ...recordsOf(options.middleware)]
     const transports = transportsOf(options)
     const deadlineMs = parseDuration(options.publishDeadline) ?? 10_000
     this.#faults = [...faults, ...transports.flatMap(([, transport]) => transport.faults)]
@@ -83,7 +85,8 @@ export class RunningApp implements App {
       transports.map(([name, transport]) => new Link(name, named(transport), this.#host, deadlineMs, { ...defaultBacklog, ...options.backlog })),
       rules,
     )
-    const outgoing: OutgoingRules = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits }
+    const trace = safeTrace(this.#plugins.find((plugin) => plugin.trace)?.trace, this.#log)
+    const outgoing: OutgoingRules = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits, trace }
     this.#publishing = new Publishing(this.#links, outgoing, this.#log, this.#middleware)
     this.#asking = new Asking(this.#links, outgoing)
     this.deadLetters = new GroupDeadLetters({ links: this.#links, plan, codec: jsonCodec, notices: this.#notices, runtime: this.#runtime, log: this.#log })
@@ -154,12 +157,13 @@ export class RunningApp implements App {
     this.#release = this.#options.signals === false ? keepProcess() : onSignals(this.#log, () => this.stop())
     const inTime = this.#watchStart()
     try {
+      for (const plugin of this.#plugins) await plugin.open?.(this.#pluginHost())
       await this.#connect()
       inTime()
       const services = await container.create()
       this.#assertStarting()
       this.#container = container
-      for (const plugin of this.#plugins) await plugin.start?.({ app: this.#options.name, plan: this.#plan })
+      for (const plugin of this.#plugins) await plugin.start?.(this.#pluginHost())
       this.#assertStarting()
       this.#state = 'running'
       await this.#subscribe(services)
@@ -286,6 +290,7 @@ export class RunningApp implements App {
         listener,
         prefix: link.capabilities.envelopePrefix,
         rules,
+        transport: link.name,
         runtime: this.#runtime,
         middleware: this.#middleware,
       })),
@@ -308,6 +313,25 @@ export class RunningApp implements App {
     this.#release?.()
     this.#state = 'stopped'
     if (began) this.#log.info(`${this.#options.name} has stopped`)
+  }
+
+  #pluginHost(): PluginHost {
+    return {
+      app: this.#options.name,
+      plan: this.#plan,
+      runtime: this.#runtime,
+      log: this.#log,
+      transports: this.#links.all.map(({ name, transport }) => ({ name, system: transport.name })),
+      health: () => this.health(),
+      depths: () => this.#depths(),
+    }
+  }
+
+  async #depths(): Promise<readonly GroupDepth[]> {
+    const found = await Promise.allSettled(this.#groups.map((group) => group.depth()))
+    for (const one of found) if (one.status === 'rejected') this.#log.debug(`How much waits for a group cannot be told now: ${loggedOf(one.reason)}`)
+
+    return found.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   }
 
   async #stopPlugin(plugin: Plugin): Promise<void> {

@@ -68,6 +68,9 @@ export interface Transport {
 
   readonly dead: DeadLetterAccess
 
+  /** How much waits for a group, over all its queues or partitions and whoever takes from them. A look at the broker, not at a message: cheap enough for every 15 s. */
+  depth(of: GroupAddress): Promise<Depth>
+
   /**
    * Ends everything within the deadline: what is under way settles (as `unknown` if need be), the rest returns to the broker.
    * Idempotent; also ends a `connect` that is under way, which then rejects. A transport that was closed is not connected again.
@@ -267,6 +270,16 @@ export interface PartitionHealth {
   readonly unsettled: number
   /** When something of it was last fetched, ms since the epoch. */
   readonly progressAt: number | undefined
+}
+
+/** What waits at the broker for one group. What the broker cannot tell is undefined. */
+export interface Depth {
+  /** Messages that nobody was given yet; on a log, those behind the group's committed mark. */
+  readonly waiting: number
+  /** Its dead letters. */
+  readonly dead: number | undefined
+  /** How many consumers take from it, in all processes; of several queues the one with the fewest. */
+  readonly consumers: number | undefined
 }
 
 export interface ConnectionState {

@@ -4,7 +4,9 @@ import type {
   Consumer,
   DeadLetterAccess,
   Deliver,
+  Depth,
   Fault,
+  GroupAddress,
   Outgoing,
   PublishOutcome,
   RawDelivery,
@@ -130,6 +132,10 @@ export class FaultyTransport implements Transport {
         return consumer.stop()
       },
     }
+  }
+
+  depth(of: GroupAddress): Promise<Depth> {
+    return this.#options.inner.depth(of)
   }
 
   async close(deadlineMs: number): Promise<void> {

@@ -4,6 +4,7 @@ import type {
   Consumer,
   DeadLetterAccess,
   Deliver,
+  Depth,
   Fault,
   GroupAddress,
   Outgoing,
@@ -18,6 +19,7 @@ import { BrokerRefused } from '@waybill/core'
 import { sentenceOf } from './broker-error.js'
 import { Connection } from './connection.js'
 import { KafkaDeadLetters } from './dead-letters.js'
+import { depthOf } from './depth.js'
 import { LogReader } from './log-reader.js'
 import type { KafkaOptions, ResolvedOptions } from './options.js'
 import { resolveOptions } from './options.js'
@@ -135,6 +137,12 @@ class KafkaTransport implements KafkaLog {
 
   async replay(of: GroupAddress, range: ReplayRange): Promise<number> {
     return replay(this.#replayTools(), of, range)
+  }
+
+  async depth(of: GroupAddress): Promise<Depth> {
+    const { connection, names } = this.#open()
+
+    return depthOf(connection.admin, names, of)
   }
 
   close(deadlineMs: number): Promise<void> {

@@ -1,7 +1,23 @@
-import type { Capabilities, ConnectionState, Consumer, DeadLetterAccess, Deliver, Fault, Outgoing, Settled, Subscription, Topology, Transport, TransportHost } from '@waybill/core'
+import type {
+  Capabilities,
+  ConnectionState,
+  Consumer,
+  DeadLetterAccess,
+  Deliver,
+  Depth,
+  Fault,
+  GroupAddress,
+  Outgoing,
+  Settled,
+  Subscription,
+  Topology,
+  Transport,
+  TransportHost,
+} from '@waybill/core'
 import { BrokerRefused } from '@waybill/core'
 import { Connection } from './connection.js'
 import { DeadLetters } from './dead-letters.js'
+import { depthOf } from './depth.js'
 import { type MemoryOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { Publisher } from './publisher.js'
 import { subscribe } from './subscriber.js'
@@ -74,6 +90,13 @@ class MemoryTransport implements Transport {
     await this.#connection.established()
 
     return subscribe({ broker: this.#options.broker, connection: this.#connection, layout, host }, subscription, deliver)
+  }
+
+  async depth(of: GroupAddress): Promise<Depth> {
+    const { layout } = this.#connected('depth')
+    await this.#connection.established()
+
+    return depthOf(this.#options.broker, layout, of)
   }
 
   // Nothing takes long in a process, so the deadline is never needed.

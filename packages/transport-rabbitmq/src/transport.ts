@@ -5,7 +5,9 @@ import {
   type Consumer,
   type DeadLetterAccess,
   type Deliver,
+  type Depth,
   type Fault,
+  type GroupAddress,
   type Outgoing,
   type Settled,
   type Subscription,
@@ -18,6 +20,7 @@ import { Connection } from './connection.js'
 import { DeadLetters } from './dead-letters.js'
 import { Declarations } from './declarations.js'
 import { Delays } from './delays.js'
+import { depthOf } from './depth.js'
 import type { Model } from './driver.js'
 import { type RabbitOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { guarded, Publisher } from './publisher.js'
@@ -126,6 +129,12 @@ class RabbitTransport implements Transport {
     await consumer.start()
 
     return consumer
+  }
+
+  async depth(of: GroupAddress): Promise<Depth> {
+    const { consuming, names } = this.#connected('depth')
+
+    return depthOf(consuming, names, of)
   }
 
   close(deadlineMs: number): Promise<void> {

@@ -3,6 +3,7 @@ import { contractCase, type ContractCase } from './contract-case.js'
 import { deadLetters } from './dead-letters.js'
 import { declaring } from './declaring.js'
 import { delivering } from './delivering.js'
+import { depth } from './depth.js'
 import { hostile } from './hostile.js'
 import { order } from './order.js'
 import { publishing } from './publishing.js'
@@ -22,7 +23,7 @@ import { windows } from './windows.js'
 
 /** What every transport must do, one case after another. Each opens its own connections and uses names of its own, so they run in any order. */
 export function transportContract(): readonly ContractCase[] {
-  const port = [connecting, declaring, publishing, delivering, order, windows, settling, reconnecting, deadLetters, replies, timing, hostile]
+  const port = [connecting, declaring, publishing, delivering, order, windows, settling, reconnecting, deadLetters, depth, replies, timing, hostile]
   const services = [servicesMessages, servicesFailures, servicesDeadLetters, servicesLimits, servicesLife, servicesStop, servicesChannels, servicesUnsure]
 
   return [...port, ...services].flat().map(contractCase)

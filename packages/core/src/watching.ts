@@ -1,0 +1,59 @@
+import { channel } from 'node:diagnostics_channel'
+import type { ConnectionEvent, DeadLetterEvent, ProcessEvent, PublishEvent, RetryEvent, SkipEvent } from './diagnostics.js'
+import { loggedOf } from './dead-letter.js'
+import type { Logger } from './logger.js'
+
+/** What core tells, by the name of its channel on `node:diagnostics_channel`. */
+export interface Told {
+  'tracing:waybill:publish:start': PublishEvent
+  'tracing:waybill:publish:asyncEnd': PublishEvent
+  'tracing:waybill:process:start': ProcessEvent
+  'tracing:waybill:process:asyncEnd': ProcessEvent
+  'waybill:retry': RetryEvent
+  'waybill:dead-letter': DeadLetterEvent
+  'waybill:skip': SkipEvent
+  'waybill:connection': ConnectionEvent
+}
+
+/**
+ * Hears what core tells of one app, for a plugin. What a listener throws is logged once and ends there:
+ * a bare subscriber of `node:diagnostics_channel` that throws would end the process.
+ */
+export class Watching {
+  readonly #app: string
+  readonly #log: Logger
+  readonly #ends: (() => void)[] = []
+  #isTold = false
+
+  constructor({ app, log }: { readonly app: string; readonly log: Logger }) {
+    this.#app = app
+    this.#log = log
+  }
+
+  /** Calls the listener, within the turn in which it happens, until `stop`. */
+  on<N extends keyof Told>(name: N, listener: (event: Told[N]) => void): void {
+    const source = channel(name)
+    const guarded = (said: unknown): void => {
+      // The channels of these names carry nothing else.
+      const event = said as Told[N]
+      if (event.app === this.#app) this.safely(() => listener(event))
+    }
+    source.subscribe(guarded)
+    this.#ends.push(() => void source.unsubscribe(guarded))
+  }
+
+  /** Does it; what it throws is logged, the first time. */
+  safely(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      if (!this.#isTold) this.#log.warn(`Something that happened could not be recorded, and messages go on: ${loggedOf(error)}`)
+      this.#isTold = true
+    }
+  }
+
+  /** Hears nothing more. */
+  stop(): void {
+    for (const end of this.#ends.splice(0)) end()
+  }
+}

@@ -1,0 +1,8 @@
+export type { Metrics } from './metrics.js'
+export { metrics } from './metrics.js'
+export type { MetricsOptions, MetricsRegistry, ServeOptions } from './options.js'
+export type { Alert, AlertOptions } from './alert-options.js'
+export { alerts } from './alerts.js'
+export type { Dashboard } from './dashboards.js'
+export { grafanaDashboards } from './dashboards.js'
+export { prometheusRules } from './rule-file.js'

@@ -1,0 +1,17 @@
+/** Every label. The first three are those of OpenTelemetry, dots as underscores; none takes a value that a message brings along. */
+export const label = {
+  system: 'messaging_system',
+  channel: 'messaging_destination_name',
+  group: 'messaging_consumer_group_name',
+  operation: 'messaging_operation_name',
+  error: 'error_type',
+  message: 'message',
+  listener: 'listener',
+  reason: 'reason',
+  keptBy: 'kept_by',
+  transport: 'transport',
+  purpose: 'purpose',
+  quantile: 'quantile',
+  app: 'app',
+  node: 'node',
+} as const

@@ -1,0 +1,13 @@
+import type { PluginHost, Watching } from '@waybill/core'
+import type { Meters } from './meters.js'
+import type { ResolvedOptions } from './options.js'
+
+/** What the metrics of one subject are made from. */
+export interface Subject {
+  readonly host: PluginHost
+  readonly meters: Meters
+  readonly options: ResolvedOptions
+  readonly watching: Watching
+  /** The product behind what the app calls a transport. */
+  readonly systemOf: (transport: string) => string
+}

@@ -1,0 +1,44 @@
+import { context, isSpanContextValid, type Span, trace } from '@opentelemetry/api'
+import type { PublishEvent, TraceContext, TracedMessage } from '@waybill/core'
+import { attribute } from './attributes.js'
+import { contextOf, headersOf } from './carrier.js'
+import type { Ground } from './ground.js'
+import { endSpan, startSpan } from './spans.js'
+import { messageAttributes } from './told.js'
+
+/** Spans of messages that leave: one when a message is made, and one when it is sent, maybe later and by another process. */
+export class Leaving {
+  readonly #ground: Ground
+  readonly #sending = new WeakMap<PublishEvent, Span>()
+
+  constructor(ground: Ground) {
+    this.#ground = ground
+    ground.watching.on('tracing:waybill:publish:start', (event) => this.#sends(event))
+    ground.watching.on('tracing:waybill:publish:asyncEnd', (event) => this.#sent(event))
+  }
+
+  /** The message carries this span, wherever it goes: to a retry, a dead letter, an outbox. */
+  create({ id, name, channel, transport, correlationId, cause }: TracedMessage): TraceContext | undefined {
+    const { baggage, systemOf, tracer } = this.#ground
+    const active = context.active()
+    const parent = trace.getSpan(active) || !cause ? active : contextOf(cause, active)
+    const span = startSpan(tracer, { operation: 'create', channel, attributes: messageAttributes(systemOf(transport), { id, type: name, correlationId }) }, parent)
+    const made = span.spanContext()
+    span.end()
+
+    return isSpanContextValid(made) ? headersOf(made, baggage.header(active)) : undefined
+  }
+
+  #sends(event: PublishEvent): void {
+    const { systemOf, tracer } = this.#ground
+    const { envelope, channel, transport, bytes } = event
+    const attributes = { ...messageAttributes(systemOf(transport), envelope), [attribute.bodySize]: bytes }
+    this.#sending.set(event, startSpan(tracer, { operation: 'send', channel, attributes }, contextOf(envelope)))
+  }
+
+  #sent(event: PublishEvent): void {
+    const span = this.#sending.get(event)
+    const { outcome } = event
+    if (span) endSpan(span, outcome && outcome.kind !== 'confirmed' ? Object.assign(new Error(outcome.kind), { code: outcome.kind }) : undefined)
+  }
+}

@@ -1,0 +1,17 @@
+import { BrokerRefused, type Depth, type GroupAddress } from '@waybill/core'
+import type { Broker } from './broker/broker.js'
+import type { Queue } from './broker/queue.js'
+import type { Layout } from './topology.js'
+
+/** What waits in the queues of a group, and beside them as dead letters. */
+export function depthOf(broker: Broker, layout: Layout, { channel, group }: GroupAddress): Depth {
+  const names = [layout.queue(channel, group), ...layout.keyedQueues(channel, group)]
+  const queues = names.map((name) => broker.findQueue(name)).filter((queue): queue is Queue => queue !== undefined)
+  if (queues.length === 0) throw new BrokerRefused('NO_SUCH_QUEUE', `There is no queue "${names[0]}", so nobody knows group "${group}" on channel "${channel}". Check both names.`)
+
+  return {
+    waiting: queues.reduce((sum, queue) => sum + queue.waiting, 0),
+    dead: broker.findQueue(layout.deadLetters(channel, group))?.waiting,
+    consumers: Math.min(...queues.map(({ consumers }) => consumers)),
+  }
+}
