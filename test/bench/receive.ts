@@ -1,3 +1,4 @@
+import { setImmediate as breath } from 'node:timers/promises'
 import type { Contender, Order } from './contender.js'
 import { Ledger } from './ledger.js'
 import { peakRssMb, startMeter } from './meter.js'
@@ -25,7 +26,8 @@ export async function receive(contender: Contender, { room, count, chunk }: Job 
   let onChunk: () => void = () => undefined
   const receiver = await contender.openReceiver(room, (order: Order) => {
     ledger.see(order.id)
-    if (ledger.sightings === expected) setImmediate(() => onChunk())
+    // What follows the handler is done when the promises of this turn are.
+    if (ledger.sightings === expected) queueMicrotask(() => process.nextTick(() => onChunk()))
   })
   void progress.ended.then(() => onChunk())
 
@@ -43,6 +45,7 @@ export async function receive(contender: Contender, { room, count, chunk }: Job 
     const tookMs = performance.now() - begin
     chunksMs[from / chunk] = tookMs
     elapsedMs += tookMs
+    await breath()
   }
   progress.finish()
   const cost = read()
