@@ -10,6 +10,8 @@ export interface Contender {
   openPublisher(room: Room): Promise<BenchPublisher>
   /** Resolves when the broker will deliver. Each order is acknowledged after `handle` returned. */
   openConsumer(room: Room, handle: Handle): Promise<Closable>
+  /** Where no broker stands between: takes bodies as a socket would hand them over, and checks each order against its schema. */
+  openReceiver?(room: Room, handle: Handle): Promise<Receiver>
 }
 
 /** Where one round takes place. Nothing that a round makes at the broker has a name without its id in front. */
@@ -35,6 +37,11 @@ export interface BenchPublisher extends Closable {
   send(order: Order, done: Done): void
   /** The same for many at once, where the library has a way to say so. */
   sendBatch?(orders: readonly Order[], done: Done): void
+}
+
+export interface Receiver extends Closable {
+  /** Returns at once; the orders are handled when this turn is over, as fast as it goes. */
+  receive(bodies: readonly Buffer[]): void
 }
 
 export interface Closable {

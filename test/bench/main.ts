@@ -36,7 +36,7 @@ async function play(scenario: Scenario, entrants: readonly Entrant[], broker: Br
     brokerPid: findListener(broker.endpoint),
     scenario,
     messages: options.messages ?? scenario.messages,
-    execArgv: options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`],
+    execArgv: ['--expose-gc', ...(options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`])],
   }
   for (const entrant of entrants) open.push(await Stage.open(entrant, setting))
   const all = await playRounds(open, options.rounds, progressOf(label, options.rounds))

@@ -26,6 +26,14 @@ test('what has no latency says null', () => {
   expect([line.p50Ms, line.p99Ms]).toEqual([null, null])
 })
 
+test('where the heap is watched, the most that it has grown in a round is told', () => {
+  const rounds = series('waybill', [1_000, 1_000]).rounds.map((round, at) => ({ ...round, heapMb: at + 0.3 }))
+
+  const line = resultLine('dispatch/receive', { ...series('waybill', []), rounds })
+
+  expect(line.heapMb).toBe(1.3)
+})
+
 test('the table shows the ratio to raw', () => {
   const text = table('rabbitmq/publish', [series('raw', [1_000, 2_000]), series('waybill', [1_100, 2_400])], false)
 
@@ -54,6 +62,7 @@ function series(contender: string, rates: readonly number[]): Series {
     p50Ms: 1.5,
     p99Ms: 9.25,
     rssMb: 80.123,
+    heapMb: undefined,
     verdict: { lost: 0, duplicated: 0 },
     errors: { count: 0, first: undefined },
   }))

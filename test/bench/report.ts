@@ -8,17 +8,20 @@ export interface ResultLine {
   readonly contender: string
   /** Messages per second. */
   readonly rate: number
-  /** Publishing: send to confirm. Latency: send to handled. Consuming has none. */
+  /** Publishing: send to confirm. Latency: send to handled. Receiving one by one: all that is done about it. Consuming has none. */
   readonly p50Ms: number | null
   readonly p99Ms: number | null
   readonly cpuMicrosPerMessage: number
   readonly rssMb: number
+  /** By how much the heap had grown at the end of a round, at most; where that is measured. */
+  readonly heapMb?: number
   readonly lost: number
   readonly duplicated: number
 }
 
 export function resultLine(scenario: string, series: Series): ResultLine {
   const { rounds, verdict } = series
+  const heaps = rounds.flatMap(({ heapMb }) => heapMb ?? [])
 
   return {
     scenario,
@@ -28,6 +31,7 @@ export function resultLine(scenario: string, series: Series): ResultLine {
     p99Ms: latency(rounds, 'p99Ms'),
     cpuMicrosPerMessage: decimals(median(rounds.map(cpuPerMessage)), 2),
     rssMb: decimals(Math.max(...rounds.map((round) => round.rssMb)), 1),
+    ...(heaps.length > 0 && { heapMb: decimals(Math.max(...heaps), 1) }),
     lost: verdict.lost,
     duplicated: verdict.duplicated,
   }
@@ -37,7 +41,7 @@ export function rateOf({ handled, elapsedMs }: RoundResult): number {
   return (handled / elapsedMs) * 1000
 }
 
-const columns = ['contender', 'ratio', '(min–max)', 'rate/s', '(min–max)', 'p50 ms', 'p99 ms', 'CPU µs', 'broker µs', 'RSS MB', 'lost', 'dup.']
+const columns = ['contender', 'ratio', '(min–max)', 'rate/s', '(min–max)', 'p50 ms', 'p99 ms', 'CPU µs', 'broker µs', 'RSS MB', 'heap + MB', 'lost', 'dup.']
 
 /** A table for people. The ratio is to `raw`, round by round; of a latency scenario it compares the p99, so less is better. */
 export function table(scenario: string, all: readonly Series[], isLatency: boolean): string {
@@ -61,11 +65,12 @@ function row(scenario: string, series: Series, raw: Series | undefined, isLatenc
     ...(ratio ? [ratio.median.toFixed(2), range(ratio, 2)] : ['', '']),
     rate.median.toFixed(0),
     range(rate, 0),
-    line.p50Ms?.toFixed(2) ?? '',
-    line.p99Ms?.toFixed(2) ?? '',
+    milliseconds(line.p50Ms),
+    milliseconds(line.p99Ms),
     line.cpuMicrosPerMessage.toFixed(1),
     brokerCpu(series.rounds),
     line.rssMb.toFixed(0),
+    line.heapMb?.toFixed(1) ?? '',
     String(line.lost),
     String(line.duplicated),
   ]
@@ -73,6 +78,11 @@ function row(scenario: string, series: Series, raw: Series | undefined, isLatenc
 
 function range({ min, max }: Spread, digits: number): string {
   return `(${min.toFixed(digits)}–${max.toFixed(digits)})`
+}
+
+/** Of microseconds more than zero is to be seen. */
+function milliseconds(value: number | null): string {
+  return value?.toFixed(value < 0.1 ? 4 : 2) ?? ''
 }
 
 function cpuPerMessage({ cpuMicros, handled }: RoundResult): number {
@@ -88,7 +98,7 @@ function brokerCpu(rounds: readonly RoundResult[]): string {
 function latency(rounds: readonly RoundResult[], field: 'p50Ms' | 'p99Ms'): number | null {
   const values = rounds.flatMap((round) => round[field] ?? [])
 
-  return values.length === 0 ? null : decimals(median(values), 3)
+  return values.length === 0 ? null : decimals(median(values), 4)
 }
 
 function decimals(value: number, digits: number): number {

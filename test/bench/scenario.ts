@@ -18,6 +18,8 @@ export type Work =
   | { readonly kind: 'consume' }
   /** Sent and handled in the same process, as fast as the callers get answers. */
   | { readonly kind: 'through'; readonly callers: number; readonly batch: number }
+  /** Bodies that are here already, so many at once, are parsed, checked, handled and settled. Of one at a time the latency is all that is done about it. */
+  | { readonly kind: 'receive'; readonly chunk: number }
   /** Sent at a fixed rate and handled in the same process, whose clock stands in the payload. */
   | { readonly kind: 'latency'; readonly perSecond: number }
 
@@ -32,6 +34,9 @@ export const scenarios: readonly Scenario[] = [
   { broker: 'kafka', name: 'publish-100', messages: 150_000, work: { kind: 'publish', callers: 4, batch: 100 } },
   { broker: 'kafka', name: 'consume', messages: 200_000, work: { kind: 'consume' } },
   { broker: 'kafka', name: 'latency', messages: 3_000, work: { kind: 'latency', perSecond: 1_000 } },
+  { broker: 'dispatch', name: 'receive', messages: 200_000, work: { kind: 'receive', chunk: 100 } },
+  { broker: 'dispatch', name: 'receive-million', messages: 1_000_000, work: { kind: 'receive', chunk: 100 } },
+  { broker: 'dispatch', name: 'receive-one', messages: 100_000, work: { kind: 'receive', chunk: 1 } },
   { broker: 'dispatch', name: 'through', messages: 200_000, work: { kind: 'through', callers: 256, batch: 1 } },
 ]
 

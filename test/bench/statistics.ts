@@ -15,6 +15,10 @@ export function percentile(values: Float64Array, share: number): number {
   return sorted[rank - 1] ?? Number.NaN
 }
 
+export function percentiles(latenciesMs: Float64Array): { readonly p50Ms: number; readonly p99Ms: number } {
+  return { p50Ms: percentile(latenciesMs, 0.5), p99Ms: percentile(latenciesMs, 0.99) }
+}
+
 export interface Spread {
   readonly median: number
   readonly min: number

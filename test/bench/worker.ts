@@ -4,7 +4,9 @@ import type { BenchPublisher, Contender, Order, Room } from './contender.js'
 import { Ledger, type Verdict } from './ledger.js'
 import { type Load, type SendErrors, type SendReport, sendAll, sendPaced } from './load.js'
 import { type Cost, peakRssMb, startMeter } from './meter.js'
-import { percentile } from './statistics.js'
+import { type Chunks, receive } from './receive.js'
+import { percentiles } from './statistics.js'
+import { watch } from './watch.js'
 
 /** What the harness tells a contender's process to do. */
 export type Task =
@@ -12,9 +14,10 @@ export type Task =
   | ({ readonly kind: 'publish' } & Job & Load)
   | ({ readonly kind: 'consume' } & Job)
   | ({ readonly kind: 'through' } & Job & Load)
+  | ({ readonly kind: 'receive' } & Job & Chunks)
   | ({ readonly kind: 'latency'; readonly perSecond: number } & Job)
 
-interface Job {
+export interface Job {
   readonly room: Room
   readonly count: number
   readonly brokerPid: number | undefined
@@ -26,13 +29,14 @@ export interface Measurement extends Cost {
   readonly p50Ms: number | null
   readonly p99Ms: number | null
   readonly rssMb: number
+  /** By how much the heap has grown over the task, after a collection; where that was measured. */
+  readonly heapMb: number | undefined
   readonly verdict: Verdict | undefined
   readonly errors: SendErrors
 }
 
 export type Answer = { readonly kind: 'ready' } | { readonly kind: 'done'; readonly measurement?: Measurement } | { readonly kind: 'failed'; readonly reason: string }
 
-const stallMs = 15_000
 // RabbitMQ 3.10 forgets acks that its quorum queue has not yet processed when their channel closes, and would deliver those orders again.
 const ackGraceMs = 250
 const noErrors: SendErrors = { count: 0, first: undefined }
@@ -47,6 +51,8 @@ async function perform(contender: Contender, task: Task): Promise<Measurement | 
       return await consume(contender, task)
     case 'through':
       return await through(contender, task, (publisher) => sendAll(publisher, task))
+    case 'receive':
+      return await receive(contender, task)
     case 'latency':
       return await through(contender, task, (publisher) => sendPaced(publisher, task.count, task.perSecond))
   }
@@ -60,7 +66,7 @@ async function publish(contender: Contender, task: Job & Load): Promise<Measurem
   const rssMb = peakRssMb()
   await publisher.close()
 
-  return { ...cost, ...percentiles(report.latenciesMs), handled: task.count, rssMb, verdict: undefined, errors: report.errors }
+  return { ...cost, ...percentiles(report.latenciesMs), handled: task.count, rssMb, heapMb: undefined, verdict: undefined, errors: report.errors }
 }
 
 async function consume(contender: Contender, task: Job): Promise<Measurement> {
@@ -80,7 +86,7 @@ async function consume(contender: Contender, task: Job): Promise<Measurement> {
   await sleep(ackGraceMs)
   await consumer.close()
 
-  return { ...(cost ?? idle), p50Ms: null, p99Ms: null, handled: ledger.sightings, rssMb, verdict: ledger.verdict, errors: noErrors }
+  return { ...(cost ?? idle), p50Ms: null, p99Ms: null, handled: ledger.sightings, rssMb, heapMb: undefined, verdict: ledger.verdict, errors: noErrors }
 }
 
 async function through(contender: Contender, task: Job, send: (publisher: BenchPublisher) => Promise<SendReport>): Promise<Measurement> {
@@ -101,32 +107,10 @@ async function through(contender: Contender, task: Job, send: (publisher: BenchP
   await publisher.close()
   await consumer.close()
 
-  return { ...cost, ...percentiles(waits), handled: ledger.sightings, rssMb, verdict: ledger.verdict, errors: report.errors }
+  return { ...cost, ...percentiles(waits), handled: ledger.sightings, rssMb, heapMb: undefined, verdict: ledger.verdict, errors: report.errors }
 }
 
 const idle: Cost = { elapsedMs: Number.NaN, cpuMicros: Number.NaN, brokerCpuMicros: undefined }
-
-/** Ends when it is told so, or when no order has come for a while: then the rest is lost. */
-function watch(ledger: Ledger): { readonly ended: Promise<void>; finish(): void } {
-  let finish = (): void => {}
-  const ended = new Promise<void>((resolve) => {
-    let before = -1
-    const timer = setInterval(() => {
-      if (ledger.sightings === before) finish()
-      before = ledger.sightings
-    }, stallMs)
-    finish = () => {
-      clearInterval(timer)
-      resolve()
-    }
-  })
-
-  return { ended, finish: () => finish() }
-}
-
-function percentiles(latenciesMs: Float64Array): { readonly p50Ms: number; readonly p99Ms: number } {
-  return { p50Ms: percentile(latenciesMs, 0.5), p99Ms: percentile(latenciesMs, 0.99) }
-}
 
 function answer(message: Answer): void {
   process.send?.(message)

@@ -1,4 +1,4 @@
-import { Deadlines } from './deadlines.js'
+import { Deadlines, type Due, type Expiring } from './deadlines.js'
 import type { BatchItem } from './delivery.js'
 import type { ProcessEvent } from './diagnostics.js'
 import { readable } from './thrown.js'
@@ -228,13 +228,14 @@ interface Work {
 }
 
 /** One try of one batch. */
-class BatchRun {
+class BatchRun implements Expiring<BatchRun> {
   readonly jobs: readonly Job[]
   readonly items: readonly JobBatchItem[]
   readonly held = new Held()
   isOver = false
   /** For the pace. */
   since = 0
+  due: Due<BatchRun> | undefined
   readonly #events: readonly (ProcessEvent | undefined)[]
 
   constructor(batch: readonly Work[], prefix: string, invocation: Invocation) {

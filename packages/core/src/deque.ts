@@ -1,43 +1,62 @@
-/** A queue whose ends are both cheap, however long it is. */
+const least = 16
+/** An empty queue that was longer gives its memory back. */
+const mostIdle = 1_024
+
+/** A queue whose ends are both cheap, however long it is: a ring, so that one that is filled and emptied all the time stays where it is. */
 export class Deque<T> {
-  #items: (T | undefined)[] = []
+  #ring: (T | undefined)[] = []
   #head = 0
+  #length = 0
 
   get length(): number {
-    return this.#items.length - this.#head
+    return this.#length
   }
 
   push(item: T): void {
-    this.#items.push(item)
+    if (this.#length === this.#ring.length) this.#grow()
+    this.#ring[this.#at(this.#length)] = item
+    this.#length++
   }
 
   unshift(item: T): void {
-    if (this.#head === 0) {
-      this.#items.unshift(item)
-      return
-    }
-    this.#items[--this.#head] = item
+    if (this.#length === this.#ring.length) this.#grow()
+    this.#head = this.#at(-1)
+    this.#ring[this.#head] = item
+    this.#length++
   }
 
   peek(): T | undefined {
-    return this.#items[this.#head]
+    return this.#ring[this.#head]
   }
 
   shift(): T | undefined {
-    if (this.#head === this.#items.length) return undefined
+    if (this.#length === 0) return undefined
 
-    const item = this.#items[this.#head]
-    this.#items[this.#head++] = undefined
-    if (this.#head > 1_024 && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head)
-      this.#head = 0
-    }
+    const item = this.#ring[this.#head]
+    this.#ring[this.#head] = undefined
+    this.#head = this.#at(1)
+    this.#length--
+    if (this.#length === 0 && this.#ring.length > mostIdle) this.clear()
 
     return item
   }
 
   clear(): void {
-    this.#items = []
+    this.#ring = []
+    this.#head = 0
+    this.#length = 0
+  }
+
+  /** The place so far behind the first. */
+  #at(offset: number): number {
+    // The length of a ring is a power of two: a mask instead of a division.
+    return (this.#head + offset) & (this.#ring.length - 1)
+  }
+
+  #grow(): void {
+    const ring = new Array<T | undefined>(Math.max(least, this.#ring.length * 2))
+    for (let i = 0; i < this.#length; i++) ring[i] = this.#ring[this.#at(i)]
+    this.#ring = ring
     this.#head = 0
   }
 }

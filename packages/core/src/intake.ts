@@ -1,15 +1,21 @@
 import { Job } from './job.js'
-import { definitionOf } from './message.js'
+import { definitionOf, type MessageClass } from './message.js'
 import { attemptOf } from './retrying.js'
 import type { Runner } from './runner.js'
 import type { Runtime } from './runtime.js'
 import type { RawDelivery } from './transport.js'
 
+/** Who takes messages of a name, and as what: a raw listener takes bytes. */
+export interface Taker {
+  readonly runner: Runner
+  readonly type: MessageClass | undefined
+}
+
 /** Finds the listener of each delivery of a group. */
 export class Intake {
   readonly #runtime: Runtime
-  readonly #byType = new Map<string, Runner>()
-  readonly #raw: Runner | undefined
+  readonly #byName = new Map<string, Taker>()
+  readonly #raw: Taker | undefined
 
   constructor(runners: readonly Runner[], runtime: Runtime) {
     this.#runtime = runtime
@@ -17,20 +23,22 @@ export class Intake {
       if (runner.listener.takes === 'raw') continue
       for (const type of runner.listener.takes) {
         const definition = definitionOf(type)
-        if (definition) this.#byType.set(definition.name, runner)
-        if (definition?.foreignName !== undefined) this.#byType.set(definition.foreignName, runner)
+        if (definition) this.#byName.set(definition.name, { runner, type })
+        if (definition?.foreignName !== undefined) this.#byName.set(definition.foreignName, { runner, type })
       }
     }
-    this.#raw = runners.find(({ listener }) => listener.takes === 'raw')
+    const raw = runners.find(({ listener }) => listener.takes === 'raw')
+    this.#raw = raw && { runner: raw, type: undefined }
   }
 
   /** Undefined: nobody of the group takes it. */
   jobOf(raw: RawDelivery): Job | undefined {
     const { type, subject } = raw.envelope
-    const runner = (typeof type === 'string' ? this.#byType.get(type) : undefined) ?? this.#raw
-    if (!runner) return undefined
+    const taker = (typeof type === 'string' ? this.#byName.get(type) : undefined) ?? this.#raw
+    if (!taker) return undefined
 
-    const job = new Job(raw, runner, this.idOf(raw), typeof subject === 'string' ? subject : undefined)
+    const { runner } = taker
+    const job = new Job(raw, taker, this.idOf(raw), typeof subject === 'string' ? subject : undefined)
     if (raw.toGroup) job.attempt = attemptOf(raw, runner.listener.options.retry.attempts)
     if (runner.listener.mode === 'batch') job.since = this.#runtime.elapsed()
 

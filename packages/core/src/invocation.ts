@@ -4,7 +4,7 @@ import { diagnostics, type ProcessEvent } from './diagnostics.js'
 import type { WaybillError } from './error.js'
 import type { Delivery } from './delivery.js'
 import type { Job } from './job.js'
-import { definitionOf, Message, type MessageClass } from './message.js'
+import { definitionOf, Message } from './message.js'
 import type { ListenCall, Middleware } from './middleware.js'
 import type { PlannedListener } from './plan.js'
 import { isDeclared, undeclared } from './returned.js'
@@ -30,12 +30,11 @@ export class Invocation {
   /** Calls the method within its middleware. */
   readonly invoke: (call: ListenCall) => unknown
   readonly #options: InvocationOptions
-  readonly #types: ReadonlyMap<string, MessageClass>
 
   constructor(options: InvocationOptions) {
     this.#options = options
-    this.#types = typesOf(options.listener)
-    this.isQuery = [...this.#types.values()].some((type) => definitionOf(type)?.kind === 'query')
+    const { takes } = options.listener
+    this.isQuery = takes !== 'raw' && takes.some((type) => definitionOf(type)?.kind === 'query')
     this.invoke = invoker(options)
   }
 
@@ -87,9 +86,10 @@ export class Invocation {
 
   /** What a method returned that it does not declare. */
   undeclared(value: unknown): WaybillError | undefined {
+    if (typeof value !== 'object' || value === null) return undefined
     const { returns, label } = this.#options.listener
     try {
-      const [first] = Array.isArray(value) ? (value as unknown[]) : [value]
+      const first: unknown = Array.isArray(value) ? value[0] : value
 
       return first instanceof Message && !isDeclared(first, returns) ? undeclared(first, returns, label) : undefined
     } catch {
@@ -98,16 +98,14 @@ export class Invocation {
     }
   }
 
-  #read(job: Job): Found {
-    const { listener, rules, runtime } = this.#options
-    if (this.isQuery && runtime.now() >= numberOf(job.raw.headers[header.deadline])) return { refusal: { code: 'EXPIRED', reason: 'Its caller does not wait any more.' } }
-    if (listener.takes === 'raw') {
-      const refusal = inspect(job.raw, rules.limits)
-      return refusal ? { refusal } : { message: rawMessage(job.raw) }
-    }
-    const decoded = decode(job.raw, this.#types.get(String(job.raw.envelope.type)) as MessageClass, rules)
+  #read({ raw, type }: Job): Found {
+    const { rules, runtime } = this.#options
+    if (this.isQuery && runtime.now() >= numberOf(raw.headers[header.deadline])) return { refusal: { code: 'EXPIRED', reason: 'Its caller does not wait any more.' } }
+    if (type) return decode(raw, type, rules)
 
-    return decoded.refusal ? { refusal: decoded.refusal } : { message: decoded.message }
+    const refusal = inspect(raw, rules.limits)
+
+    return refusal ? { refusal } : { message: rawMessage(raw) }
   }
 }
 
@@ -120,19 +118,6 @@ export function ended(event: ProcessEvent | undefined, error: unknown): void {
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-}
-
-function typesOf({ takes }: PlannedListener): ReadonlyMap<string, MessageClass> {
-  const types = new Map<string, MessageClass>()
-  if (takes === 'raw') return types
-  for (const type of takes) {
-    const definition = definitionOf(type)
-    if (!definition) continue
-    types.set(definition.name, type)
-    if (definition.foreignName !== undefined) types.set(definition.foreignName, type)
-  }
-
-  return types
 }
 
 function invoker({ instance, listener, middleware }: InvocationOptions): (call: ListenCall) => unknown {

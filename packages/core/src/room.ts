@@ -1,4 +1,4 @@
-import { Deadlines } from './deadlines.js'
+import { Deadlines, type Expiring } from './deadlines.js'
 import { Deque } from './deque.js'
 import type { Runtime } from './runtime.js'
 
@@ -13,7 +13,7 @@ export interface Backlog {
 export const defaultBacklog: Backlog = Object.freeze({ messages: 10_000, bytes: 67_108_864 })
 
 /** A caller that waits for room. */
-interface Waiter {
+interface Waiter extends Expiring<Waiter> {
   readonly since: number
   readonly go: (leftMs: number) => void
   readonly giveUp: () => void
@@ -64,7 +64,7 @@ export class Room {
 
   /** `go` is called with the time that is left when there is room, or `giveUp` when there was none in time. The function that is returned leaves the line. */
   wait(go: (leftMs: number) => void, giveUp: () => void): () => void {
-    const waiter: Waiter = { since: this.#runtime.elapsed(), go, giveUp, isOver: false }
+    const waiter: Waiter = { since: this.#runtime.elapsed(), go, giveUp, isOver: false, due: undefined }
     this.#line.push(waiter)
     this.#deadlines.add(waiter)
 

@@ -1,4 +1,4 @@
-import { Deadlines } from './deadlines.js'
+import { Deadlines, type Due, type Expiring } from './deadlines.js'
 import type { Refusal } from './decode.js'
 import type { ProcessEvent } from './diagnostics.js'
 import { WaybillError } from './error.js'
@@ -179,13 +179,14 @@ export class SingleRunner implements Runner {
 }
 
 /** One try of one job. */
-class Run {
+class Run implements Expiring<Run> {
   readonly job: Job
   readonly held = new Held()
   readonly delivery: JobDelivery
   isOver = false
   /** For the pace. */
   since = 0
+  due: Due<Run> | undefined
   word: ManualWord | undefined
   event: ProcessEvent | undefined
   readonly #manual: boolean

@@ -1,4 +1,4 @@
-import { Deadlines } from './deadlines.js'
+import { Deadlines, type Due, type Expiring } from './deadlines.js'
 import { Deque } from './deque.js'
 import { defaultBacklog, Room, type Backlog } from './room.js'
 import type { Runtime } from './runtime.js'
@@ -88,10 +88,11 @@ export class Sender {
 }
 
 /** One message on its way. */
-export class Entry {
+export class Entry implements Expiring<Entry> {
   readonly outgoing: Outgoing
   left = false
   settled = false
+  due: Due<Entry> | undefined
   readonly #done: (outcome: PublishOutcome) => void
   readonly #sender: Sender
 

@@ -1,6 +1,8 @@
-import type { BenchPublisher, Closable, Footprint, Handle, Order, Room } from '../contender.js'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { BenchPublisher, Closable, Footprint, Handle, Order, Receiver, Room } from '../contender.js'
+import { orderSchema } from '../order-schema.js'
 
-/** What nobody can save: encode, hand over in another turn, parse, call. */
+/** What nobody can save. Through: encode, hand over in another turn, parse, call. Received: parse, check, call within a scope, await. */
 
 const handles = new Map<string, Handle>()
 
@@ -30,4 +32,18 @@ export async function openConsumer(room: Room, handle: Handle): Promise<Closable
   handles.set(room.id, handle)
 
   return { close: async () => void handles.delete(room.id) }
+}
+
+export async function openReceiver(_room: Room, handle: Handle): Promise<Receiver> {
+  const scopes = new AsyncLocalStorage<{ readonly body: Uint8Array }>()
+  const listener = async (order: Order): Promise<void> => handle(order)
+  const work = async (bodies: readonly Buffer[]): Promise<void> => {
+    for (const body of bodies) {
+      const checked = orderSchema['~standard'].validate(JSON.parse(body.toString()))
+      if (!('value' in checked)) throw new Error('An order does not fit its schema.')
+      await scopes.run({ body }, listener, checked.value)
+    }
+  }
+
+  return { receive: (bodies) => process.nextTick(() => void work(bodies)), close: async () => {} }
 }

@@ -1,6 +1,7 @@
 import type { Entry, Home } from './message.js'
 import type { Queue, Taker } from './queue.js'
 import type { Task, Turn } from './turn.js'
+import { Unsettled } from './unsettled.js'
 
 export interface ChannelOptions {
   /** At most so many unsettled. */
@@ -16,7 +17,7 @@ export class Channel implements Taker, Task {
   readonly #turn: Turn
   readonly #options: ChannelOptions
   readonly #queues: Queue[] = []
-  readonly #unsettled = new Set<Entry>()
+  readonly #unsettled = new Unsettled()
   #given: Entry[] = []
   #nextQueue = 0
   #window: number
@@ -108,8 +109,7 @@ export class Channel implements Taker, Task {
     // What was taken in this turn and never seen by anybody was not delivered.
     for (const entry of this.#given) entry.deliveries--
     this.#given = []
-    for (const [home, entries] of byHome(this.#unsettled)) home.takeBack(entries)
-    this.#unsettled.clear()
+    for (const [home, entries] of byHome(this.#unsettled.drain())) home.takeBack(entries)
   }
 
   /** Another queue each time, so that a busy one does not starve its neighbours. */

@@ -31,6 +31,8 @@ export class Entry {
   sequence = 0
   /** How often it was delivered, the delivery under way included. */
   deliveries = 0
+  /** Its place among the unsettled of the channel that holds it. */
+  slot = -1
 
   constructor(
     readonly home: Home,
