@@ -98,6 +98,32 @@ test('two channels under one name are refused, also where one of them says nothi
   expect(faultsOf({ channels: { a: { name: 'b' }, b: { name: 'a' } } })).toEqual([])
 })
 
+test('a binding that would bring a message with a key twice is refused, and one of others is fine', () => {
+  class Moved extends Event('stock.moved', { key: 'n', payload }) {}
+  @Service('desk')
+  class Desk {
+    @Listener(Moved) move(): void {}
+  }
+  const faults = (binding: string) => faultsOf({ services: [Desk], channels: { stock: { queue: { bindings: [binding] } } } })
+
+  expectFault(faults('stock.#'), 'CHANNEL_OPTIONS', '"stock.#" would bring "stock.moved" twice')
+  expect(faults('partner.*')).toEqual([])
+})
+
+test('a long name of a channel counts for the length of its queues', () => {
+  @Service('g'.repeat(40))
+  class Desk {
+    @Listener(Sold) sale(): void {}
+  }
+
+  expectFault(faultsOf({ services: [Desk], namespace: 'n'.repeat(100), channels: { 'shop.sales': { name: 'c'.repeat(100) } } }), 'NAME_LENGTH', 'found 242')
+})
+
+test('nonsense in a channel is a fault, never an exception', () => {
+  for (const nonsense of [Symbol('x'), Object.create(null), () => 1, [], 7n])
+    expect(faultsOf({ channels: { a: { name: nonsense, transport: nonsense, queue: nonsense }, '#': { queue: { bindings: nonsense } } } }).length).toBeGreaterThan(2)
+})
+
 test.each([
   [{ 'shop.**': {} }, 'CHANNEL_NAME', '"shop.**"'],
   [{ 'Shop.*': {} }, 'CHANNEL_NAME', '"Shop.any"'],

@@ -6,10 +6,9 @@ export class ChannelRules {
   readonly #rules: readonly { readonly pattern: string; readonly options: ChannelOptions }[]
   readonly #known = new Map<string, ChannelOptions>()
 
-  constructor(channels: Readonly<Record<string, ChannelOptions>>) {
+  constructor(channels: Readonly<Record<string, unknown>>) {
     this.#rules = Object.entries(channels)
-      .filter(([, options]) => isRecord(options))
-      .map(([pattern, options]) => ({ pattern, options }))
+      .flatMap(([pattern, options]) => (isRecord(options) ? { pattern, options: options as ChannelOptions } : []))
       .sort((a, b) => exactness(a.pattern) - exactness(b.pattern))
   }
 
@@ -24,11 +23,13 @@ export class ChannelRules {
 
   /** What its exchange or topic is called. */
   physicalOf(channel: string): string {
-    return this.optionsOf(channel).name ?? channel
+    const { name } = this.optionsOf(channel)
+
+    return typeof name === 'string' ? name : channel
   }
 
   get hasNames(): boolean {
-    return this.#rules.some(({ options }) => options.name !== undefined)
+    return this.#rules.some(({ options }) => typeof options.name === 'string')
   }
 }
 
@@ -50,7 +51,7 @@ function matches([first, ...pattern]: readonly string[], words: readonly string[
 }
 
 function exactness(pattern: string): number {
-  if (!isPattern(pattern)) return Number.POSITIVE_INFINITY
+  if (!isPattern(pattern)) return Number.MAX_SAFE_INTEGER
   const words = pattern.split('.')
 
   return words.filter((word) => !isWild(word)).length * 100 - words.filter((word) => word === '#').length

@@ -1,31 +1,49 @@
-import type { ChannelOptions } from './channel-options.js'
-import { ChannelRules, isPattern } from './channel-rules.js'
+import { type ChannelRules, covers, isPattern } from './channel-rules.js'
 import { type Complain, type Fault, suggest, unknownOptions } from './fault.js'
 import { describeFound, isRecord } from './found.js'
 import { faultOfName } from './name.js'
 import { numberOption, type Options } from './option.js'
+import type { AppTopology } from './topology.js'
 
 const known = ['transport', 'name', 'partitions', 'queue', 'log', 'existing', 'fallback']
 const maxPartitions = 64
 
 /** What is wrong with the app's `channels`. Whether a transport can honour an option is asked once it is connected. */
-export function checkChannels(app: Options, used: readonly string[]): readonly Fault[] {
+export function checkChannels(app: Options, rules: ChannelRules, used: readonly string[]): readonly Fault[] {
   const channels = app.channels
   if (!isRecord(channels)) return []
 
-  return [...Object.entries(channels).flatMap(([name, options]) => checkChannel(name, options, app)), ...checkSameName(channels as Readonly<Record<string, ChannelOptions>>, used)]
+  return [...Object.entries(channels).flatMap(([name, options]) => checkChannel(name, options, app)), ...checkSameName(Object.keys(channels), rules, used)]
+}
+
+/** A stated binding leads to the queue of messages without a key: one that also brings what goes to the queues of the keys would bring it twice. */
+export function checkBindings({ channels }: Pick<AppTopology, 'channels'>): readonly Fault[] {
+  return channels.flatMap(({ name, groups, options }) => {
+    const stated: unknown = isRecord(options.queue) ? options.queue.bindings : undefined
+    const bindings = Array.isArray(stated) ? stated.filter((key) => typeof key === 'string') : []
+    const types = [...new Set(groups.flatMap((group) => (group.keyed && group.types !== 'all' ? group.types : [])))]
+
+    return bindings.flatMap((binding) =>
+      types
+        .filter((type) => covers(binding, `${type}.keyed.0`))
+        .map((type) => ({
+          code: 'CHANNEL_OPTIONS',
+          message: `Channel "${name}": the binding "${binding}" would bring "${type}" twice where it has a key, and out of order. State the keys of the other senders alone, or listen to them on a channel of their own.`,
+        })),
+    )
+  })
 }
 
 /** Two channels of one transport under one name would be one. */
-function checkSameName(channels: Readonly<Record<string, ChannelOptions>>, used: readonly string[]): readonly Fault[] {
-  const rules = new ChannelRules(channels)
+function checkSameName(stated: readonly string[], rules: ChannelRules, used: readonly string[]): readonly Fault[] {
   if (!rules.hasNames) return []
-  const all = [...new Set([...Object.keys(channels), ...used])].filter((channel) => !isPattern(channel)).sort()
+  const all = [...new Set([...stated, ...used])].filter((channel) => !isPattern(channel)).sort()
   const first = new Map<string, string>()
 
   return all.flatMap((channel) => {
     const name = rules.physicalOf(channel)
-    const place = `${String(rules.optionsOf(channel).transport)} ${name}`
+    const { transport } = rules.optionsOf(channel)
+    const place = `${typeof transport === 'string' ? transport : ''} ${name}`
     const other = first.get(place)
     if (other === undefined) first.set(place, channel)
 
@@ -81,11 +99,11 @@ function checkQueue(given: unknown, fault: Complain): void {
   const queue = readObject(given, 'queue', ['type', 'arguments', 'bindings'], fault)
   if (queue.type !== undefined && queue.type !== 'quorum' && queue.type !== 'classic')
     fault('CHANNEL_OPTIONS', `\`queue.type\` is "quorum" or "classic"; found ${describeFound(queue.type)}.`)
-  checkBindings(queue.bindings, fault)
+  checkRoutingKeys(queue.bindings, fault)
   checkValues(queue.arguments, 'queue.arguments', ['string', 'number', 'boolean'], fault)
 }
 
-function checkBindings(given: unknown, fault: Complain): void {
+function checkRoutingKeys(given: unknown, fault: Complain): void {
   if (given === undefined) return
   if (!Array.isArray(given) || given.length === 0) return fault('CHANNEL_OPTIONS', `\`queue.bindings\` is a list of routing keys; found ${describeFound(given)}.`)
   for (const key of given as unknown[]) {

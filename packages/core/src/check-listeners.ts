@@ -1,10 +1,11 @@
+import type { ChannelRules } from './channel-rules.js'
 import type { Fault } from './fault.js'
 import { definitionOf } from './message.js'
 import type { PlannedListener } from './plan.js'
 
 /** What is wrong with the listeners of an app side by side. */
-export function checkListeners(listeners: readonly PlannedListener[], namespace: unknown): readonly Fault[] {
-  return [...checkDuplicates(listeners), ...checkOneGroup(listeners), ...checkReplies(listeners), ...checkLengths(listeners, namespace)]
+export function checkListeners(listeners: readonly PlannedListener[], namespace: unknown, rules: ChannelRules): readonly Fault[] {
+  return [...checkDuplicates(listeners), ...checkOneGroup(listeners), ...checkReplies(listeners), ...checkLengths(listeners, namespace, rules)]
 }
 
 /** One message and the listener that takes it. */
@@ -73,8 +74,8 @@ function checkReplies(listeners: readonly PlannedListener[]): readonly Fault[] {
 /** A topic's name has at most 249 characters, and the longest ending that a transport adds is `.retry.<rung>`. */
 const longest = 235
 
-function checkLengths(listeners: readonly PlannedListener[], namespace: unknown): readonly Fault[] {
-  const names = listeners.map(({ channel, group, label }) => ({ label, name: [...(typeof namespace === 'string' ? [namespace] : []), channel, group].join('.') }))
+function checkLengths(listeners: readonly PlannedListener[], namespace: unknown, rules: ChannelRules): readonly Fault[] {
+  const names = listeners.map(({ channel, group, label }) => ({ label, name: [...(typeof namespace === 'string' ? [namespace] : []), rules.physicalOf(channel), group].join('.') }))
 
   return names
     .filter(({ name }) => name.length > longest)

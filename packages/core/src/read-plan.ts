@@ -1,5 +1,6 @@
 import type { AppOptions } from './app-options.js'
-import { checkChannels } from './check-channels.js'
+import { ChannelRules } from './channel-rules.js'
+import { checkBindings, checkChannels } from './check-channels.js'
 import { checkListeners } from './check-listeners.js'
 import { checkMessages, collectMessages } from './check-messages.js'
 import { checkOptions } from './check-options.js'
@@ -9,6 +10,7 @@ import { isRecord } from './found.js'
 import { definitionOf } from './message.js'
 import type { Plan } from './plan.js'
 import { readListeners } from './read-listeners.js'
+import { topologyOf } from './topology.js'
 import { listedServices, reachableServices, type MarkedService } from './marked-service.js'
 
 /** What an app's options and decorators mean, and everything that is wrong with them, found without making an instance. Never throws. */
@@ -22,12 +24,16 @@ export function readPlan(options: AppOptions): { readonly plan: Plan; readonly f
 
   const { listeners, faults: listenerFaults } = readListeners(listed)
   const uses = collectMessages(reachable)
-  faults.push(...listenerFaults, ...checkListeners(listeners, read.namespace), ...checkMessages(uses), ...checkChannels(read, channelsOf(listeners, uses)))
+  const rules = new ChannelRules(isRecord(read.channels) ? read.channels : {})
+  faults.push(...listenerFaults, ...checkListeners(listeners, read.namespace, rules), ...checkMessages(uses), ...checkChannels(read, rules, channelsOf(listeners, uses)))
+  const plan = { services: listed.map(({ type, serviceName }) => ({ type, name: serviceName })), listeners, published: publishedBy(reachable), messages: byName(uses) }
+  const topology = topologyOf(
+    plan,
+    () => '',
+    (channel) => rules.optionsOf(channel),
+  )
 
-  return {
-    plan: { services: listed.map(({ type, serviceName }) => ({ type, name: serviceName })), listeners, published: publishedBy(reachable), messages: byName(uses) },
-    faults: once(faults),
-  }
+  return { plan, faults: once([...faults, ...checkBindings(topology)]) }
 }
 
 function channelsOf(listeners: Plan['listeners'], uses: ReturnType<typeof collectMessages>): readonly string[] {
