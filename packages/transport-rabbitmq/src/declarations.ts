@@ -76,7 +76,7 @@ function merged(known: ChannelTopology | undefined, channel: ChannelTopology): C
 
 function exchangeStep(plan: ExchangePlan): Step {
   const check = (channel: Channel) => call((done) => channel.checkExchange(plan.name, done))
-  const declare = (channel: Channel) => call((done) => channel.assertExchange(plan.name, 'topic', { durable: true }, done))
+  const declare = (channel: Channel) => call((done) => channel.assertExchange(plan.name, plan.type, { durable: true }, done))
 
   return { what: `exchange "${plan.name}"`, run: plan.isForeign ? check : declare, check }
 }

@@ -49,9 +49,9 @@ function isPlain({
 }: PublishFields): boolean {
   let text = 0
   for (const name in headers) {
-    const value = headers[name]
-    if (typeof value !== 'string') return false
-    text += name.length + value.length + 6
+    const size = sizeOf(headers[name])
+    if (size === undefined) return false
+    text += name.length + size + 6
     // In UTF-8 a name may have three times its length, and one byte to say it.
     if (name.length * 3 > mostNameBytes) return false
   }
@@ -60,6 +60,17 @@ function isPlain({
   }
 
   return text < mostText
+}
+
+function sizeOf(value: unknown): number | undefined {
+  if (typeof value === 'string') return value.length
+  if (!isTexts(value)) return undefined
+
+  return value.reduce((sum, text) => sum + text.length + 5, 0)
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((text) => typeof text === 'string')
 }
 
 function writeMethod(channel: number, { exchange, routingKey, mandatory }: PublishFields): void {
@@ -108,12 +119,26 @@ function writeTable(headers: Readonly<Record<string, unknown>>): void {
   at += 4
   for (const name in headers) {
     writeShort(name)
-    scratch[at++] = 0x53
-    const length = scratch.write(headers[name] as string, at + 4)
-    writeUint32(length)
-    at += length
+    const value = headers[name]
+    if (typeof value === 'string') writeLong(value)
+    else writeArray(value as readonly string[])
   }
   scratch.writeUInt32BE(at - start - 4, start)
+}
+
+function writeArray(texts: readonly string[]): void {
+  scratch[at++] = 0x41
+  const start = at
+  at += 4
+  for (const text of texts) writeLong(text)
+  scratch.writeUInt32BE(at - start - 4, start)
+}
+
+function writeLong(text: string): void {
+  scratch[at++] = 0x53
+  const length = scratch.write(text, at + 4)
+  writeUint32(length)
+  at += length
 }
 
 /** Returns where it began; its size is known at its end. */

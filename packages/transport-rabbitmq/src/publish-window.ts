@@ -51,7 +51,7 @@ export class PublishWindow {
   /** Writes one message; what cannot be written is `rejected` at once, and costs nobody else. */
   write(message: Outgoing, route: Route, index: number, settled: Settled): void {
     try {
-      this.#write(message, route, index, settled, headersOf(message))
+      this.#write(message, route, index, settled, headersOf(message, route))
     } catch (error) {
       if (message.to.kind !== 'dead') return settled(index, rejected(error))
       this.#writeEssential(message, route, index, settled)
@@ -71,7 +71,7 @@ export class PublishWindow {
   // A dead letter that cannot be written would come back for ever, so it is written with less.
   #writeEssential(message: Outgoing, route: Route, index: number, settled: Settled): void {
     try {
-      this.#write(message, route, index, settled, essentialHeaders(headersOf(message)))
+      this.#write(message, route, index, settled, essentialHeaders(headersOf(message, route)))
     } catch (error) {
       settled(index, rejected(error))
     }

@@ -3,7 +3,7 @@ import type { Connection } from './connection.js'
 import { type ConfirmChannel, openConfirmChannel } from './driver.js'
 import { KeptChannel } from './kept-channel.js'
 import { PublishWindow } from './publish-window.js'
-import { type Names, routingKeyOf } from './topology.js'
+import type { Names } from './topology.js'
 import { replyToMe, type Route } from './wire.js'
 
 /** So many bytes of unconfirmed bodies are held; then `writable` is false until half of them is confirmed. */
@@ -125,13 +125,13 @@ export class Publisher {
     const { names } = this.#options
     switch (to.kind) {
       case 'channel':
-        return { exchange: names.exchange(to.channel), routingKey: routingKeyOf(envelope.type, envelope.subject) }
+        return names.route(to.channel, envelope.type, envelope.subject)
       case 'group':
-        return { exchange: '', routingKey: names.queueOf(to.channel, to.group, envelope.subject) }
+        return straightTo(names.queueOf(to.channel, to.group, envelope.subject))
       case 'dead':
-        return { exchange: '', routingKey: names.deadQueue(to.channel, to.group) }
+        return straightTo(names.deadQueue(to.channel, to.group))
       case 'reply':
-        return { exchange: '', routingKey: to.address }
+        return straightTo(to.address)
     }
   }
 
@@ -163,6 +163,10 @@ export class Publisher {
       }
     })
   }
+}
+
+function straightTo(queue: string): Route {
+  return { exchange: '', routingKey: queue, copies: undefined }
 }
 
 // What core's callback throws would reach the driver, and close the connection for everybody.

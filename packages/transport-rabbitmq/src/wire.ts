@@ -11,6 +11,9 @@ export const replyToMe = 'amq.rabbitmq.reply-to'
 /** A name that the driver assigns to a plain object, where it is no name. */
 const swallowed = '__proto__'
 
+/** Routes copies by further keys. RabbitMQ takes it off, so nobody receives it. */
+const copied = 'BCC'
+
 /** Spring AMQP and its kin say the type here. */
 const foreignType = '__TypeId__'
 
@@ -18,6 +21,8 @@ const foreignType = '__TypeId__'
 export interface Route {
   readonly exchange: string
   readonly routingKey: string
+  /** Further routing keys; RabbitMQ takes them off before it delivers. */
+  readonly copies: readonly string[] | undefined
 }
 
 /** One message as the driver wants it. */
@@ -50,12 +55,13 @@ export function fieldsOf(message: Outgoing, route: Route, headers: Record<string
  * The header block. Throws for a header by which RabbitMQ would route copies; a message that is moved has done that already.
  * Throws for `__proto__`, which the driver on the other side swallows.
  */
-export function headersOf(message: Outgoing): Record<string, unknown> {
+export function headersOf(message: Outgoing, { copies }: Route): Record<string, unknown> {
   const headers: Record<string, unknown> = Object.create(null) as Record<string, unknown>
+  if (copies) headers[copied] = copies
   const { kind } = message.to
   const isMoved = kind === 'group' || kind === 'dead'
   for (const name of Object.keys(message.headers)) {
-    if (name === 'CC' || name === 'BCC') {
+    if (name === 'CC' || name === copied) {
       if (!isMoved) throw new TypeError(`the header "${name}" is RabbitMQ's own: it would route copies. Choose another name`)
     } else if (name === swallowed && !isMoved) {
       throw new TypeError('the header "__proto__" would be lost on the way. Choose another name')
