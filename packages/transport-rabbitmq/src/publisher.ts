@@ -6,8 +6,8 @@ import { PublishWindow } from './publish-window.js'
 import type { Names } from './topology.js'
 import { replyToMe, type Route } from './wire.js'
 
-/** So many bytes of unconfirmed bodies are held; then `writable` is false until half of them is confirmed. */
-const mostBytes = 64 * 1024 * 1024
+/** So much is held unconfirmed, messages and bytes of bodies; then `writable` is false until half of it is confirmed. */
+const most = { messages: 4_096, bytes: 64 * 1024 * 1024 }
 
 export interface PublisherOptions {
   readonly host: TransportHost
@@ -65,6 +65,8 @@ export class Publisher {
   publish(batch: readonly Outgoing[], settled: Settled): void {
     const safe = guarded(settled, this.#options.host)
     for (let index = 0; index < batch.length; index++) this.#publish(batch[index] as Outgoing, index, safe)
+    this.#window?.flush()
+    this.#queries?.flush()
     this.changed()
   }
 
@@ -109,7 +111,7 @@ export class Publisher {
     if (refusal !== undefined) return settled(index, { kind: 'rejected', reason: refusal })
     const window = message.replyTo === replyToMe ? this.#queries : this.#window
     if (!window) return settled(index, { kind: 'rejected', reason: 'there is no connection to RabbitMQ' })
-    window.write(message, this.#routeOf(message.to, message), index, settled)
+    window.add(message, this.#routeOf(message.to, message), index, settled)
   }
 
   #refusalOf(message: Outgoing): string | undefined {
@@ -145,7 +147,8 @@ export class Publisher {
 
   #weigh(): void {
     const bytes = (this.#window?.bytes ?? 0) + (this.#queries?.bytes ?? 0)
-    this.#isHeavy = bytes > (this.#isHeavy ? mostBytes / 2 : mostBytes)
+    const share = this.#isHeavy ? 0.5 : 1
+    this.#isHeavy = bytes > most.bytes * share || this.#outstanding() > most.messages * share
   }
 
   #outstanding(): number {

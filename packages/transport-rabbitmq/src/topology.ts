@@ -51,6 +51,8 @@ export interface TopologyPlan {
 export class Names {
   readonly #prefix: string
   readonly #channels = new Map<string, ChannelTopology>()
+  /** Per channel and type: one for each slot, and a last one for messages without a key. */
+  readonly #routes = new Map<string, Map<string, Route[]>>()
 
   constructor(namespace: string | undefined) {
     this.#prefix = namespace === undefined ? '' : `${namespace}.`
@@ -58,7 +60,10 @@ export class Names {
 
   /** Remembers what the app says about its channels: which names are somebody else's, how keys are spread. */
   learn(topology: Topology): void {
-    for (const channel of topology.channels) this.#channels.set(channel.name, channel)
+    for (const channel of topology.channels) {
+      this.#channels.set(channel.name, channel)
+      this.#routes.delete(channel.name)
+    }
   }
 
   exchange(channel: string): string {
@@ -79,11 +84,12 @@ export class Names {
 
   /** How a message enters its channel: by its type and the slot of its key, and on a direct exchange by what stands for all of them too. */
   route(channel: string, type: string, key: string | undefined): Route {
-    const exchange = this.exchange(channel)
-    const routingKey = key === undefined ? type : keyOfSlot(type, slotOf(key))
-    if (entryTypeOf(this.#options(channel)) === 'topic') return { exchange, routingKey, copies: undefined }
+    const types = this.#routes.get(channel) ?? new Map<string, Route[]>()
+    this.#routes.set(channel, types)
+    const routes = types.get(type) ?? this.#routesOf(channel, type)
+    types.set(type, routes)
 
-    return { exchange, routingKey, copies: key === undefined ? [everything] : [everything, anySlot(type)] }
+    return routes[key === undefined ? slots : slotOf(key)] as Route
   }
 
   /** Every queue that a group takes from, the unkeyed one first. */
@@ -98,6 +104,15 @@ export class Names {
     const count = key === undefined ? 0 : this.#partitions(channel, group)
 
     return count === 0 ? this.queue(channel, group) : this.keyedQueue(channel, group, slotOf(key as string) % count)
+  }
+
+  #routesOf(channel: string, type: string): Route[] {
+    const exchange = this.exchange(channel)
+    const isDirect = entryTypeOf(this.#options(channel)) === 'direct'
+    const keyed = isDirect ? [everything, anySlot(type)] : undefined
+    const slotted = Array.from({ length: slots }, (_, slot) => ({ exchange, routingKey: keyOfSlot(type, slot), copies: keyed }))
+
+    return [...slotted, { exchange, routingKey: type, copies: isDirect ? [everything] : undefined }]
   }
 
   #options(channel: string): ChannelOptions {
