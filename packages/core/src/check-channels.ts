@@ -5,7 +5,7 @@ import { faultOfName } from './name.js'
 import { numberOption, type Options } from './option.js'
 import type { AppTopology } from './topology.js'
 
-const known = ['transport', 'name', 'partitions', 'queue', 'log', 'existing', 'fallback']
+const known = ['transport', 'name', 'partitions', 'queue', 'exchange', 'log', 'existing', 'fallback']
 const maxPartitions = 64
 
 /** What is wrong with the app's `channels`. Whether a transport can honour an option is asked once it is connected. */
@@ -70,6 +70,7 @@ function checkChannel(name: string, options: unknown, app: Options): readonly Fa
   checkTransport(options.transport, app.transports, fault)
   numberOption(options, 'partitions', fault, { min: 1, max: maxPartitions, otherwise: 1 })
   checkQueue(options.queue, fault)
+  checkExchange(options.exchange, fault)
   checkLog(options.log, fault)
   checkNamed(options.existing, 'existing', ['exchange', 'queue', 'topic'], fault)
   checkFallback(options.fallback, app.plugins, fault)
@@ -110,6 +111,11 @@ function checkRoutingKeys(given: unknown, fault: Complain): void {
     if (typeof key !== 'string' || key === '' || Buffer.byteLength(key) > 255)
       fault('CHANNEL_OPTIONS', `\`queue.bindings\` has routing keys of 1 to 255 bytes; found ${describeFound(key)}.`)
   }
+}
+
+function checkExchange(given: unknown, fault: Complain): void {
+  const { type } = readObject(given, 'exchange', ['type'], fault)
+  if (type !== undefined && type !== 'direct' && type !== 'topic') fault('CHANNEL_OPTIONS', `\`exchange.type\` is "direct" or "topic"; found ${describeFound(type)}.`)
 }
 
 function checkLog(given: unknown, fault: Complain): void {

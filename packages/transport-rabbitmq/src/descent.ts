@@ -1,5 +1,6 @@
 import type { Outgoing } from '@waybill/core'
-import { type Names, routingKeyOf } from './topology.js'
+import type { Names } from './topology.js'
+import type { Route } from './wire.js'
 
 /** The delay ladder, one for all apps of a vhost: its exchanges and queues, and where ends what found no queue at its end. */
 export const ladder = { name: 'waybill.delay', lost: 'waybill.delay.lost', unheard: 'waybill.delay.unheard' } as const
@@ -42,7 +43,7 @@ export function descentOf(message: Outgoing, names: Names): Descent | string {
     return `the name of the ${end.kind} "${end.name}" is too long for the delay ladder, or a word of it is a wildcard`
   const rung = seconds <= 1 ? 0 : Math.floor(Math.log2(seconds))
 
-  return { exchange: `${ladder.name}.${rung}`, routingKey, rung, end, copies: to.kind === 'channel' ? [routingKeyOf(envelope.type, envelope.subject)] : undefined }
+  return { exchange: `${ladder.name}.${rung}`, routingKey, rung, end, copies: to.kind === 'channel' ? keysOf(names.route(to.channel, envelope.type, envelope.subject)) : undefined }
 }
 
 /** Whether a message came down the ladder. */
@@ -53,6 +54,10 @@ export function isDescended(exchange: string, routingKey: string): boolean {
 /** Whether a message that came down the ladder was for this queue alone. */
 export function endsAt(routingKey: string, queue: string): boolean {
   return routingKey.endsWith(`.queue.${queue}`) && routingKey.split('.', rungs + 2)[rungs + 1] === 'queue'
+}
+
+function keysOf({ copies = [], routingKey }: Route): string[] {
+  return [routingKey, ...copies]
 }
 
 function bitsOf(seconds: number): string[] {
