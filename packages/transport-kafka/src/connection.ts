@@ -2,10 +2,11 @@ import type { ConnectionState, TransportHost } from '@waybill/core'
 import { BrokerRefused } from '@waybill/core'
 import type { Admin, LogEntry } from 'kafkajs'
 import { Kafka, logLevel } from 'kafkajs'
-import { sentenceOf, verdictOf } from './broker-error.js'
+import { isTlsRefusal, sentenceOf, verdictOf } from './broker-error.js'
 import { Backoff } from './backoff.js'
 import type { ResolvedOptions } from './options.js'
 import { BatchProducer } from './producer.js'
+import { loginOf } from './security.js'
 
 const probeMs = 5_000
 const purpose = 'publishing'
@@ -51,7 +52,7 @@ export class Connection {
         const name = await Promise.race([this.#open(), this.#backoff.cancelled])
         if (name !== undefined && !this.isClosed) return this.#connected(name)
       } catch (error) {
-        if (verdictOf(error) === 'refused') throw this.#refusal(error)
+        if (verdictOf(error) === 'refused' || isTlsRefusal(error)) throw this.#refusal(error)
         await this.#backoff.pause((ms) => this.#enter('lost', `${sentenceOf(error)}; next try in ${ms} ms`))
       }
     }
@@ -136,7 +137,7 @@ function openKafka(options: ResolvedOptions, host: TransportHost): Kafka {
     clientId: `${host.app}-${host.instance}`,
     brokers: [...options.brokers],
     ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-    ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
+    ...(options.sasl === undefined ? {} : { sasl: loginOf(options.sasl) }),
     connectionTimeout: 3_000,
     requestTimeout: options.requestTimeoutMs,
     retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: () => Promise.resolve(false) },

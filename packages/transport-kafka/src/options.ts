@@ -1,14 +1,15 @@
 import type { Duration, Fault } from '@waybill/core'
 import { parseDuration, unknownOptions } from '@waybill/core'
-import type { KafkaConfig } from 'kafkajs'
+import type { KafkaLogin, KafkaTls } from './security.js'
+import { faultsOfLogin, faultsOfTls } from './security.js'
 
 export interface KafkaOptions {
   /** Where the cluster is first looked for: `['127.0.0.1:9092']`. */
   readonly brokers: readonly string[]
-  /** TLS: `true`, or what `tls.connect` takes. Default: off. */
-  readonly ssl?: KafkaConfig['ssl']
-  /** User and mechanism, as kafkajs takes them. Never printed. */
-  readonly sasl?: KafkaConfig['sasl']
+  /** TLS: `true`, or what `tls.connect` takes: `ca`, and for mutual TLS `cert` and `key`. Default: off. */
+  readonly ssl?: KafkaTls
+  /** Who this app is: by name and password, or by tokens. Never printed. Default: nobody. */
+  readonly sasl?: KafkaLogin
   /**
    * `create`: topics that are missing are made, those that are there are compared. `check`: they are compared, and one that is missing is an error.
    * `none`: nothing is asked and nothing is made. Default: `create`.
@@ -30,8 +31,8 @@ export type Declare = 'create' | 'check' | 'none'
 
 export interface ResolvedOptions {
   readonly brokers: readonly string[]
-  readonly ssl: KafkaConfig['ssl']
-  readonly sasl: KafkaConfig['sasl']
+  readonly ssl: KafkaTls | undefined
+  readonly sasl: KafkaLogin | undefined
   readonly declare: Declare
   readonly awaitTopicsMs: number
   readonly commitIntervalMs: number
@@ -41,17 +42,17 @@ export interface ResolvedOptions {
 }
 
 const known = ['brokers', 'ssl', 'sasl', 'declare', 'awaitTopics', 'commitInterval', 'sessionTimeout', 'stallTimeout', 'requestTimeout'] as const
-const address = /^[^\s:]+(:[^\s:]+)*:\d{1,5}$/
+const address = /^[^\s:@/]+(:[^\s:@/]+)*:\d{1,5}$/
 
 /** All defaults and all faults at once. Never throws, whatever it is given. */
 export function resolveOptions(given: unknown): { readonly options: ResolvedOptions; readonly faults: readonly Fault[] } {
   const found: Record<string, unknown> = typeof given === 'object' && given !== null ? { ...given } : {}
-  const faults = [...unknownOptions('kafka()', found, known), ...faultsOfBrokers(found.brokers)]
+  const faults = [...unknownOptions('kafka()', found, known), ...faultsOfBrokers(found.brokers), ...faultsOfTls(found.ssl), ...faultsOfLogin(found.sasl)]
   const duration = (name: string, fallback: number): number => durationOf(name, found[name], fallback, faults)
   const options = {
     brokers: Array.isArray(found.brokers) ? found.brokers.map(String) : [],
-    ssl: found.ssl as KafkaConfig['ssl'],
-    sasl: found.sasl as KafkaConfig['sasl'],
+    ssl: found.ssl as KafkaTls | undefined,
+    sasl: found.sasl as KafkaLogin | undefined,
     declare: declareOf(found.declare, faults),
     awaitTopicsMs: duration('awaitTopics', 0),
     commitIntervalMs: duration('commitInterval', 500),
@@ -88,5 +89,8 @@ function durationOf(name: string, found: unknown, fallback: number, faults: Faul
 }
 
 function describe(found: unknown): string {
-  return found === undefined ? 'nothing' : (JSON.stringify(found) ?? typeof found)
+  const text = found === undefined ? 'nothing' : (JSON.stringify(found) ?? typeof found)
+
+  // A password may stand in what looks like the address of a user.
+  return text.replaceAll(/[^\s"/]*@/g, '…@')
 }
