@@ -16,6 +16,7 @@ export class Connection {
   readonly kafka: Kafka
   readonly admin: Admin
   readonly producer: BatchProducer
+  readonly compresses: boolean
   readonly #host: TransportHost
   readonly #brokers: string
   readonly #tell: (state: ConnectionState) => void
@@ -27,7 +28,8 @@ export class Connection {
 
   constructor(options: ResolvedOptions, host: TransportHost, tell: (state: ConnectionState) => void, onRestored: () => void) {
     this.kafka = openKafka(options, host)
-    this.producer = new BatchProducer(this.kafka)
+    this.producer = new BatchProducer(this.kafka, options.compression)
+    this.compresses = options.compression !== 'none'
     this.admin = this.kafka.admin()
     this.#host = host
     this.#brokers = options.brokers.join(', ')

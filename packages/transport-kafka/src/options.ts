@@ -17,6 +17,8 @@ export interface KafkaOptions {
   readonly declare?: Declare
   /** How long to wait for topics that somebody else makes. Default: not at all. */
   readonly awaitTopics?: Duration
+  /** Of what is published: smaller requests and topics for some time of the processor. Default: `none`. */
+  readonly compression?: Compression
   /** How often finished work is committed. A crash repeats at most so much. Default: 500 ms. */
   readonly commitInterval?: Duration
   /** How long a silent process keeps its partitions. Default: 30 s. */
@@ -28,6 +30,7 @@ export interface KafkaOptions {
 }
 
 export type Declare = 'create' | 'check' | 'none'
+export type Compression = 'none' | 'gzip'
 
 export interface ResolvedOptions {
   readonly brokers: readonly string[]
@@ -35,13 +38,14 @@ export interface ResolvedOptions {
   readonly sasl: KafkaLogin | undefined
   readonly declare: Declare
   readonly awaitTopicsMs: number
+  readonly compression: Compression
   readonly commitIntervalMs: number
   readonly sessionTimeoutMs: number
   readonly stallTimeoutMs: number
   readonly requestTimeoutMs: number
 }
 
-const known = ['brokers', 'ssl', 'sasl', 'declare', 'awaitTopics', 'commitInterval', 'sessionTimeout', 'stallTimeout', 'requestTimeout'] as const
+const known = ['brokers', 'ssl', 'sasl', 'declare', 'awaitTopics', 'compression', 'commitInterval', 'sessionTimeout', 'stallTimeout', 'requestTimeout'] as const
 const address = /^[^\s:@/]+(:[^\s:@/]+)*:\d{1,5}$/
 
 /** All defaults and all faults at once. Never throws, whatever it is given. */
@@ -53,8 +57,9 @@ export function resolveOptions(given: unknown): { readonly options: ResolvedOpti
     brokers: Array.isArray(found.brokers) ? found.brokers.map(String) : [],
     ssl: found.ssl as KafkaTls | undefined,
     sasl: found.sasl as KafkaLogin | undefined,
-    declare: declareOf(found.declare, faults),
+    declare: choiceOf('declare', found.declare, ['create', 'check', 'none'], faults),
     awaitTopicsMs: duration('awaitTopics', 0),
+    compression: choiceOf('compression', found.compression, ['none', 'gzip'], faults),
     commitIntervalMs: duration('commitInterval', 500),
     sessionTimeoutMs: duration('sessionTimeout', 30_000),
     stallTimeoutMs: duration('stallTimeout', 30_000),
@@ -71,12 +76,15 @@ function faultsOfBrokers(found: unknown): Fault[] {
   return [{ code: 'KAFKA_BROKERS', message: `kafka() needs "brokers", a list of "host:port". Found ${describe(found)}. Write kafka({ brokers: ['127.0.0.1:9092'] }).` }]
 }
 
-function declareOf(found: unknown, faults: Fault[]): Declare {
-  if (found === undefined || found === 'create') return 'create'
-  if (found === 'check' || found === 'none') return found
-  faults.push({ code: 'KAFKA_DECLARE', message: `kafka() option "declare" is "create", "check" or "none". Found ${describe(found)}.` })
+/** One of some words; the first is the default. */
+function choiceOf<const T extends string>(name: string, found: unknown, choices: readonly [T, ...T[]], faults: Fault[]): T {
+  const [otherwise] = choices
+  if (found === undefined) return otherwise
+  const choice = choices.find((one) => one === found)
+  if (choice !== undefined) return choice
+  faults.push({ code: 'KAFKA_OPTION', message: `kafka() option "${name}" is one of ${choices.map((one) => `"${one}"`).join(', ')}. Found ${describe(found)}.` })
 
-  return 'create'
+  return otherwise
 }
 
 function durationOf(name: string, found: unknown, fallback: number, faults: Fault[]): number {
