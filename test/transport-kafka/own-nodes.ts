@@ -16,6 +16,8 @@ export interface OwnNodesOptions {
   readonly count?: number
   /** Names of listeners and the protocol that each speaks. Default: one, without security. The first is the one between brokers. */
   readonly listeners?: Readonly<Record<string, string>>
+  /** Puts something in front of a port: resolves with the port that clients are told. */
+  readonly front?: (port: number) => Promise<number>
   /** Further lines of the configuration, made from the folder that everything is in. */
   readonly settings?: (folder: string) => Readonly<Record<string, string>>
   /** Arguments of the formatting of the storage: users of SCRAM. */
@@ -38,6 +40,8 @@ interface Node {
   readonly folder: string
   readonly config: string
   readonly ports: Readonly<Record<string, number>>
+  /** What clients are told, by listener. */
+  readonly fronts: Record<string, number>
   child: ChildProcess | undefined
 }
 
@@ -48,6 +52,7 @@ export async function ownNodes(options: OwnNodesOptions = {}): Promise<OwnNodes>
   const folder = mkdtempSync(join(tmpdir(), 'waybill-kafka-'))
   const listeners = options.listeners ?? { PLAINTEXT: 'PLAINTEXT' }
   const nodes = await layOut(folder, options.count ?? 1, listeners)
+  for (const node of nodes) for (const name of Object.keys(listeners)) node.fronts[name] = (await options.front?.(node.ports[name] ?? 0)) ?? node.ports[name] ?? 0
   const abandon = (): void => {
     for (const { child } of nodes) child?.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
@@ -64,7 +69,7 @@ export async function ownNodes(options: OwnNodesOptions = {}): Promise<OwnNodes>
   await Promise.all(nodes.map(start))
 
   return {
-    addresses: (listener = Object.keys(listeners)[0] ?? '') => nodes.map(({ ports }) => `127.0.0.1:${ports[listener]}`),
+    addresses: (listener = Object.keys(listeners)[0] ?? '') => nodes.map(({ fronts }) => `127.0.0.1:${fronts[listener]}`),
     kill: (index) => end(nodes[index]),
     start: (index) => start(nodes[index] as Node),
     async close() {
@@ -88,6 +93,7 @@ async function layOut(folder: string, count: number, listeners: Readonly<Record<
       folder: own,
       config: join(own, 'server.properties'),
       ports: Object.fromEntries(names.map((name, place) => [name, ports[index * names.length + place] as number])),
+      fronts: {},
       child: undefined,
     }
   })
@@ -106,7 +112,7 @@ function configOf(
     'node.id': String(node.id),
     'controller.quorum.voters': nodes.map(({ id, ports }) => `${id}@127.0.0.1:${ports.CONTROLLER}`).join(','),
     listeners: [...own, 'CONTROLLER'].map(addressOf).join(','),
-    'advertised.listeners': own.map(addressOf).join(','),
+    'advertised.listeners': own.map((name) => `${name}://127.0.0.1:${node.fronts[name]}`).join(','),
     'listener.security.protocol.map': [...Object.entries(listeners), ['CONTROLLER', 'PLAINTEXT']].map((pair) => pair.join(':')).join(','),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': own[0] ?? '',
