@@ -3,8 +3,9 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { alone } from './lock.mjs'
 import { has, installPackages, spawnDetached } from './machine.mjs'
-import { run } from './steps.mjs'
+import { keep, run } from './steps.mjs'
 
 const pom = fileURLToPath(new URL('kafka/pom.xml', import.meta.url))
 const version = /<version>(\d+\.\d+\.\d+)</.exec(readFileSync(pom, 'utf8'))[1]
@@ -40,6 +41,14 @@ async function start(folder, port) {
   )
   await run('java', [...jvm, '-Xmx128m', '-cp', `${lib}/*`, 'kafka.tools.StorageTool', 'format', '-t', 'MkU3OEVBNTcwNTJENDM2Qk', '-c', config])
   spawnDetached(folder, 'java', [...jvm, '-Xms128m', '-Xmx384m', '-cp', `${lib}/*`, 'kafka.Kafka', config])
+}
+
+/** Where the jars of Kafka are, for tests that start nodes of their own. */
+export async function jars() {
+  const folder = keep('kafka')
+  mkdirSync(folder, { recursive: true })
+
+  return alone('kafka-jars', () => fetchJars(folder))
 }
 
 // Into a folder of its own first: what was fetched by halves never carries the final name.

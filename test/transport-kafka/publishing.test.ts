@@ -52,6 +52,37 @@ describe('publishing to kafka', () => {
     expect(outcomes.map(({ kind }) => kind)).toEqual(['confirmed', 'rejected', 'confirmed'])
   })
 
+  test('what a topic cannot take is rejected before it is sent, to the byte', async () => {
+    const name = channel()
+    const one = await party([channelOf(name, [], { log: { settings: { 'max.message.bytes': '5000' } } })])
+    const fixed = { envelope: { ...message(name, '').envelope, time: '2026-01-01T00:00:00.000Z' } }
+    const [probe] = await send(one.transport, [message(name, 'x'.repeat(5_000), fixed)])
+    const taken = Number(/takes (\d+) bytes/.exec(probe?.kind === 'rejected' ? probe.reason : '')?.[1])
+    const room = 5_000 - (taken - 5_000)
+
+    const outcomes = await send(one.transport, [message(name, 'x'.repeat(room), fixed), message(name, 'x'.repeat(room + 1), fixed)])
+
+    expect(probe).toMatchObject({ kind: 'rejected', reason: expect.stringContaining('"max.message.bytes" of the topic is 5000') })
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['confirmed', 'rejected'])
+    expect(outcomes[1]).toMatchObject({ reason: expect.stringContaining('takes 5001 bytes') })
+  })
+
+  test('compressed messages take less room, and arrive as they were', async () => {
+    const name = channel()
+    const one = await party([channelOf(name, ['billing'], { log: { settings: { 'max.message.bytes': '20000' } } })], { options: { compression: 'gzip' } })
+    const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 10 })
+    const texts = ['a'.repeat(50_000), 'b', 'c'.repeat(40_000)]
+
+    const outcomes = await send(
+      one.transport,
+      texts.map((text) => message(name, text)),
+    )
+    await eventually(() => inbox.received.length === 3)
+
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['confirmed', 'confirmed', 'confirmed'])
+    expect(inbox.texts()).toEqual(texts)
+  })
+
   test('P12 every publish under way settles when the transport closes', async () => {
     const name = channel()
     const one = await party([channelOf(name)])

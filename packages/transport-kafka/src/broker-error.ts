@@ -49,6 +49,14 @@ export function codeOf(error: unknown): string {
   return wordOf(cause, 'type') || wordOf(cause, 'name')
 }
 
+/** The certificates of the two sides do not fit, or one of them speaks no TLS. */
+export function isTlsRefusal(error: unknown): boolean {
+  const cause = rootOf(error)
+  if (typeof cause !== 'object' || cause === null || !('code' in cause)) return false
+
+  return /^(ERR_TLS_|ERR_SSL_|EPROTO$|UNABLE_TO_|DEPTH_ZERO_|HOSTNAME_MISMATCH$|(SELF_SIGNED_)?CERT_)/.test(String(cause.code))
+}
+
 /** The error's own sentence, without the stack that kafkajs sometimes puts into it. */
 export function sentenceOf(error: unknown): string {
   const [sentence = ''] = (error instanceof Error ? error.message : String(error)).split('\n')

@@ -2,8 +2,9 @@ import { BrokerRefused } from '@waybill/core'
 import type { Broker, Cluster, Kafka } from 'kafkajs'
 import { PartitionAssigners } from 'kafkajs'
 import { codeOf } from './broker-error.js'
+import type { Compression } from './options.js'
 import type { RecordBatch } from './record-batch.js'
-import { encodeProduce } from './record-batch.js'
+import { compressProduce, encodeProduce } from './record-batch.js'
 
 /** The first version of a produce request that carries headers, and so an envelope. */
 const firstVersion = 3
@@ -77,21 +78,22 @@ async function relearn(cluster: Cluster, topic: string, error: unknown): Promise
  * time-out, throttling, the reading of the answer and its errors. `produce` asks its broker for the protocol of a
  * request, so it runs on one that answers with our encoder in it; everything else it inherits.
  */
-export async function produce(broker: Broker, batch: RecordBatch): Promise<void> {
+export async function produce(broker: Broker, batch: RecordBatch, compression: Compression): Promise<void> {
   const { lookupRequest } = broker as Internals
   if (typeof lookupRequest !== 'function') throw changed('look its requests up')
+  const plain = encodeProduce(batch)
+  const bytes = compression === 'gzip' ? await compressProduce(plain, batch.topic) : plain
   const ours = Object.create(broker) as Internals
-  ours.lookupRequest = (apiKey, definition) => (request) => withBytes(lookupRequest(apiKey, definition)(request), batch)
+  ours.lookupRequest = (apiKey, definition) => (request) => withBytes(lookupRequest(apiKey, definition)(request), bytes)
   await ours.produce({ acks: -1, topicData: [] })
 }
 
 /** kafkajs wants an encoder of its own, of which it reads these two. */
-function withBytes(protocol: Protocol, batch: RecordBatch): Protocol {
+function withBytes(protocol: Protocol, buffer: Buffer): Protocol {
   const { request } = protocol
   if (request.apiVersion < firstVersion) {
     throw new BrokerRefused('KAFKA_TOO_OLD', `The broker was expected to take records with headers and takes none. Install Kafka 0.11 or later.`)
   }
-  const buffer = encodeProduce(batch)
 
   return { ...protocol, request: { ...request, encode: () => Promise.resolve({ buf: buffer, buffer }) } }
 }

@@ -2,10 +2,11 @@ import type { ConnectionState, TransportHost } from '@waybill/core'
 import { BrokerRefused } from '@waybill/core'
 import type { Admin, LogEntry } from 'kafkajs'
 import { Kafka, logLevel } from 'kafkajs'
-import { sentenceOf, verdictOf } from './broker-error.js'
+import { isTlsRefusal, sentenceOf, verdictOf } from './broker-error.js'
 import { Backoff } from './backoff.js'
 import type { ResolvedOptions } from './options.js'
 import { BatchProducer } from './producer.js'
+import { loginOf } from './security.js'
 
 const probeMs = 5_000
 const purpose = 'publishing'
@@ -15,6 +16,7 @@ export class Connection {
   readonly kafka: Kafka
   readonly admin: Admin
   readonly producer: BatchProducer
+  readonly compresses: boolean
   readonly #host: TransportHost
   readonly #brokers: string
   readonly #tell: (state: ConnectionState) => void
@@ -26,7 +28,8 @@ export class Connection {
 
   constructor(options: ResolvedOptions, host: TransportHost, tell: (state: ConnectionState) => void, onRestored: () => void) {
     this.kafka = openKafka(options, host)
-    this.producer = new BatchProducer(this.kafka)
+    this.producer = new BatchProducer(this.kafka, options.compression)
+    this.compresses = options.compression !== 'none'
     this.admin = this.kafka.admin()
     this.#host = host
     this.#brokers = options.brokers.join(', ')
@@ -51,7 +54,7 @@ export class Connection {
         const name = await Promise.race([this.#open(), this.#backoff.cancelled])
         if (name !== undefined && !this.isClosed) return this.#connected(name)
       } catch (error) {
-        if (verdictOf(error) === 'refused') throw this.#refusal(error)
+        if (verdictOf(error) === 'refused' || isTlsRefusal(error)) throw this.#refusal(error)
         await this.#backoff.pause((ms) => this.#enter('lost', `${sentenceOf(error)}; next try in ${ms} ms`))
       }
     }
@@ -136,7 +139,7 @@ function openKafka(options: ResolvedOptions, host: TransportHost): Kafka {
     clientId: `${host.app}-${host.instance}`,
     brokers: [...options.brokers],
     ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-    ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
+    ...(options.sasl === undefined ? {} : { sasl: loginOf(options.sasl) }),
     connectionTimeout: 3_000,
     requestTimeout: options.requestTimeoutMs,
     retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: () => Promise.resolve(false) },

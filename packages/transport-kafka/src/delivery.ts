@@ -1,9 +1,10 @@
 import type { Origin, RawDelivery, RawEnvelope, Settlement } from '@waybill/core'
-import { header } from '@waybill/core'
+import { header, readEnvelope } from '@waybill/core'
 import { isDelayTopic, isRetryTopic } from './rungs.js'
 import { isRepliesTopic } from './topology.js'
 import type { StoredRecord } from './wire.js'
-import { contentEncodingHeader, contentTypeHeader, readHeaders, readRecordEnvelope, textHeader } from './wire.js'
+import { readStructured } from './structured.js'
+import { contentEncodingHeader, contentTypeHeader, envelopePrefix, readHeaders, readRecordEnvelope, textHeader } from './wire.js'
 
 /** Who hears what became of a delivery. */
 export interface Settler {
@@ -40,9 +41,12 @@ export class KafkaDelivery implements RawDelivery {
     this.due = isDelayTopic(address) ? dueOf(headers, Number(record.timestamp)) : 0
     delete headers[header.due]
     this.headers = headers
-    this.envelope = readRecordEnvelope(this.headers, isRepliesTopic(address) ? null : record.key)
-    this.body = record.value ?? nothing
-    this.contentType = textHeader(this.headers, contentTypeHeader)
+    const value = record.value ?? nothing
+    const type = textHeader(headers, contentTypeHeader)
+    const structured = readStructured(type, value)
+    this.envelope = readRecordEnvelope(structured?.envelope ?? readEnvelope(headers, envelopePrefix), headers, isRepliesTopic(address) ? null : record.key)
+    this.body = structured?.body ?? value
+    this.contentType = structured?.contentType ?? type
     this.contentEncoding = textHeader(this.headers, contentEncodingHeader)
     this.replyTo = textHeader(this.headers, header.replyTo)
     this.redelivered = redelivered

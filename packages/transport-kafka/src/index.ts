@@ -1,4 +1,5 @@
 export type { KafkaOptions } from './options.js'
 export type { ReplayRange } from './replay.js'
+export type { KafkaLogin, KafkaTls } from './security.js'
 export type { KafkaLog } from './transport.js'
 export { kafka } from './transport.js'

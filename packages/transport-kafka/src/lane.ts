@@ -18,11 +18,20 @@ export interface Parcel {
   readonly settled: Settled
 }
 
+/** Where a lane sends, and the largest batch that is taken there. */
+export interface LanePlace {
+  readonly topic: string
+  readonly partition: number
+  readonly largest: number
+}
+
 /** What a lane needs of the publisher that owns it. */
 export interface LaneOwner {
   readonly producer: BatchProducer
   readonly runtime: Runtime
   readonly mayJoin: boolean
+  /** A record may be smaller on the broker than here. */
+  readonly compresses: boolean
   done(parcel: Parcel, outcome: PublishOutcome): void
   suspect(): void
 }
@@ -31,13 +40,15 @@ export interface LaneOwner {
 export class Lane {
   readonly #topic: string
   readonly #partition: number
+  readonly #mostBytes: number
   readonly #owner: LaneOwner
   #waiting: Parcel[] = []
   #busy = false
 
-  constructor(topic: string, partition: number, owner: LaneOwner) {
+  constructor({ topic, partition, largest }: LanePlace, owner: LaneOwner) {
     this.#topic = topic
     this.#partition = partition
+    this.#mostBytes = Math.min(maxRequestBytes, largest)
     this.#owner = owner
   }
 
@@ -70,7 +81,7 @@ export class Lane {
     let bytes = 0
     let count = 0
     for (const parcel of this.#waiting) {
-      if (count > 0 && (bytes + parcel.bytes > maxRequestBytes || count === maxRequestRecords)) break
+      if (count > 0 && (bytes + parcel.bytes > this.#mostBytes || count === maxRequestRecords)) break
       bytes += parcel.bytes
       count++
     }

@@ -8,6 +8,7 @@ import type { StoredRecord } from './wire.js'
 const fetchBytes = 4 * 1024 * 1024
 const patienceMs = 5_000
 const pauseMs = 100
+const groupCoordinator = 0
 
 /** Where a group stands in a partition, and the note that it left there. */
 export interface Mark {
@@ -40,6 +41,7 @@ interface MarkAnswer {
 }
 /** What a broker of kafkajs can do and its types do not say. */
 interface Coordinator extends Broker {
+  findGroupCoordinator(request: { readonly groupId: string; readonly coordinatorType: number }): Promise<unknown>
   leaveGroup(request: { readonly groupId: string; readonly memberId: string }): Promise<unknown>
 }
 
@@ -112,6 +114,20 @@ export class LogReader {
   /** The first offset of each partition that is kept, or behind the last one, or the first that was stored at that moment or later. */
   async offsets(topic: string, partitions: readonly number[], where: Place): Promise<ReadonlyMap<number, number>> {
     return this.#patiently(topic, () => this.#offsets(topic, partitions, where))
+  }
+
+  /** kafkajs says "not found" whatever a broker said of the group's coordinator. Never rejects. */
+  async whyUncoordinated(groupId: string, otherwise: unknown): Promise<unknown> {
+    try {
+      await this.#connect()
+      await this.#cluster.refreshMetadataIfNecessary()
+      const broker = (await this.#cluster.findControllerBroker()) as Coordinator
+      await broker.findGroupCoordinator({ groupId, coordinatorType: groupCoordinator })
+    } catch (error) {
+      return verdictOf(error) === 'refused' ? error : otherwise
+    }
+
+    return otherwise
   }
 
   /** Ends a membership whose connection died: the broker would wait for that member until its session is over. */

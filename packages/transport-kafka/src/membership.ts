@@ -158,13 +158,14 @@ export class Membership {
     await this.#attach()
   }
 
-  async #detach(error: unknown): Promise<void> {
+  async #detach(thrown: unknown): Promise<void> {
     const [consumer, memberId] = [this.#consumer, this.#memberId]
     this.#consumer = undefined
     this.#memberId = undefined
     this.#guard(() => this.#events.lost())
     this.#to.connection.suspect()
     void disconnect(consumer)
+    const error = codeOf(thrown) === 'KafkaJSGroupCoordinatorNotFound' ? await this.#to.reader.whyUncoordinated(this.#to.groupId, thrown) : thrown
     if (verdictOf(error) === 'refused') this.#settleJoined.reject(this.#refusal(error))
     await this.#backoff.pause((ms) => {
       this.#reason = `${sentenceOf(error)}; next try in ${ms} ms`

@@ -1,14 +1,15 @@
 import type { Duration, Fault } from '@waybill/core'
 import { parseDuration, unknownOptions } from '@waybill/core'
-import type { KafkaConfig } from 'kafkajs'
+import type { KafkaLogin, KafkaTls } from './security.js'
+import { faultsOfLogin, faultsOfTls } from './security.js'
 
 export interface KafkaOptions {
   /** Where the cluster is first looked for: `['127.0.0.1:9092']`. */
   readonly brokers: readonly string[]
-  /** TLS: `true`, or what `tls.connect` takes. Default: off. */
-  readonly ssl?: KafkaConfig['ssl']
-  /** User and mechanism, as kafkajs takes them. Never printed. */
-  readonly sasl?: KafkaConfig['sasl']
+  /** TLS: `true`, or what `tls.connect` takes: `ca`, and for mutual TLS `cert` and `key`. Default: off. */
+  readonly ssl?: KafkaTls
+  /** Who this app is: by name and password, or by tokens. Never printed. Default: nobody. */
+  readonly sasl?: KafkaLogin
   /**
    * `create`: topics that are missing are made, those that are there are compared. `check`: they are compared, and one that is missing is an error.
    * `none`: nothing is asked and nothing is made. Default: `create`.
@@ -16,6 +17,8 @@ export interface KafkaOptions {
   readonly declare?: Declare
   /** How long to wait for topics that somebody else makes. Default: not at all. */
   readonly awaitTopics?: Duration
+  /** Of what is published: smaller requests and topics for some time of the processor. Default: `none`. */
+  readonly compression?: Compression
   /** How often finished work is committed. A crash repeats at most so much. Default: 500 ms. */
   readonly commitInterval?: Duration
   /** How long a silent process keeps its partitions. Default: 30 s. */
@@ -27,33 +30,36 @@ export interface KafkaOptions {
 }
 
 export type Declare = 'create' | 'check' | 'none'
+export type Compression = 'none' | 'gzip'
 
 export interface ResolvedOptions {
   readonly brokers: readonly string[]
-  readonly ssl: KafkaConfig['ssl']
-  readonly sasl: KafkaConfig['sasl']
+  readonly ssl: KafkaTls | undefined
+  readonly sasl: KafkaLogin | undefined
   readonly declare: Declare
   readonly awaitTopicsMs: number
+  readonly compression: Compression
   readonly commitIntervalMs: number
   readonly sessionTimeoutMs: number
   readonly stallTimeoutMs: number
   readonly requestTimeoutMs: number
 }
 
-const known = ['brokers', 'ssl', 'sasl', 'declare', 'awaitTopics', 'commitInterval', 'sessionTimeout', 'stallTimeout', 'requestTimeout'] as const
-const address = /^[^\s:]+(:[^\s:]+)*:\d{1,5}$/
+const known = ['brokers', 'ssl', 'sasl', 'declare', 'awaitTopics', 'compression', 'commitInterval', 'sessionTimeout', 'stallTimeout', 'requestTimeout'] as const
+const address = /^[^\s:@/]+(:[^\s:@/]+)*:\d{1,5}$/
 
 /** All defaults and all faults at once. Never throws, whatever it is given. */
 export function resolveOptions(given: unknown): { readonly options: ResolvedOptions; readonly faults: readonly Fault[] } {
   const found: Record<string, unknown> = typeof given === 'object' && given !== null ? { ...given } : {}
-  const faults = [...unknownOptions('kafka()', found, known), ...faultsOfBrokers(found.brokers)]
+  const faults = [...unknownOptions('kafka()', found, known), ...faultsOfBrokers(found.brokers), ...faultsOfTls(found.ssl), ...faultsOfLogin(found.sasl)]
   const duration = (name: string, fallback: number): number => durationOf(name, found[name], fallback, faults)
   const options = {
     brokers: Array.isArray(found.brokers) ? found.brokers.map(String) : [],
-    ssl: found.ssl as KafkaConfig['ssl'],
-    sasl: found.sasl as KafkaConfig['sasl'],
-    declare: declareOf(found.declare, faults),
+    ssl: found.ssl as KafkaTls | undefined,
+    sasl: found.sasl as KafkaLogin | undefined,
+    declare: choiceOf('declare', found.declare, ['create', 'check', 'none'], faults),
     awaitTopicsMs: duration('awaitTopics', 0),
+    compression: choiceOf('compression', found.compression, ['none', 'gzip'], faults),
     commitIntervalMs: duration('commitInterval', 500),
     sessionTimeoutMs: duration('sessionTimeout', 30_000),
     stallTimeoutMs: duration('stallTimeout', 30_000),
@@ -70,12 +76,15 @@ function faultsOfBrokers(found: unknown): Fault[] {
   return [{ code: 'KAFKA_BROKERS', message: `kafka() needs "brokers", a list of "host:port". Found ${describe(found)}. Write kafka({ brokers: ['127.0.0.1:9092'] }).` }]
 }
 
-function declareOf(found: unknown, faults: Fault[]): Declare {
-  if (found === undefined || found === 'create') return 'create'
-  if (found === 'check' || found === 'none') return found
-  faults.push({ code: 'KAFKA_DECLARE', message: `kafka() option "declare" is "create", "check" or "none". Found ${describe(found)}.` })
+/** One of some words; the first is the default. */
+function choiceOf<const T extends string>(name: string, found: unknown, choices: readonly [T, ...T[]], faults: Fault[]): T {
+  const [otherwise] = choices
+  if (found === undefined) return otherwise
+  const choice = choices.find((one) => one === found)
+  if (choice !== undefined) return choice
+  faults.push({ code: 'KAFKA_OPTION', message: `kafka() option "${name}" is one of ${choices.map((one) => `"${one}"`).join(', ')}. Found ${describe(found)}.` })
 
-  return 'create'
+  return otherwise
 }
 
 function durationOf(name: string, found: unknown, fallback: number, faults: Fault[]): number {
@@ -88,5 +97,8 @@ function durationOf(name: string, found: unknown, fallback: number, faults: Faul
 }
 
 function describe(found: unknown): string {
-  return found === undefined ? 'nothing' : (JSON.stringify(found) ?? typeof found)
+  const text = found === undefined ? 'nothing' : (JSON.stringify(found) ?? typeof found)
+
+  // A password may stand in what looks like the address of a user.
+  return text.replaceAll(/[^\s"/]*@/g, '…@')
 }

@@ -2,15 +2,18 @@ import { BrokerRefused } from '@waybill/core'
 import type { Broker, Cluster, Kafka, KafkaJSConnectionError } from 'kafkajs'
 import { verdictOf } from './broker-error.js'
 import { learnTopic, openCluster, produce, refreshTopic } from './cluster.js'
+import type { Compression } from './options.js'
 import type { RecordBatch } from './record-batch.js'
 
 /** Sends a batch to the leader of its partition, once. What it knows about the cluster is put right after a failure. */
 export class BatchProducer {
   readonly #cluster: Cluster
+  readonly #compression: Compression
   #closed = false
 
-  constructor(kafka: Kafka) {
+  constructor(kafka: Kafka, compression: Compression = 'none') {
     this.#cluster = openCluster(kafka)
+    this.#compression = compression
   }
 
   async connect(): Promise<void> {
@@ -21,7 +24,7 @@ export class BatchProducer {
   async send(batch: RecordBatch): Promise<void> {
     if (this.#closed) throw new BrokerRefused('TRANSPORT_CLOSED', 'the transport is closed')
     try {
-      await produce(await this.#leaderOf(batch), batch)
+      await produce(await this.#leaderOf(batch), batch, this.#compression)
     } catch (error) {
       await this.#recover(error, batch.topic)
       throw error

@@ -5,15 +5,16 @@ import type { Connection } from './connection.js'
 import type { LaneOwner, Parcel } from './lane.js'
 import { Lane } from './lane.js'
 import type { BatchProducer } from './producer.js'
+import { sizeAlone } from './record-batch.js'
 import type { KafkaNames } from './topology.js'
-import { partitionCounts } from './topics.js'
+import { largestBatch, partitionCounts } from './topics.js'
 import { parseReplyAddress } from './topology.js'
 import type { WireRecord } from './wire.js'
 import { toRecord } from './wire.js'
 
 const maxHeldBytes = 64 * 1024 * 1024
 /** What a record takes beside its content, at most, and somewhat more for what it holds here. */
-const recordHead = 64
+const recordHead = 80
 
 /** Sends messages: each partition in order, one request at a time, all partitions side by side. */
 export class KafkaPublisher implements LaneOwner {
@@ -37,6 +38,10 @@ export class KafkaPublisher implements LaneOwner {
 
   get producer(): BatchProducer {
     return this.#connection.producer
+  }
+
+  get compresses(): boolean {
+    return this.#connection.compresses
   }
 
   get mayJoin(): boolean {
@@ -163,6 +168,7 @@ class TopicLanes {
   #lanes: readonly Lane[] = []
   #unplaced: Parcel[] = []
   #asking = false
+  #largest = Number.POSITIVE_INFINITY
   #turn = 0
 
   constructor(topic: string, owner: LaneOwner, connection: Connection) {
@@ -194,7 +200,7 @@ class TopicLanes {
     try {
       const count = (await partitionCounts(this.#connection.admin, [this.#topic])).get(this.#topic)
       if (count === undefined) this.#refuse('the broker has no such topic')
-      else this.#open(count)
+      else this.#open(count, await largestBatch(this.#connection.admin, this.#topic))
     } catch (error) {
       // Nothing was sent yet, so it is certain that the broker does not have them.
       this.#refuse(`${codeOf(error)}, ${sentenceOf(error)}`)
@@ -203,8 +209,9 @@ class TopicLanes {
     this.#asking = false
   }
 
-  #open(count: number): void {
-    this.#lanes = Array.from({ length: count }, (_, partition) => new Lane(this.#topic, partition, this.#owner))
+  #open(count: number, largest: number): void {
+    this.#largest = this.#owner.compresses ? Number.POSITIVE_INFINITY : largest
+    this.#lanes = Array.from({ length: count }, (_, partition) => new Lane({ topic: this.#topic, partition, largest: this.#largest }, this.#owner))
     for (const parcel of this.#unplaced.splice(0)) this.#place(parcel)
     this.flush()
   }
@@ -214,9 +221,16 @@ class TopicLanes {
   }
 
   #place(parcel: Parcel): void {
+    if (parcel.bytes > this.#largest && sizeAlone(parcel.record) > this.#largest) return this.#tooLarge(parcel)
     const { key } = parcel.record
     const partition = key === null ? this.#turn % this.#lanes.length : partitionOf(key, this.#lanes.length)
     this.#lanes[partition]?.add(parcel)
+  }
+
+  #tooLarge(parcel: Parcel): void {
+    const reason = `topic "${this.#topic}": MESSAGE_TOO_LARGE, the record takes ${sizeAlone(parcel.record)} bytes and "max.message.bytes" of the topic is ${this.#largest}`
+    // Not within `publish`: the caller may not have heard yet that it was taken.
+    this.#owner.runtime.soon(() => this.#owner.done(parcel, { kind: 'rejected', reason }))
   }
 }
 

@@ -1,3 +1,5 @@
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import { sentenceOf } from './broker-error.js'
 import { ByteWriter, sizeOfPart, sizeOfVarint } from './byte-writer.js'
 import { crc32c } from './crc32c.js'
@@ -25,6 +27,9 @@ const batchHead = 49
 const checksumAt = 17
 const checkedFrom = 21
 const format = 2
+const int32Size = 4
+const gzipped = 1
+const squeeze = promisify(gzip)
 
 /**
  * A produce request from version 3 on with one uncompressed batch, byte for byte as kafkajs writes it: kafkajs makes a
@@ -50,6 +55,29 @@ export function encodeProduce(batch: RecordBatch): Buffer {
   }
 
   return out.bytes
+}
+
+/**
+ * The same request with its records compressed, where that makes it smaller: only what stands before them says so,
+ * and is summed up anew.
+ */
+export async function compressProduce(request: Buffer, topic: string): Promise<Buffer> {
+  const start = requestHead + Buffer.byteLength(topic)
+  const first = start + batchStart + batchHead
+  const records = await squeeze(request.subarray(first))
+  if (first + records.length >= request.length) return request
+  const out = Buffer.concat([request.subarray(0, first), records])
+  out.writeInt32BE(out.length - start, start - int32Size)
+  out.writeInt32BE(out.length - start - batchStart, start + batchStart - int32Size)
+  out.writeInt16BE(gzipped, start + checkedFrom)
+  out.writeUInt32BE(crc32c(out, start + checkedFrom, out.length), start + checksumAt)
+
+  return out
+}
+
+/** What one record takes where it is sent alone and uncompressed, as the broker counts it. */
+export function sizeAlone(record: WireRecord): number {
+  return batchStart + sizeOfBatch([record])
 }
 
 /** The memory of a body was given away after it was published. Nothing was sent; the others of the batch can be. */

@@ -54,6 +54,22 @@ export async function partitionCounts(admin: Admin, topics: readonly string[]): 
   return new Map([...found].map(([name, { partitions }]) => [name, partitions.length]))
 }
 
+/** The largest batch that a topic takes. Where the user may not ask, the broker says it of each that is larger. */
+export async function largestBatch(admin: Admin, topic: string): Promise<number> {
+  try {
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: ['max.message.bytes'] }],
+    })
+
+    return Number(resources[0]?.configEntries[0]?.configValue) || Number.POSITIVE_INFINITY
+  } catch (error) {
+    if (verdictOf(error) !== 'refused') throw error
+
+    return Number.POSITIVE_INFINITY
+  }
+}
+
 async function metadataOf(admin: Admin, topics: readonly string[]): Promise<Map<string, ITopicMetadata>> {
   const existing = new Set(await admin.listTopics())
   const asked = [...new Set(topics)].filter((topic) => existing.has(topic))

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { Outgoing, RawEnvelope } from '@waybill/core'
-import { header, readEnvelope, writeEnvelope } from '@waybill/core'
+import { header, writeEnvelope } from '@waybill/core'
 import type { IHeaders } from 'kafkajs'
 import { sizeOfContent } from './record-batch.js'
 
@@ -8,6 +8,8 @@ import { sizeOfContent } from './record-batch.js'
 export const envelopePrefix = 'ce_'
 export const contentTypeHeader = 'content-type'
 export const contentEncodingHeader = 'content-encoding'
+/** Spring Kafka's serializers name the class here. */
+const springType = '__TypeId__'
 
 /** A message as it is sent. */
 export interface WireRecord {
@@ -53,12 +55,12 @@ export function readHeaders(found: IHeaders | undefined): Record<string, unknown
   return headers
 }
 
-/** The envelope of a record; a foreign one has at least its key. */
-export function readRecordEnvelope(headers: Headers, key: Buffer | null): RawEnvelope {
-  const envelope = readEnvelope(headers, envelopePrefix)
-  if (envelope.subject !== undefined || key === null) return envelope
+/** The envelope of a record; a foreign one has at least its key, and what Spring says of its type. */
+export function readRecordEnvelope(found: RawEnvelope, headers: Headers, key: Buffer | null): RawEnvelope {
+  const type = found.type ?? headers[springType]
+  const subject = found.subject ?? (key === null ? undefined : (textOf(key) ?? key.toString('hex')))
 
-  return { ...envelope, subject: textOf(key) ?? key.toString('hex') }
+  return type === found.type && subject === found.subject ? found : { ...found, type, subject }
 }
 
 /** A header as text, or undefined where it is none. */
