@@ -119,6 +119,23 @@ describe('consuming from RabbitMQ', () => {
     expect(inbox.got[0]?.envelope).toMatchObject({ id: 'm-1', type: 'com.shop.OrderPlaced', subject: undefined })
   })
 
+  test('a connection that dies again and again before anything is acknowledged gets its messages one by one, and says so', async () => {
+    const party = await broker.party(broker.namespace())
+    await send(party, ...some(20))
+    const inbox = await listen(party, { hold: true })
+
+    for (let round = 1; round <= 3; round++) {
+      await soon(() => inbox.got.length === round * 20)
+      broker.proxy.reset()
+    }
+    await soon(() => inbox.got.length === 61 && inbox.consumer.health().attached, { within: 10_000 })
+    expect(party.lines.filter((line) => line.includes('one by one'))).toEqual([expect.stringContaining('orders.billing" was lost 3 times')])
+    expect(inbox.consumer.health().unsettled).toBe(1)
+    inbox.got[60]?.settle('ack')
+
+    await soon(() => inbox.got.length === 80)
+  })
+
   test('closing within the deadline ends while the link carries nothing', async () => {
     const party = await broker.party(broker.namespace())
     await listen(party)

@@ -1,6 +1,6 @@
 import { header } from '@waybill/core'
 import { describe, expect, test } from 'vitest'
-import { bed, billing, dead, depth, message, send, soon } from './bed.js'
+import { bed, billing, channelOf, dead, depth, message, send, soon } from './bed.js'
 
 describe('dead letters on RabbitMQ', () => {
   const broker = bed()
@@ -37,6 +37,33 @@ describe('dead letters on RabbitMQ', () => {
     expect(letter?.headers[header.deadReason]).toBe('broker-expired')
     expect(letter?.headers[header.deadMessage]).toContain(`"${namespace}.orders.billing"`)
     expect(JSON.parse(String(letter?.headers[header.deadOrigin]))).toEqual({ address: `${namespace}.orders.billing`, exchange: `${namespace}.orders`, routingKey: 'order.placed' })
+  })
+
+  test('R12 one that the broker gave up at the delivery limit is listed, with how often it came', async () => {
+    const namespace = broker.namespace()
+    const party = await broker.party(namespace, [channelOf('orders', { options: { queue: { arguments: { 'x-delivery-limit': 2 } } } })])
+    await party.transport.subscribe({ kind: 'group', ...billing, window: 1 }, (deliveries) => {
+      for (const delivery of deliveries) delivery.settle('return')
+    })
+    await send(party, message('again'))
+
+    await soon(async () => (await party.transport.dead.list(billing, 1)).length === 1)
+    const [letter] = await party.transport.dead.list(billing, 1)
+
+    expect(letter?.headers[header.deadReason]).toBe('broker-delivery_limit')
+    expect(Buffer.from(letter?.body ?? []).toString()).toBe('again')
+  })
+
+  test('R12 one for which a full queue had no room is listed', async () => {
+    const options = { queue: { type: 'classic', arguments: { 'x-max-length': 1, 'x-overflow': 'reject-publish-dlx' } } } as const
+    const party = await broker.party(broker.namespace(), [channelOf('orders', { options })])
+
+    const outcomes = await send(party, ...['0', '1', '2'].map((text) => message(text)))
+    await soon(async () => (await party.transport.dead.list(billing, 9)).length === outcomes.filter(({ kind }) => kind === 'rejected').length)
+    const letters = await party.transport.dead.list(billing, 9)
+
+    expect(letters.length).toBeGreaterThan(0)
+    expect(letters.map(({ headers }) => headers[header.deadReason])).toEqual(letters.map(() => 'broker-maxlen'))
   })
 
   test('a group that nobody declared is refused by the name of its queue', async () => {

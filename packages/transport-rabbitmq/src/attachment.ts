@@ -36,20 +36,27 @@ export class Seat implements Settler {
   readonly #owner: AttachmentOwner
   #isOpen = true
   #drained: (() => void) | undefined
+  readonly #progressed: (() => void) | undefined
   /** Handed over to core and not settled. */
   unsettled = 0
+  hasReceived = false
+  hasAcked = false
 
-  constructor(channel: Channel, owner: AttachmentOwner) {
+  /** `progressed` is called when something on it was acknowledged. */
+  constructor(channel: Channel, owner: AttachmentOwner, progressed?: () => void) {
     this.acks = new Acks(channel)
     this.#owner = owner
+    this.#progressed = progressed
   }
 
   settle(tag: number, settlement: Settlement): void {
     if (!this.#isOpen) return this.#owner.settledLate()
     if (settlement === 'ack') this.acks.ack(tag)
     else this.acks.giveBack(tag)
+    this.hasAcked ||= settlement === 'ack'
     this.#owner.settled(this)
     if (this.unsettled === 0) this.#drained?.()
+    if (this.hasAcked) this.#progressed?.()
   }
 
   /** Nothing more is handed over from here; calls back when what was is settled. */
@@ -71,6 +78,9 @@ export class Seat implements Settler {
   }
 }
 
+/** After so many losses in a row without progress, one message comes at a time. */
+const patience = 3
+
 /**
  * A consumer of one queue, on a channel of its own: what closes a channel (a queue that is gone, a missing right, a delivery
  * that was held too long) costs this queue alone.
@@ -84,6 +94,8 @@ export class Attachment {
   #consumersBefore = 0
   #isActive = false
   #isYielding = false
+  /** How often in a row it was lost with deliveries in hand and none acknowledged. */
+  #fruitless = 0
 
   constructor(options: AttachmentOptions) {
     this.queue = options.queue
@@ -153,10 +165,11 @@ export class Attachment {
   }
 
   async #attach(channel: Channel): Promise<void> {
-    const seat = new Seat(channel, this.#options.owner)
+    const isIsolated = this.#fruitless >= patience
+    const seat: Seat = new Seat(channel, this.#options.owner, isIsolated ? () => this.#progressed() : undefined)
     this.#seat = seat
     // Counted per consumer: quorum queues do not know the count per channel.
-    await call((done) => channel.prefetch(this.#options.prefetch, false, done))
+    await call((done) => channel.prefetch(isIsolated ? 1 : this.#options.prefetch, false, done))
     if (this.#options.isCounted) this.#consumersBefore = (await call<{ consumerCount: number }>((done) => channel.checkQueue(this.queue, done))).consumerCount
     this.#isActive = this.#consumersBefore === 0
     await call((done) => channel.consume(this.queue, (message) => this.#received(message, seat), {}, done))
@@ -167,6 +180,7 @@ export class Attachment {
   #received(message: ConsumeMessage | null, seat: Seat): void {
     if (!message) return this.#kept.renew('the broker cancelled its consumer: the queue was deleted or moved')
     this.#isActive = true
+    seat.hasReceived = true
     if (seat.isDraining) return
     this.#options.owner.arrived(new RabbitDelivery(message, this.queue, seat, receivedHeaders(message.properties.headers)))
   }
@@ -178,6 +192,23 @@ export class Attachment {
     this.#tries++
     if (!seat) return
     seat.close()
+    this.#judge(seat)
     this.#options.owner.lost(seat, this.queue, reason)
+  }
+
+  // What kills the connection each time may be one message: alone, it takes no other with it, and its count alone grows.
+  #judge({ hasAcked, hasReceived }: Seat): void {
+    if (hasAcked) this.#fruitless = 0
+    else if (hasReceived) this.#fruitless++
+    if (this.#fruitless !== patience) return
+    this.#options.host.log.error(
+      `The consumer of queue "${this.queue}" was lost ${patience} times with messages in hand and none acknowledged: from now on they come one by one, until one is. Look at the first of them.`,
+      { queue: this.queue },
+    )
+  }
+
+  #progressed(): void {
+    this.#fruitless = 0
+    this.yield()
   }
 }

@@ -12,9 +12,9 @@ export class Backoff {
     this.#runtime = runtime
   }
 
-  /** How long to wait before the next try. */
-  next(): number {
-    const bound = Math.min(longestMs, firstMs * 2 ** Math.min(this.#tries, 20))
+  /** How long to wait before the next try, at most `mostMs`. */
+  next(mostMs = longestMs): number {
+    const bound = Math.min(mostMs, firstMs * 2 ** Math.min(this.#tries, 20))
     this.#tries++
 
     return Math.round(this.#runtime.random() * bound)

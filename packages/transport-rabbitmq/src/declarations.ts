@@ -22,11 +22,13 @@ export class Declarations {
   readonly #host: TransportHost
   readonly #names: Names
   readonly #channels = new Map<string, ChannelTopology>()
+  readonly #mode: 'create' | 'check' | 'none'
   #plan: TopologyPlan = { exchanges: [], shares: [], queues: [] }
 
-  constructor(host: TransportHost, names: Names) {
+  constructor(host: TransportHost, names: Names, mode: 'create' | 'check' | 'none') {
     this.#host = host
     this.#names = names
+    this.#mode = mode
   }
 
   /** From now on `restore` restores this too. Returns what it asks for by itself. */
@@ -40,11 +42,8 @@ export class Declarations {
   }
 
   /** Makes what is planned. Rejects with each refusal in one error; with the driver's error where the connection was lost. */
-  async declare(model: Model, { exchanges, shares, queues }: TopologyPlan): Promise<void> {
-    const refused = await runAll(model, [...(exchanges.some((plan) => !plan.isForeign) ? [lostStep] : []), ...exchanges.map(exchangeStep), ...shares.map(shareStep)])
-    // Nothing is bound where the number of partitions differs: the old bindings would stay beside the new ones.
-    if (refused.length === 0) refused.push(...(await runAll(model, queues.map(queueStep))))
-    if (refused.length === 0) refused.push(...(await runAll(model, queues.flatMap(bindingSteps))))
+  async declare(model: Model, plan: TopologyPlan): Promise<void> {
+    const refused = this.#mode === 'create' ? await create(model, plan) : this.#mode === 'check' ? await check(model, plan) : []
     if (refused.length > 0) throw together(refused)
   }
 
@@ -61,11 +60,24 @@ export class Declarations {
   /** Makes one queue that was lost while the rest stands. */
   async ensure(model: Model, queue: string): Promise<void> {
     const plan = this.#plan.queues.find((q) => q.name === queue)
-    if (!plan) return
-    const refused = await runAll(model, [queueStep(plan)])
-    if (refused.length === 0) refused.push(...(await runAll(model, bindingSteps(plan))))
-    if (refused.length > 0) throw together(refused)
+    if (plan) await this.declare(model, { exchanges: [], shares: [], queues: [plan] })
   }
+}
+
+async function create(model: Model, { exchanges, queues, shares }: TopologyPlan): Promise<BrokerRefused[]> {
+  const refused = await runAll(model, [...(exchanges.some((plan) => !plan.isForeign) ? [lostStep] : []), ...exchanges.map(exchangeStep), ...shares.map(shareStep)])
+  // Nothing is bound where the number of partitions differs: the old bindings would stay beside the new ones.
+  if (refused.length === 0) refused.push(...(await runAll(model, queues.map(queueStep))))
+  if (refused.length === 0) refused.push(...(await runAll(model, queues.flatMap(bindingSteps))))
+
+  return refused
+}
+
+async function check(model: Model, { exchanges, queues, shares }: TopologyPlan): Promise<BrokerRefused[]> {
+  return runAll(
+    model,
+    [...exchanges.map(exchangeStep), ...shares.map(shareStep), ...queues.map(queueStep)].map((step) => ({ ...step, run: step.check ?? step.run })),
+  )
 }
 
 /** What was said of a channel before stays true for the groups that are not named now. */

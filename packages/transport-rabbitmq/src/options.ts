@@ -8,10 +8,18 @@ export interface RabbitOptions {
   readonly url?: string | readonly string[]
   /** Default: what the url says, else `/`. */
   readonly vhost?: string
-  /** Default: what the url says, else `guest`. `external` takes the name from the client certificate. */
-  readonly credentials?: RabbitCredentials
+  /**
+   * Default: what the url says, else `guest`. `external` takes the name from the client certificate.
+   * A function is asked before each try to connect, so that a password may change while the app runs.
+   */
+  readonly credentials?: RabbitCredentials | (() => RabbitCredentials | Promise<RabbitCredentials>)
   /** After two of these without a sign of life the connection is given up. Whole seconds; default `10s`. */
   readonly heartbeat?: Duration
+  /**
+   * What is done about exchanges, queues and bindings. `create` makes what is missing and puts back what was deleted; `check` makes nothing and
+   * refuses to start without them (bindings cannot be checked); `none` does neither, for users without rights. Only `create` has delays. Default: `create`.
+   */
+  readonly declare?: 'create' | 'check' | 'none'
   /** For one try to connect, handshake included. Default: `10s`. */
   readonly connectTimeout?: Duration
   /** Passed to `tls.connect` as they are. */
@@ -28,12 +36,14 @@ export class Endpoint {
   readonly vhost: string
   readonly #target: Options.Connect
   readonly #socket: SocketOptions
+  readonly #login: Login | (() => Promise<Login>) | undefined
 
-  constructor(target: Options.Connect, socket: SocketOptions) {
+  constructor(target: Options.Connect, socket: SocketOptions, login: Login | (() => Promise<Login>) | undefined) {
     this.label = `${target.hostname}:${target.port}`
     this.vhost = target.vhost ?? '/'
     this.#target = target
     this.#socket = socket
+    this.#login = login
   }
 
   /** What the driver's `connect` wants. The driver unescapes the vhost. */
@@ -41,17 +51,21 @@ export class Endpoint {
     return { ...this.#target, vhost: encodeURIComponent(this.vhost) }
   }
 
-  get socket(): SocketOptions {
-    return this.#socket
+  /** With the credentials of now. Rejects where the function that knows them does. */
+  async socket(): Promise<SocketOptions> {
+    const login = typeof this.#login === 'function' ? await this.#login() : this.#login
+
+    return { ...this.#socket, ...(login ? { credentials: login } : {}) }
   }
 }
 
 export interface ResolvedOptions {
+  readonly declare: 'create' | 'check' | 'none'
   readonly endpoints: readonly Endpoint[]
   readonly faults: readonly Fault[]
 }
 
-const known = ['url', 'vhost', 'credentials', 'heartbeat', 'connectTimeout', 'tls', 'socket']
+const known = ['url', 'vhost', 'credentials', 'declare', 'heartbeat', 'connectTimeout', 'tls', 'socket']
 const parameters = ['heartbeat', 'frameMax', 'channelMax']
 
 /** All defaults and all faults. No fault quotes an url: a password may stand in it. */
@@ -63,19 +77,21 @@ export function resolveOptions(options: RabbitOptions): ResolvedOptions {
     login: loginOf(options.credentials, faults),
     options,
   }
+  const { declare = 'create' } = options
+  if (!['create', 'check', 'none'].includes(declare)) faults.push(wrong(`option "declare" takes "create", "check" or "none"; found ${JSON.stringify(declare)}.`))
   const urls = typeof options.url === 'string' ? [options.url] : (options.url ?? ['amqp://localhost'])
   if (!Array.isArray(urls) || urls.length === 0) {
     faults.push(wrong('option "url" takes an url or a list of them; found none. Leave it out for amqp://localhost.'))
   }
   const endpoints = faults.length > 0 ? [] : urls.flatMap((url, i) => endpointOf(url, i, settings, faults) ?? [])
 
-  return Object.freeze({ endpoints: Object.freeze(endpoints), faults: Object.freeze(faults) })
+  return Object.freeze({ declare, endpoints: Object.freeze(endpoints), faults: Object.freeze(faults) })
 }
 
 interface Settings {
   readonly heartbeatMs: number
   readonly connectTimeoutMs: number
-  readonly login: Login | undefined
+  readonly login: Login | (() => Promise<Login>) | undefined
   readonly options: RabbitOptions
 }
 
@@ -89,14 +105,27 @@ function milliseconds(name: string, text: unknown, least: number, faults: Fault[
   return least
 }
 
-function loginOf(found: unknown, faults: Fault[]): Login | undefined {
+function loginOf(found: unknown, faults: Fault[]): Settings['login'] {
   if (found === undefined) return undefined
+  if (typeof found === 'function') return () => askedLogin(found as () => unknown)
+  const login = mechanismOf(found)
+  if (!login) faults.push(wrong('option "credentials" takes { username, password }, both strings, "external", or a function that returns one of these.'))
+
+  return login
+}
+
+async function askedLogin(ask: () => unknown): Promise<Login> {
+  const login = mechanismOf(await ask())
+  if (!login) throw new Error('the function given as "credentials" has to return { username, password }, both strings, or "external"; what it returned is neither')
+
+  return login
+}
+
+function mechanismOf(found: unknown): Login | undefined {
   if (found === 'external') return mechanisms.external()
   const { username, password } = (typeof found === 'object' && found !== null ? found : {}) as { username?: unknown; password?: unknown }
-  if (typeof username === 'string' && typeof password === 'string') return mechanisms.plain(username, password)
-  faults.push(wrong('option "credentials" takes { username, password }, both strings, or "external".'))
 
-  return undefined
+  return typeof username === 'string' && typeof password === 'string' ? mechanisms.plain(username, password) : undefined
 }
 
 function endpointOf(url: unknown, index: number, settings: Settings, faults: Fault[]): Endpoint | undefined {
@@ -104,7 +133,7 @@ function endpointOf(url: unknown, index: number, settings: Settings, faults: Fau
   try {
     const parsed = new URL(String(url))
     const fault = faultOfUrl(parsed, settings.options)
-    if (!fault) return new Endpoint(targetOf(parsed, settings), socketOf(parsed, settings))
+    if (!fault) return new Endpoint(targetOf(parsed, settings), socketOf(parsed, settings), settings.login)
     faults.push(wrong(`${which} ${fault}`))
   } catch {
     faults.push(wrong(`${which} is not an url. Expected amqp://user:password@host:5672/vhost, special characters percent-encoded.`))
@@ -139,13 +168,12 @@ function targetOf(url: URL, { heartbeatMs, login, options }: Settings): Options.
   }
 }
 
-function socketOf(url: URL, { connectTimeoutMs, login, options }: Settings): SocketOptions {
+function socketOf(url: URL, { connectTimeoutMs, options }: Settings): SocketOptions {
   return {
     ...(options.socket as SocketOptions | undefined),
     ...(url.protocol === 'amqps:' ? options.tls : {}),
     noDelay: true,
     timeout: connectTimeoutMs,
-    ...(login ? { credentials: login } : {}),
   }
 }
 

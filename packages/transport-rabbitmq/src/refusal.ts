@@ -44,7 +44,7 @@ export function refusalOfDeclare(error: unknown, what: string): BrokerRefused {
 
     return new BrokerRefused(
       'TOPOLOGY_DIFFERS',
-      `The ${what} exists in another shape: "${argument}" expected ${expected}, found ${found}. Delete it once it is empty, or state its shape in \`channels\`. RabbitMQ says: "${said}"`,
+      `The ${what} exists in another shape: "${argument}" expected ${expected}, found ${found}. RabbitMQ tells the first difference, and there may be more. Delete it once it is empty, or state its shape in \`channels\`. RabbitMQ says: "${said}"`,
       { cause: error },
     )
   }

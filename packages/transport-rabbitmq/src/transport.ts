@@ -62,7 +62,7 @@ class RabbitTransport implements Transport {
     const { administration, consuming, delays, publisher, publishing } = this.#parts
     try {
       const [model] = await Promise.all([publishing.open(), consuming.open(), administration.open(), publisher.start(), delays.start()])
-      const capabilities = capabilitiesOf(model)
+      const capabilities = capabilitiesOf(model, this.#options.declare === 'create')
       this.#maxBodyBytes = capabilities.maxBodyBytes ?? this.#maxBodyBytes
 
       return capabilities
@@ -159,7 +159,7 @@ class RabbitTransport implements Transport {
 
   #assemble(host: TransportHost): Parts {
     const names = new Names(host.namespace)
-    const declarations = new Declarations(host, names)
+    const declarations = new Declarations(host, names, this.#options.declare)
     const { endpoints } = this.#options
     const tell = (state: ConnectionState) => this.#told(state, host)
     const consuming: Connection = new Connection({
@@ -279,7 +279,7 @@ interface Parts {
   readonly letters: DeadLetters
 }
 
-function capabilitiesOf(model: Model): Capabilities {
+function capabilitiesOf(model: Model, hasLadder: boolean): Capabilities {
   const { product, version } = model.connection.serverProperties
 
   return {
@@ -288,8 +288,8 @@ function capabilitiesOf(model: Model): Capabilities {
     envelopePrefix,
     unroutable: true,
     keyOrder: true,
-    delay: true,
-    groupDelay: true,
+    delay: hasLadder,
+    groupDelay: hasLadder,
     expiry: true,
     priority: false,
     deliveryCount: true,

@@ -1,0 +1,102 @@
+import { createApp, Event, Listener, type Publish, Publisher, RawListener, type RawMessage, Service, unchecked } from '@waybill/core'
+import { rabbitmq } from '@waybill/transport-rabbitmq'
+import { afterAll, describe, expect, test } from 'vitest'
+import { bed, soon, url } from './bed.js'
+
+interface Order {
+  readonly orderId: string
+}
+
+class OrderPlaced extends Event('order.placed', { channel: 'orders', payload: unchecked<Order>(), foreign: { name: 'com.shop.OrderPlaced' } }) {}
+
+describe('foreign traffic on RabbitMQ', () => {
+  const broker = bed()
+  const leave: (() => Promise<unknown>)[] = []
+  afterAll(async () => {
+    for (const step of leave.reverse()) await step()
+  })
+
+  /** An app in a namespace of its own, stopped and removed at the end. */
+  const started = async (namespace: string, services: readonly (new (...parts: never[]) => object)[], existing?: { readonly queue: string }) => {
+    const app = createApp({ name: 'shop', namespace, services, transport: rabbitmq({ url }), signals: false, log: false, ...(existing ? { channels: { orders: { existing } } } : {}) })
+    await app.start()
+    leave.push(
+      () => broker.channel.deleteExchange(`${namespace}.orders`),
+      ...['', '.dead'].map((end) => () => broker.channel.deleteQueue(`${namespace}.orders.billing${end}`)),
+      () => app.stop(),
+    )
+
+    return app
+  }
+
+  test('what Spring AMQP sends, with its type in a header, is the message that names that type', async () => {
+    const namespace = broker.namespace()
+    const heard: OrderPlaced[] = []
+    @Service('billing')
+    class Billing {
+      @Listener(OrderPlaced)
+      bill(order: OrderPlaced): void {
+        heard.push(order)
+      }
+    }
+    await started(namespace, [Billing])
+
+    const options = { contentType: 'application/json', contentEncoding: 'UTF-8', deliveryMode: 2, priority: 0, headers: { __TypeId__: 'com.shop.OrderPlaced' } }
+    broker.channel.publish(`${namespace}.orders`, 'com.shop.OrderPlaced', Buffer.from('{"orderId":"s-1"}'), options)
+    await soon(() => heard.length === 1)
+
+    expect(heard[0]).toBeInstanceOf(OrderPlaced)
+    expect(heard[0]?.orderId).toBe('s-1')
+  })
+
+  test('what NestJS, MassTransit and a bare client send is taken as it is by a raw listener on their queue', async () => {
+    const [namespace, queue] = [broker.namespace(), `${broker.namespace()}-theirs`]
+    const heard: RawMessage[] = []
+    @Service('billing')
+    class Billing {
+      @RawListener('orders')
+      take(message: RawMessage): void {
+        heard.push(message)
+      }
+    }
+    await broker.channel.assertQueue(queue, { durable: true })
+    leave.push(() => broker.channel.deleteQueue(queue))
+    await started(namespace, [Billing], { queue })
+    const nest = { pattern: 'order.placed', data: { orderId: 'n-1' } }
+    const massTransit = { messageId: 'b0b6', messageType: ['urn:message:Shop:OrderPlaced'], message: { orderId: 'm-1' } }
+
+    broker.channel.sendToQueue(queue, Buffer.from(JSON.stringify(nest)))
+    broker.channel.sendToQueue(queue, Buffer.from(JSON.stringify(massTransit)), { contentType: 'application/vnd.masstransit+json', messageId: 'b0b6', headers: { 'MT-Activity-Id': '00-1', 'MT-Host': { machine: 'a' } } })
+    broker.channel.sendToQueue(queue, Buffer.from([0, 1, 2, 255]), { contentType: 'application/octet-stream', type: 'reading' })
+    await soon(() => heard.length === 3)
+
+    const bodies = heard.map(({ body }) => Buffer.from(body))
+    expect(bodies.slice(0, 2).map((body) => JSON.parse(body.toString()) as unknown)).toEqual([nest, massTransit])
+    expect(bodies[2]).toEqual(Buffer.from([0, 1, 2, 255]))
+    expect(heard.map(({ contentType, name }) => [name, contentType])).toEqual([
+      [undefined, undefined],
+      [undefined, 'application/vnd.masstransit+json'],
+      ['reading', 'application/octet-stream'],
+    ])
+  })
+
+  test('what this app sends is plain JSON with standard properties, which any client reads', async () => {
+    const namespace = broker.namespace()
+    @Service('shop')
+    class Shop {
+      constructor(@Publisher(OrderPlaced) readonly placed: Publish<OrderPlaced>) {}
+    }
+    const app = await started(namespace, [Shop])
+    const { queue } = await broker.channel.assertQueue('', { exclusive: true })
+    await broker.channel.bindQueue(queue, `${namespace}.orders`, 'order.placed')
+
+    await app.get(Shop).placed({ orderId: 'w-1' })
+    let found = await broker.channel.get(queue, { noAck: true })
+    await soon(async () => (found ||= await broker.channel.get(queue, { noAck: true })) !== false)
+    if (!found) throw new Error('nothing came')
+
+    expect(JSON.parse(found.content.toString())).toEqual({ orderId: 'w-1' })
+    expect(found.properties).toMatchObject({ contentType: 'application/json', deliveryMode: 2, type: 'order.placed', messageId: expect.any(String), timestamp: expect.any(Number) })
+    expect(found.properties.headers).toMatchObject({ cloudEvents_type: 'order.placed', cloudEvents_source: '/shop' })
+  })
+})
