@@ -1,17 +1,16 @@
 // npm test: install, build, check, brokers, suites. What follows `--` and is no option filters the test files.
-//   --quick   the memory broker only      --long   also *.long.test.ts
+//   --quick   the memory broker only      --long   also *.long.test.ts      --node 24   the suites on that version of Node
 import { readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { brokers, ready } from './brokers.mjs'
 import { build } from './build.mjs'
 import { check } from './check.mjs'
 import { install } from './install.mjs'
+import { useNode } from './node.mjs'
 import { keep, main, root, step, tool } from './steps.mjs'
 
-const options = process.argv.slice(2)
-const quick = options.includes('--quick')
-const long = options.includes('--long')
-const filters = options.filter((option) => !['--quick', '--long'].includes(option))
+const { quick, long, node, filters } = readOptions()
 
 async function test() {
   const count = { passed: 0, failed: 0, skipped: 0 }
@@ -30,12 +29,26 @@ async function test() {
 
   if (await attempt(prepare)) {
     await attempt(check)
+    if (node) await attempt(() => useNode(node))
     const missing = quick ? brokers : await findMissing(attempt)
     await step('suites', () => suites(missing, count))
     if (!quick) missing.forEach(sayNotRun)
   }
   if (count.passed === 0 || count.failed > 0) process.exitCode = 1
   console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`)
+}
+
+function readOptions() {
+  const options = { quick: { type: 'boolean' }, long: { type: 'boolean' }, node: { type: 'string' } }
+  try {
+    const { values, positionals } = parseArgs({ options, allowPositionals: true })
+
+    return { ...values, filters: positionals }
+  } catch (error) {
+    console.error(`${error.message} This command knows --quick, --long and --node <version>.`)
+
+    return process.exit(1)
+  }
 }
 
 async function prepare() {
