@@ -157,7 +157,7 @@ export class BatchRunner implements Runner {
     this.#times.add(run)
     run.since = this.#pace.began()
     const [{ channel, group, label }, [first]] = [this.listener, run.items]
-    const call: ListenCall = { message: batch.map(({ message }) => message), delivery: first as BatchItem, items: run.items, listener: label, channel, group }
+    const call: ListenCall = { message: batch.map(({ message }) => message), delivery: first as BatchItem, items: run.items, listener: label, channel, group, told: run.told }
     let value: unknown
     try {
       value = scopes.run(batchScope(run.jobs, run.held, this.listener), this.#invocation.invoke, call)
@@ -236,12 +236,13 @@ class BatchRun implements Expiring<BatchRun> {
   /** For the pace. */
   since = 0
   due: Due<BatchRun> | undefined
-  readonly #events: readonly (ProcessEvent | undefined)[]
+  readonly told: readonly ProcessEvent[] | undefined
 
   constructor(batch: readonly Work[], prefix: string, invocation: Invocation) {
     this.jobs = batch.map(({ job }) => job)
     this.items = this.jobs.map((job) => new JobBatchItem(job, prefix))
-    this.#events = this.jobs.map((job, index) => invocation.began(job, this.items[index] as JobBatchItem, batch.length))
+    const told = this.jobs.flatMap((job) => invocation.began(job, batch.length) ?? [])
+    this.told = told.length > 0 ? told : undefined
   }
 
   /** The first error by which an item was marked. */
@@ -252,7 +253,7 @@ class BatchRun implements Expiring<BatchRun> {
   close(error?: unknown): void {
     this.isOver = true
     this.held.isOver = true
-    for (const event of this.#events) ended(event, error)
+    for (const event of this.told ?? []) ended(event, error)
     if (error instanceof WaybillError) for (const item of this.items) item.abort(error)
   }
 }

@@ -1,5 +1,4 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel'
-import type { Delivery } from './delivery.js'
 import type { Envelope, RawEnvelope } from './envelope.js'
 import type { ConnectionState, PublishOutcome } from './transport.js'
 
@@ -44,8 +43,6 @@ export interface ProcessEvent {
   readonly bytes: number
   /** When the run began, by the app's `runtime.elapsed()`. */
   readonly since: number
-  /** The very object that the listener and the middleware are given: one item of the batch where it is one. */
-  readonly delivery: Delivery
   /** How many messages the run takes, where it takes several. */
   readonly batch: number | undefined
   error?: unknown

@@ -2,7 +2,6 @@ import { numberOf, textUpTo } from './dead-letter.js'
 import { decode, inspect, rawMessage, type DecodeRules, type Refusal } from './decode.js'
 import { diagnostics, type ProcessEvent } from './diagnostics.js'
 import type { WaybillError } from './error.js'
-import type { Delivery } from './delivery.js'
 import type { Job } from './job.js'
 import { definitionOf, Message } from './message.js'
 import type { ListenCall, Middleware } from './middleware.js'
@@ -58,7 +57,7 @@ export class Invocation {
     return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''
   }
 
-  began(job: Job, delivery: Delivery, batch?: number): ProcessEvent | undefined {
+  began(job: Job, batch?: number): ProcessEvent | undefined {
     if (!diagnostics.process.start.hasSubscribers && !diagnostics.process.asyncEnd.hasSubscribers) return undefined
 
     const { channel, group, label } = this.#options.listener
@@ -76,7 +75,6 @@ export class Invocation {
       redelivered: job.raw.redelivered,
       bytes: job.raw.body.length,
       since: this.#options.runtime.elapsed(),
-      delivery,
       batch,
     }
     diagnostics.process.start.publish(event)

@@ -1,3 +1,4 @@
+import type { ProcessEvent } from './diagnostics.js'
 import type { Message } from './message.js'
 import type { BatchItem, Delivery } from './delivery.js'
 import type { PublishOptions } from './publisher.js'
@@ -21,6 +22,8 @@ export interface ListenCall {
   readonly listener: string
   readonly channel: string
   readonly group: string
+  /** What those who watch are told of this run: one for each message. Undefined while nobody does. */
+  readonly told: readonly ProcessEvent[] | undefined
 }
 
 export interface PublishCall {

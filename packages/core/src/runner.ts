@@ -123,9 +123,10 @@ export class SingleRunner implements Runner {
     const run = new Run(job, this.#options.prefix, this.listener)
     this.#times.add(run)
     run.since = this.#pace.began()
-    const event = this.#invocation.began(job, run.delivery)
+    const event = this.#invocation.began(job)
     run.event = event
-    const call: ListenCall = { message: found.message, delivery: run.delivery, listener: this.listener.label, channel: this.listener.channel, group: this.listener.group }
+    const { label, channel, group } = this.listener
+    const call: ListenCall = { message: found.message, delivery: run.delivery, listener: label, channel, group, told: event && [event] }
     let value: unknown
     try {
       value = scopes.run(new JobScope(job, run.held, this.listener), this.#invocation.invoke, call)

@@ -39,7 +39,9 @@ export class Watching {
       if (event.app === this.#app) this.safely(() => listener(event))
     }
     source.subscribe(guarded)
-    this.#ends.push(() => void source.unsubscribe(guarded))
+    this.#ends.push(() => {
+      source.unsubscribe(guarded)
+    })
   }
 
   /** Does it; what it throws is logged, the first time. */

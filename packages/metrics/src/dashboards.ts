@@ -62,7 +62,7 @@ function graph(title: string, unit: string, expr: string, ...legend: readonly st
   return {
     title,
     type: 'timeseries',
-    datasource: { type: 'prometheus', uid: '${source}' },
+    datasource: { type: 'prometheus', uid: `\${source}` },
     fieldConfig: { defaults: { unit, min: 0 }, overrides: [] },
     targets: [{ refId: 'A', expr, legendFormat: legend.map((name) => `{{${name}}}`).join(', ') || title }],
   }

@@ -9,7 +9,7 @@ import { messageAttributes } from './told.js'
 /** Spans of messages that leave: one when a message is made, and one when it is sent, maybe later and by another process. */
 export class Leaving {
   readonly #ground: Ground
-  readonly #sending = new WeakMap<PublishEvent, Span>()
+  readonly #sending = new Map<PublishEvent, Span>()
 
   constructor(ground: Ground) {
     this.#ground = ground
@@ -22,23 +22,32 @@ export class Leaving {
     const { baggage, systemOf, tracer } = this.#ground
     const active = context.active()
     const parent = trace.getSpan(active) || !cause ? active : contextOf(cause, active)
-    const span = startSpan(tracer, { operation: 'create', channel, attributes: messageAttributes(systemOf(transport), { id, type: name, correlationId }) }, parent)
+    const span = startSpan(tracer, { operation: 'create', channel, attributes: messageAttributes(systemOf(transport), id, name, correlationId) }, parent)
     const made = span.spanContext()
     span.end()
 
     return isSpanContextValid(made) ? headersOf(made, baggage.header(active)) : undefined
   }
 
+  /** What is not settled now is settled by nobody who tells. */
+  stop(): void {
+    for (const span of this.#sending.values()) this.#ground.watching.safely(() => span.end())
+    this.#sending.clear()
+  }
+
   #sends(event: PublishEvent): void {
     const { systemOf, tracer } = this.#ground
     const { envelope, channel, transport, bytes } = event
-    const attributes = { ...messageAttributes(systemOf(transport), envelope), [attribute.bodySize]: bytes }
+    const attributes = messageAttributes(systemOf(transport), envelope.id, envelope.type, envelope.correlationId)
+    attributes[attribute.bodySize] = bytes
     this.#sending.set(event, startSpan(tracer, { operation: 'send', channel, attributes }, contextOf(envelope)))
   }
 
   #sent(event: PublishEvent): void {
     const span = this.#sending.get(event)
     const { outcome } = event
-    if (span) endSpan(span, outcome && outcome.kind !== 'confirmed' ? Object.assign(new Error(outcome.kind), { code: outcome.kind }) : undefined)
+    if (!span) return
+    this.#sending.delete(event)
+    endSpan(span, outcome && outcome.kind !== 'confirmed' ? Object.assign(new Error(outcome.kind), { code: outcome.kind }) : undefined)
   }
 }

@@ -8,7 +8,7 @@ import { messageAttributes } from './told.js'
 /** Spans of what became of a message that could not be done. They stand in the trace of its sending. */
 export function settlingSpans({ tracer, watching, systemOf }: Ground): void {
   const tell = (operation: Operation, { transport, channel, group, id, envelope }: RetryEvent | DeadLetterEvent, more: Readonly<Record<string, string | number>>): void => {
-    const attributes = { ...messageAttributes(systemOf(transport), { type: envelope.type, correlationId: envelope.correlationId, id }), [attribute.group]: group, ...more }
+    const attributes = { ...messageAttributes(systemOf(transport), id, envelope.type, envelope.correlationId), [attribute.group]: group, ...more }
     endSpan(startSpan(tracer, { operation, channel, attributes }, contextOf(envelope)), undefined)
   }
 

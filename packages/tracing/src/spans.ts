@@ -15,23 +15,19 @@ const kinds: Readonly<Record<Operation, { readonly kind: SpanKind; readonly type
 export interface Work {
   readonly operation: Operation
   readonly channel: string
+  /** Added to: hand in one that nobody else has. */
   readonly attributes: Attributes
-  readonly links?: Link[]
+  readonly links?: Link[] | undefined
 }
 
 /** Starts a span with the name and kind that the conventions give it. */
 export function startSpan(tracer: Tracer, { operation, channel, attributes, links }: Work, context: Context): Span {
   const { kind, type } = kinds[operation]
+  attributes[attribute.destination] = channel
+  attributes[attribute.operation] = operation
+  attributes[attribute.operationType] = type
 
-  return tracer.startSpan(
-    `${operation} ${channel}`,
-    {
-      kind,
-      ...(links ? { links } : {}),
-      attributes: { ...attributes, [attribute.destination]: channel, [attribute.operation]: operation, [attribute.operationType]: type },
-    },
-    context,
-  )
+  return tracer.startSpan(`${operation} ${channel}`, links ? { kind, attributes, links } : { kind, attributes }, context)
 }
 
 /** Ends it, as failed where there was an error. Payloads may stand in an error's message, so only its name is told. */

@@ -53,5 +53,7 @@ class OpenTelemetryTracing implements Plugin {
 
   stop(): void {
     this.#watching?.stop()
+    this.#leaving?.stop()
+    this.#working?.stop()
   }
 }

@@ -1,7 +1,7 @@
-import { type Attributes, type Context, context, type Link, ROOT_CONTEXT, type Span, trace } from '@opentelemetry/api'
-import { type BatchItem, type Delivery, Ignore, type ListenCall, type ProcessEvent } from '@waybill/core'
+import { type Context, context, ROOT_CONTEXT, type Span, trace } from '@opentelemetry/api'
+import { Ignore, type ListenCall, type ProcessEvent } from '@waybill/core'
 import { attribute } from './attributes.js'
-import { type Carried, contextOf, spanContextOf } from './carrier.js'
+import { spanContextOf } from './carrier.js'
 import type { Ground } from './ground.js'
 import { endSpan, startSpan } from './spans.js'
 import { messageAttributes } from './told.js'
@@ -9,8 +9,7 @@ import { messageAttributes } from './told.js'
 /** Spans of the work on messages. What a listener does itself hangs below them. */
 export class Working {
   readonly #ground: Ground
-  readonly #spans = new WeakMap<Delivery, Span>()
-  readonly #events = new WeakMap<Delivery, ProcessEvent>()
+  readonly #spans = new Map<ProcessEvent, Span>()
 
   constructor(ground: Ground) {
     this.#ground = ground
@@ -19,49 +18,46 @@ export class Working {
   }
 
   /** Runs a listener in the span of its message, or of its batch. */
-  around(call: ListenCall, next: () => Promise<unknown>): Promise<unknown> {
-    if (call.items) return this.#aroundBatch(call.items, next)
-    const event = this.#events.get(call.delivery)
-    const span = this.#spans.get(call.delivery)
+  around({ items, told }: ListenCall, next: () => Promise<unknown>): Promise<unknown> {
+    const first = told?.[0]
+    if (!told || !first) return next()
+    if (items) return this.#aroundBatch(first, told, next)
+    const span = this.#spans.get(first)
 
-    return event && span ? this.#inside(() => trace.setSpan(this.#ground.baggage.open(event.envelope, ROOT_CONTEXT), span), next) : next()
+    return span ? this.#inside(() => trace.setSpan(this.#ground.baggage.open(first.envelope, ROOT_CONTEXT), span), next) : next()
+  }
+
+  /** What is worked on now returns to the broker. */
+  stop(): void {
+    for (const span of this.#spans.values()) this.#ground.watching.safely(() => span.end())
+    this.#spans.clear()
   }
 
   #begins(event: ProcessEvent): void {
-    this.#events.set(event.delivery, event)
     if (event.batch !== undefined) return
-    const { systemOf, tracer } = this.#ground
-    const { channel, id, transport, envelope, bytes, redelivered } = event
-    const attributes: Attributes = {
-      ...messageAttributes(systemOf(transport), { ...envelope, type: event.messageName, id }),
-      ...workAttributes(event),
-      [attribute.bodySize]: bytes,
-      [attribute.attempt]: event.attempt,
-      [attribute.redelivered]: redelivered,
-    }
-    this.#spans.set(event.delivery, startSpan(tracer, { operation: 'process', channel, attributes, ...this.#links(envelope) }, this.#parent(envelope)))
+    const { channel, id, messageName, transport, envelope, bytes, attempt } = event
+    const attributes = messageAttributes(this.#ground.systemOf(transport), id, messageName, envelope.correlationId)
+    attributes[attribute.group] = event.group
+    attributes[attribute.listener] = event.listener
+    attributes[attribute.bodySize] = bytes
+    attributes[attribute.attempt] = attempt
+    if (event.redelivered) attributes[attribute.redelivered] = true
+    const made = spanContextOf(envelope)
+    const isLinked = this.#ground.options.consume === 'link'
+    const parent = made && !isLinked ? trace.setSpanContext(ROOT_CONTEXT, made) : ROOT_CONTEXT
+    const work = { operation: 'process', channel, attributes, links: made && isLinked ? [{ context: made }] : undefined } as const
+    this.#spans.set(event, startSpan(this.#ground.tracer, work, parent))
   }
 
-  #ended({ delivery, error }: ProcessEvent): void {
-    const span = this.#spans.get(delivery)
-    if (span) endSpan(span, error instanceof Ignore ? undefined : error)
-  }
-
-  #parent(envelope: Carried): Context {
-    return this.#ground.options.consume === 'parent' ? contextOf(envelope) : ROOT_CONTEXT
-  }
-
-  #links(envelope: Carried): { links?: Link[] } {
-    const made = this.#ground.options.consume === 'link' ? spanContextOf(envelope) : undefined
-
-    return made ? { links: [{ context: made }] } : {}
+  #ended(event: ProcessEvent): void {
+    const span = this.#spans.get(event)
+    if (!span) return
+    this.#spans.delete(event)
+    endSpan(span, event.error instanceof Ignore ? undefined : event.error)
   }
 
   /** No message of a batch is its parent: it is linked to all of them. */
-  async #aroundBatch(items: readonly BatchItem[], next: () => Promise<unknown>): Promise<unknown> {
-    const events = items.flatMap((item) => this.#events.get(item) ?? [])
-    const [first] = events
-    if (!first) return next()
+  async #aroundBatch(first: ProcessEvent, events: readonly ProcessEvent[], next: () => Promise<unknown>): Promise<unknown> {
     const span = this.#startBatch(first, events)
     if (!span) return next()
     try {
@@ -84,8 +80,9 @@ export class Working {
 
         return made ? [{ context: made, attributes: { [attribute.messageId]: id } }] : []
       })
-      const attributes = { [attribute.system]: systemOf(first.transport), ...workAttributes(first), [attribute.batchCount]: events.length }
-      span = startSpan(tracer, { operation: 'process', channel: first.channel, attributes, links }, ROOT_CONTEXT)
+      const { channel, group, listener, transport } = first
+      const attributes = { [attribute.system]: systemOf(transport), [attribute.group]: group, [attribute.listener]: listener, [attribute.batchCount]: events.length }
+      span = startSpan(tracer, { operation: 'process', channel, attributes, links }, ROOT_CONTEXT)
     })
 
     return span
@@ -102,8 +99,4 @@ export class Working {
 
     return running ?? next()
   }
-}
-
-function workAttributes({ group, listener }: ProcessEvent): Attributes {
-  return { [attribute.group]: group, [attribute.listener]: listener }
 }

@@ -1,0 +1,29 @@
+import type { LogFields, Logger } from './logger.js'
+import { scopes } from './scope.js'
+
+/**
+ * What the line of a log belongs to: the message that is being processed and the listener that does it. Empty outside of a listener.
+ * For a logger of your own: `pino({ mixin: logContext })`.
+ */
+export function logContext(): LogFields {
+  const scope = scopes.getStore()
+  const cause = scope?.cause
+  if (!scope || !cause) return {}
+
+  return { listener: scope.owner, group: cause.group, id: cause.id, correlationId: cause.correlationId, traceId: cause.traceparent?.slice(3, 35) }
+}
+
+/** The part of pino that is needed; other loggers have it too. */
+export interface FieldsFirstLogger {
+  debug(fields: object, text: string): void
+  info(fields: object, text: string): void
+  warn(fields: object, text: string): void
+  error(fields: object, text: string): void
+}
+
+/** Waybill's lines in your pino: `createApp({ log: pinoLogger(pino()) })`. Lines that belong to a message say which. */
+export function pinoLogger(pino: FieldsFirstLogger): Logger {
+  const writer = (level: keyof Logger) => (text: string, fields?: LogFields) => pino[level]({ ...logContext(), ...fields }, text)
+
+  return { debug: writer('debug'), info: writer('info'), warn: writer('warn'), error: writer('error') }
+}
