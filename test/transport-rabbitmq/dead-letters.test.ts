@@ -41,7 +41,7 @@ describe('dead letters on RabbitMQ', () => {
 
   test('R12 one that the broker gave up at the delivery limit is listed, with how often it came', async () => {
     const namespace = broker.namespace()
-    const party = await broker.party(namespace, [channelOf('orders', { options: { queue: { arguments: { 'x-delivery-limit': 2 } } } })])
+    const party = await broker.party(namespace)
     await party.transport.subscribe({ kind: 'group', ...billing, window: 1 }, (deliveries) => {
       for (const delivery of deliveries) delivery.settle('return')
     })

@@ -191,6 +191,14 @@ describe('the topology on RabbitMQ', () => {
     })
   })
 
+  test('a pattern among the stated bindings of a direct exchange is refused with the remedy', async () => {
+    const options = { queue: { bindings: ['order.placed', '#', 'order.*'] } }
+
+    await expect(broker.party(broker.namespace(), [channelOf('orders', { options })])).rejects.toMatchObject({
+      faults: [{ code: 'UNSUPPORTED_OPTION', message: expect.stringMatching(/"orders" has the pattern "order\.\*".*type: 'topic'/) }],
+    })
+  })
+
   test('a window over what AMQP can count is served all the same', async () => {
     const namespace = broker.namespace()
     const party = await broker.party(namespace)

@@ -133,7 +133,7 @@ function entryTypeOf({ exchange, existing }: ChannelOptions): EntryType {
 
 /** The options of a channel that only a log can honour. */
 export function faultsOf(channel: ChannelTopology): Fault[] {
-  return [...logFaults(channel), ...argumentFaults(channel)]
+  return [...logFaults(channel), ...argumentFaults(channel), ...patternFaults(channel)]
 }
 
 /** Arguments on which rests what is promised about every queue: nothing that an app states replaces them. */
@@ -152,6 +152,16 @@ function argumentFaults({ name, options }: ChannelTopology): Fault[] {
   return found.map((argument) => ({
     code: 'UNSUPPORTED_OPTION',
     message: `\`queue.arguments\` of channel "${name}" has "${argument}", which Waybill sets itself. ${ownArguments[argument]}.`,
+  }))
+}
+
+function patternFaults({ name, options }: ChannelTopology): Fault[] {
+  if (entryTypeOf(options) !== 'direct') return []
+  const found = options.queue?.bindings?.filter((key) => key !== everything && /(^|\.)[*#](\.|$)/.test(key)) ?? []
+
+  return found.map((key) => ({
+    code: 'UNSUPPORTED_OPTION',
+    message: `\`queue.bindings\` of channel "${name}" has the pattern "${key}", and its exchange is direct, where a routing key is taken to the letter. State \`exchange: { type: 'topic' }\`, or whole routing keys.`,
   }))
 }
 

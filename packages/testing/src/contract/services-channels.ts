@@ -54,7 +54,7 @@ export const servicesChannels: readonly Scenario[] = [
           taken.push(name)
         }
       }
-      const channels = { orders: { queue: { bindings: ['order.placed', '*.last'] } } }
+      const channels = { orders: { queue: { bindings: ['order.placed', '*.last'] }, exchange: { type: 'topic' } } } as const
       if ((await bench.peer()).capabilities.kind === 'log') return assert.rejects(bench.start([Audit], { channels }), { name: 'ConfigError', message: /"queue".*"orders"/ })
 
       await bench.start([Audit], { channels })
