@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import type { Lease, Logger, OutboxPage, OutboxRow, OutboxStore, Parking, PluginTransport, Runtime } from '@waybill/core'
+import { bounded } from './bounded.js'
 import { Holding } from './holding.js'
 import { Line, type Sent } from './line.js'
 import type { ResolvedOptions } from './options.js'
@@ -95,25 +96,11 @@ export class Relay {
   async stop(): Promise<void> {
     this.#stopAt = this.#parts.runtime.elapsed() + drainMs
     this.#sleep.wake()
-    await this.#ended()
+    await bounded(this.#running, 2 * drainMs, this.#parts.runtime)
     this.#isOver = true
-    try {
-      await this.#holding.release()
-    } catch (error) {
-      this.#parts.log.warn(`The lease of "${this.#parts.transport.name}" could not be given back, and ends by itself: ${reasonOf(error)}`)
-    }
-  }
-
-  /** A broker that never answers must not keep the process. */
-  #ended(): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.#parts.runtime.after(2 * drainMs, resolve)
-      const end = (): void => {
-        cancel()
-        resolve()
-      }
-      this.#running?.then(end, end)
-    })
+    const { log, runtime, transport } = this.#parts
+    const released = this.#holding.release().catch((error: unknown) => log.warn(`The lease of "${transport.name}" could not be given back, and ends by itself: ${reasonOf(error)}`))
+    await bounded(released, drainMs, runtime)
   }
 
   async #run(): Promise<void> {

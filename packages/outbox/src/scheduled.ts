@@ -1,4 +1,5 @@
 import { type Logger, messageOfTimer, type OutboxMessage, type PluginTransactions, publishTarget, type Runtime, type Timer, TimerFailed, type TimerFilter } from '@waybill/core'
+import { bounded } from './bounded.js'
 import { reasonOf } from './refusal.js'
 import { Sleep } from './sleep.js'
 
@@ -14,6 +15,7 @@ export interface TimerView {
 const page = 500
 const longestSleepMs = 1_000
 const backOffMs = 5_000
+const stopMs = 5_000
 
 /** Fires what is due: delayed messages into the outbox, other timers to those who act for them. Every process does; each timer fires in one. */
 export class Scheduled {
@@ -42,13 +44,9 @@ export class Scheduled {
   }
 
   async stop(): Promise<void> {
-    this.abandon()
-    await this.#running
-  }
-
-  abandon(): void {
     this.#isOver = true
     this.#sleep.wake()
+    await bounded(this.#running, stopMs, this.#runtime)
   }
 
   async list(filter: TimerFilter, limit: number): Promise<readonly TimerView[]> {
