@@ -50,7 +50,7 @@ export class AppStore {
     const mark = metadataOf(listener.service).transactionalMethods.find(({ method }) => method === listener.method)
     const { settings } = resolveTransaction(listener.label, mark?.options)
 
-    return new ListenerTransaction({ app, listener, settings: { ...settings, timeoutMs: listener.options.timeoutMs + 1_000 }, transactions: this.transactions, replier })
+    return new ListenerTransaction({ app, listener, settings: { ...settings, timeoutMs: listener.options.timeoutMs }, transactions: this.transactions, replier })
   }
 }
 

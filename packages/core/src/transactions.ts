@@ -161,7 +161,7 @@ export class Transactions {
 
   async #attempt<T>({ owner, settings, inbox, scopeOf, held: heldOf, run }: TransactionWork<T>): Promise<T> {
     const { isolation, readOnly, timeoutMs } = settings
-    const begun = await this.store.begin({ isolation, readOnly, timeoutMs, inbox })
+    const begun = await this.store.begin({ isolation, readOnly, timeoutMs: timeoutMs + storeGraceMs, inbox })
     const held = heldOf()
     const transaction = new OpenTransaction(owner, begun.transaction, held, settings)
     try {
@@ -195,5 +195,8 @@ function nested(cause: Cause, owner: string, held: Held | undefined): Cause {
 }
 
 const uncaused = { correlationId: undefined, traceparent: undefined, tracestate: undefined, baggage: undefined }
+
+/** How much later than core the store itself ends a transaction: it is there for a process that hangs. */
+const storeGraceMs = 1_000
 
 const none: ReadonlyMap<string, unknown> = new Map()

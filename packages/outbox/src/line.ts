@@ -1,4 +1,4 @@
-import type { OutboxRow, Parking, PluginTransport, PublishOutcome, Runtime } from '@waybill/core'
+import { confirmed, type OutboxRow, type Parking, type PluginTransport, type PublishOutcome, type Runtime } from '@waybill/core'
 import { codeOf, reasonOf } from './refusal.js'
 
 /** What became of the rows that were given. */
@@ -17,6 +17,8 @@ export interface LineOptions {
   readonly runtime: Runtime
   readonly attempts: number
   readonly strictKeyOrder: boolean
+  /** Nobody may have it any more, so it was not sent. */
+  readonly onExpired: (row: OutboxRow) => void
   /** False: the lease may be another's by now, so nothing more is sent. */
   readonly mayPublish: () => boolean
 }
@@ -102,7 +104,10 @@ class Run {
   #send(row: OutboxRow): void {
     const { transport, runtime, mayPublish } = this.#options
     if (!mayPublish()) return this.#leave(row)
-    if (row.expiresAt !== undefined && row.expiresAt <= runtime.now()) return this.#settle(row, expired)
+    if (row.expiresAt !== undefined && row.expiresAt <= runtime.now()) {
+      this.#options.onExpired(row)
+      return this.#settle(row, confirmed)
+    }
     this.#flying++
     try {
       transport.send(row, (outcome) => {
@@ -173,6 +178,3 @@ class Run {
     this.#done({ sent: this.#sent, parked: this.#parked, left, isOutage: left > 0 && this.#sent.size === 0 })
   }
 }
-
-/** Nobody may have it any more, so nobody is sent it. */
-const expired: PublishOutcome = Object.freeze({ kind: 'confirmed' })

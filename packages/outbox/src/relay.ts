@@ -67,7 +67,8 @@ export class Relay {
     this.#sleep = new Sleep(runtime)
     this.#holding = new Holding({ outbox, runtime, log, shard: transport.name, owner: parts.instance, ttlMs: options.leaseMs })
     const { attempts, strictKeyOrder } = options
-    this.#line = new Line({ transport, runtime, attempts, strictKeyOrder, mayPublish: () => this.#holding.isSafe && !this.#isOver })
+    const onExpired = ({ id, destination, key }: OutboxRow): void => log.info(`The message "${id}" expired before its broker could have it, and is not sent.`, { destination, key })
+    this.#line = new Line({ transport, runtime, attempts, strictKeyOrder, onExpired, mayPublish: () => this.#holding.isSafe && !this.#isOver })
   }
 
   get ownsShard(): boolean {
