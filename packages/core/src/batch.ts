@@ -243,6 +243,7 @@ class BatchRun implements Expiring<BatchRun> {
     this.items = this.jobs.map((job) => new JobBatchItem(job, prefix))
     const told = this.jobs.flatMap((job) => invocation.began(job, batch.length) ?? [])
     this.told = told.length > 0 ? told : undefined
+    this.held.mayCommit = () => this.#unfailed()
   }
 
   /** The first error by which an item was marked. */
@@ -250,9 +251,15 @@ class BatchRun implements Expiring<BatchRun> {
     return this.items.find(({ error }) => error)?.error
   }
 
+  #unfailed(): true {
+    if (this.failure) throw this.failure
+
+    return true
+  }
+
   close(error?: unknown): void {
     this.isOver = true
-    this.held.isOver = true
+    this.held.end()
     for (const event of this.told ?? []) ended(event, error)
     if (error instanceof WaybillError) for (const item of this.items) item.abort(error)
   }

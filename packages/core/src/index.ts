@@ -17,6 +17,7 @@ export { diagnostics } from './diagnostics.js'
 export type { Duration } from './duration.js'
 export { parseDuration } from './duration.js'
 export type { Envelope, Headers, HeaderValue, RawEnvelope } from './envelope.js'
+export type { DuplicateEvent } from './diagnostics.js'
 export { isReserved, ownHeaders, readEnvelope, writeEnvelope } from './envelope.js'
 export type { PublishFailure } from './error.js'
 export { AskTimeout, BrokerRefused, ConfigError, InvalidMessage, PublishError, RemoteError, WaybillError } from './error.js'
@@ -25,6 +26,7 @@ export { suggest, unknownOptions } from './fault.js'
 export type { Health } from './health.js'
 export type { BatchOptions, ListenerOptions, Listens, RetryOptions } from './listener.js'
 export { Listener, RawListener } from './listener.js'
+export type { InboxEntry, InboxStore, InboxVerdict, SequenceGuard, StoredReply, TransactionInbox } from './inbox-store.js'
 export type { FieldsFirstLogger } from './log-context.js'
 export { logContext, pinoLogger } from './log-context.js'
 export type { LogFields, Logger } from './logger.js'
@@ -33,11 +35,34 @@ export { Command, Event, Query, unchecked } from './message.js'
 export type { ListenCall, Middleware, PublishCall } from './middleware.js'
 export type { Observer } from './observe.js'
 export { observe } from './observe.js'
-export type { GroupDepth, Plugin, PluginHost, PluginTransport } from './plugin.js'
+export type {
+  Lease,
+  OutboxMessage,
+  OutboxPage,
+  OutboxRow,
+  OutboxStore,
+  PageRequest,
+  ParkedFilter,
+  ParkedMessage,
+  Parking,
+  Progress,
+  ShardStatus,
+} from './outbox-store.js'
+export type { OpenTransaction } from './open-transaction.js'
+export { messageOfTimer, publishTarget } from './outbox-message.js'
+export type { GroupDepth, Plugin, PluginHost, PluginTransactions, PluginTransport, TimerHandler } from './plugin.js'
 export type { Runtime } from './runtime.js'
 export { systemRuntime } from './system-runtime.js'
+export type { SagaEntry, SagaFilter, Correlation, SagaRow, SagaStep, SagaStore, TransactionSagas } from './saga-store.js'
 export { Service } from './service.js'
 export { murmur2, slotOf, slots } from './slot.js'
+export type { Begun, Flush, Isolation, Store, StoreCapabilities, StoreHealth, StoreHost, StoreQuery, StoreTransaction, TransactionSettings } from './store.js'
+export { CommitUnknown, StoreConflict, StoreUnavailable } from './store-error.js'
+export { markTransactional } from './metadata.js'
+export type { TransactionOptions } from './transactional.js'
+export type { ResolvedTransaction } from './transactions.js'
+export { TimerFailed } from './transactions.js'
+export type { Timer, TimerFilter, TimerStore, TransactionTimers } from './timer-store.js'
 export type { AppTopology } from './topology.js'
 export type { TraceContext, TracedMessage, TraceSource } from './trace.js'
 export type {

@@ -10,10 +10,11 @@ import type { LogFields, Logger } from './logger.js'
 import { longestMs } from './option.js'
 import type { Publishing } from './publishing.js'
 import type { Replier } from './replier.js'
-import { judge } from './retry.js'
+import { backOff, judge } from './retry.js'
 import { Retrying, type RetryEnd, shortestDelayMs } from './retrying.js'
 import type { Runtime } from './runtime.js'
 import type { Held } from './scope.js'
+import { CommitUnknown, StoreUnavailable } from './store-error.js'
 import type { RawDelivery } from './transport.js'
 
 export interface OutcomesOptions {
@@ -103,6 +104,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
     if (job.raw.isStale) return this.#end.left(job)
     if (this.#end.isStopping && error === undefined) return this.#end.ended()
 
+    if (!job.runner.isQuery && (error instanceof StoreUnavailable || error instanceof CommitUnknown)) return this.#uncounted(job, error)
     const { retry } = job.runner.listener.options
     const verdict = judge(error, job.attempt, retry, this.#options.runtime)
     if (job.runner.isQuery) return this.#answerFailure(job, error, verdict.kind === 'retry' ? verdict.afterMs : undefined)
@@ -155,6 +157,14 @@ export class Outcomes implements BatchEnd, RetryEnd {
   buryUnknown(raw: RawDelivery, id: string, { code, reason }: { readonly code: string; readonly reason: string }): void {
     this.#settling++
     this.#options.burial.bury(raw, id, { code, message: reason, listener: undefined, error: undefined, attempts: 0 }, () => this.#settled(() => raw.settle('ack')))
+  }
+
+  /** Nothing was begun, or nobody knows whether it ended: that is no try of the listener's. */
+  #uncounted(job: Job, error: Error): void {
+    const afterMs = backOff(4, this.#options.runtime)
+    this.#options.log.warn(`${job.runner.listener.label} could not use its store; again in ${afterMs} ms, and it counts no try: ${error.message}`, identity(job))
+    this.#retrying.retry(job, afterMs)
+    this.#end.waits(job)
   }
 
   #again(job: Job, afterMs: number, error?: unknown): void {

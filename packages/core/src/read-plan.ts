@@ -5,6 +5,7 @@ import { checkListeners } from './check-listeners.js'
 import { checkMessages, collectMessages } from './check-messages.js'
 import { checkOptions } from './check-options.js'
 import { checkServices } from './check-services.js'
+import { checkTransactions } from './check-transactions.js'
 import type { Fault } from './fault.js'
 import { isRecord } from './found.js'
 import { definitionOf } from './message.js'
@@ -25,7 +26,13 @@ export function readPlan(options: AppOptions): { readonly plan: Plan; readonly f
   const { listeners, faults: listenerFaults } = readListeners(listed)
   const uses = collectMessages(reachable)
   const rules = new ChannelRules(isRecord(read.channels) ? read.channels : {})
-  faults.push(...listenerFaults, ...checkListeners(listeners, read.namespace, rules), ...checkMessages(uses), ...checkChannels(read, rules, channelsOf(listeners, uses)))
+  faults.push(
+    ...listenerFaults,
+    ...checkListeners(listeners, read.namespace, rules),
+    ...checkMessages(uses),
+    ...checkChannels(read, rules, channelsOf(listeners, uses)),
+    ...checkTransactions(read, reachable),
+  )
   const plan = { services: listed.map(({ type, serviceName }) => ({ type, name: serviceName })), listeners, published: publishedBy(reachable), messages: byName(uses) }
   const topology = topologyOf(
     plan,
