@@ -1,11 +1,11 @@
 import type { App } from './app.js'
+import { healthOf } from './app-health.js'
 import { AppStore } from './app-store.js'
 import type { AppOptions } from './app-options.js'
 import { Asking } from './asking.js'
 import { Burial } from './burial.js'
 import { isTransport } from './check-options.js'
 import { ChannelRules, covers } from './channel-rules.js'
-import { storeOf } from './check-transactions.js'
 import { checkCapabilities } from './check-capabilities.js'
 import { jsonCodec } from './codec.js'
 import { buildContainer, type ServiceContainer } from './container.js'
@@ -27,8 +27,9 @@ import { definitionOf, type Message, type MessageClass } from './message.js'
 import type { Middleware } from './middleware.js'
 import type { OutgoingRules } from './outgoing.js'
 import type { Plan, PlannedListener, ServiceClass } from './plan.js'
-import type { GroupDepth, Plugin, PluginHost } from './plugin.js'
+import type { GroupDepth, PluginHost } from './plugin.js'
 import { pluginHostOf } from './plugin-host.js'
+import { Plugins } from './plugins.js'
 import type { AskOptions, PublishOptions } from './publisher.js'
 import { Publishing } from './publishing.js'
 import { readPlan } from './read-plan.js'
@@ -39,7 +40,6 @@ import { isRuntime, type Runtime } from './runtime.js'
 import { onSignals } from './signals.js'
 import { keepProcess, systemRuntime } from './system-runtime.js'
 import { tie } from './tie.js'
-import { safeTrace } from './trace.js'
 import { topologyOf, type AppTopology } from './topology.js'
 import { defaultTransaction, type ResolvedTransaction } from './transactions.js'
 import type { Transport, TransportHost } from './transport.js'
@@ -55,7 +55,7 @@ export class RunningApp implements App {
   readonly #faults: readonly Fault[]
   readonly #limits: Limits
   readonly #middleware: readonly Middleware[]
-  readonly #plugins: readonly Plugin[]
+  readonly #plugins: Plugins
   readonly #host: TransportHost
   readonly #links: Links
   readonly #store: AppStore
@@ -81,8 +81,8 @@ export class RunningApp implements App {
     this.#log = options.log === false ? silentLogger : safeLogger(options.log ?? consoleLogger(String(options.name), () => this.#runtime.now()))
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#host = { app: options.name, instance: this.#runtime.id(), namespace: options.namespace, runtime: this.#runtime, log: this.#log }
-    this.#plugins = recordsOf(options.plugins)
-    this.#middleware = [...this.#plugins.flatMap(({ middleware }) => middleware ?? []), ...recordsOf(options.middleware)]
+    this.#plugins = new Plugins(recordsOf(options.plugins), this.#log)
+    this.#middleware = [...this.#plugins.middleware, ...recordsOf(options.middleware)]
     const transports = transportsOf(options)
     const deadlineMs = parseDuration(options.publishDeadline) ?? 10_000
     this.#faults = [...faults, ...transports.flatMap(([, transport]) => transport.faults)]
@@ -92,9 +92,8 @@ export class RunningApp implements App {
       transports.map(([name, transport]) => new Link(name, named(transport), this.#host, deadlineMs, { ...defaultBacklog, ...options.backlog })),
       rules,
     )
-    const trace = safeTrace(this.#plugins.find((plugin) => plugin.trace)?.trace, this.#log)
-    this.#outgoing = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits, trace }
-    this.#store = new AppStore(storeOf(this.#plugins), this.#host)
+    this.#outgoing = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits, trace: this.#plugins.trace }
+    this.#store = new AppStore(this.#plugins.store, this.#host)
     const { transactions } = this.#store
     this.#publishing = new Publishing(this.#links, this.#outgoing, this.#log, this.#middleware, transactions && new Fallback(this.#links, transactions, this.#runtime))
     this.#asking = new Asking(this.#links, this.#outgoing)
@@ -143,23 +142,7 @@ export class RunningApp implements App {
   }
 
   health(): Health {
-    const store = this.#store.health()
-    const consumers = this.#groups.map((group) => group.health())
-    const connections = this.#links.all.flatMap(({ name, states }) => states.map((state) => ({ ...state, transport: name })))
-    const publishers = this.#links.all.map(({ name, sender }) => ({ transport: name, unsettled: sender.unsettled, bytes: sender.room.bytes, waiting: sender.room.waiting }))
-    const reasons = [
-      ...(this.#state === 'running' ? [] : [`The app is ${this.#state}.`]),
-      ...connections.filter(({ kind }) => kind !== 'connected').map(({ transport, purpose, kind, reason }) => `${transport}, ${purpose}: ${kind}${reason ? `, ${reason}` : ''}.`),
-      ...(store && !store.connected ? [`The store "${store.name}" is not connected${store.reason ? `: ${store.reason}` : '.'}`] : []),
-      ...consumers.filter(({ attached }) => !attached).map(({ channel, group, reason }) => `Group "${group}" on "${channel}" is not attached${reason ? `: ${reason}` : ''}.`),
-      ...publishers
-        .filter(({ waiting }) => waiting > 0)
-        .map(
-          ({ transport, unsettled, bytes, waiting }) => `${transport}: ${waiting} callers wait to publish behind ${unsettled} messages (${bytes} bytes) that are not confirmed.`,
-        ),
-    ]
-
-    return { live: true, ready: reasons.length === 0, state: this.#state, connections, publishers, consumers, store, reasons }
+    return healthOf({ state: this.#state, links: this.#links.all, groups: this.#groups, store: this.#store.health() })
   }
 
   async #start(): Promise<void> {
@@ -172,13 +155,13 @@ export class RunningApp implements App {
     this.#release = this.#options.signals === false ? keepProcess() : onSignals(this.#log, () => this.stop())
     const inTime = this.#watchStart()
     try {
-      for (const plugin of this.#plugins) await plugin.open?.(this.#pluginHost())
+      await this.#plugins.open(this.#pluginHost())
       await this.#connect()
       inTime()
       const services = await container.create()
       this.#assertStarting()
       this.#container = container
-      for (const plugin of this.#plugins) await plugin.start?.(this.#pluginHost())
+      await this.#plugins.start(this.#pluginHost())
       this.#assertStarting()
       this.#state = 'running'
       await this.#subscribe(services)
@@ -245,7 +228,7 @@ export class RunningApp implements App {
     return buildContainer({
       services: this.#options.services,
       modules: recordsOf(this.#options.modules).filter((module) => typeof module.load === 'function'),
-      provided: this.#plugins.flatMap(({ provides }) => [...(provides ?? [])]),
+      provided: this.#plugins.provided,
       publisherFor: (type, label) => this.#publisherFor(type, label),
       onCreate: (instance) =>
         tie(instance, {
@@ -336,7 +319,7 @@ export class RunningApp implements App {
     const abandoned = counts.reduce((sum, count) => sum + count, 0)
     if (abandoned > 0) this.#log.warn(`${abandoned} listeners did not finish within ${deadlineMs} ms; their messages return to the broker.`)
     await this.#asking.close()
-    for (const plugin of [...this.#plugins].reverse()) await this.#stopPlugin(plugin)
+    await this.#plugins.stop()
     await Promise.all(this.#links.all.map((link) => link.close(Math.max(1_000, left()))))
     await this.#store.close(Math.max(1_000, left()))
     await this.#container?.close()
@@ -362,14 +345,6 @@ export class RunningApp implements App {
     for (const one of found) if (one.status === 'rejected') this.#log.debug(`How much waits for a group cannot be told now: ${loggedOf(one.reason)}`)
 
     return found.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-  }
-
-  async #stopPlugin(plugin: Plugin): Promise<void> {
-    try {
-      await plugin.stop?.()
-    } catch (error) {
-      this.#log.error(`The plugin "${plugin.name}" did not stop cleanly: ${error instanceof Error ? error.message : String(error)}`)
-    }
   }
 
   #tieState(): 'new' | 'running' | 'stopped' {
