@@ -99,6 +99,8 @@ test.each([
   [{ queue: 5 }, '`queue` is an object with type, arguments'],
   [{ queue: { type: 'mirrored' } }, '`queue.type` is "quorum" or "classic"'],
   [{ queue: { arguments: { 'x-a': {} } } }, '`queue.arguments["x-a"]` is a string or a number or a boolean'],
+  [{ exchange: { type: 'fanout' } }, '`exchange.type` is "direct" or "topic"; found "fanout"'],
+  [{ exchange: 'topic' }, '`exchange` is an object with type'],
   [{ log: { settings: { 'retention.ms': 5 } } }, '`log.settings["retention.ms"]` is a string; found 5'],
   [{ existing: { queue: '' } }, '`existing.queue` is a name that exists'],
   [{ fallback: 'memory' }, '`fallback` is "outbox" or left out'],

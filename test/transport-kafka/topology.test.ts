@@ -61,11 +61,13 @@ describe('topics of an app', () => {
   })
 
   test('options of queues are refused by name', async () => {
-    const options = { queue: { type: 'quorum' }, existing: { exchange: 'x' } } as const
+    const options = { queue: { type: 'quorum' }, exchange: { type: 'topic' }, existing: { exchange: 'x' } } as const
 
     const refused = party([channelOf(channel(), [], options)])
 
-    await expect(refused).rejects.toMatchObject({ faults: [{ code: 'UNSUPPORTED_OPTION' }, { code: 'UNSUPPORTED_OPTION' }] })
+    await expect(refused).rejects.toMatchObject({
+      faults: ['queue', 'exchange', 'existing.exchange'].map((option) => ({ code: 'UNSUPPORTED_OPTION', message: expect.stringContaining(`"${option}"`) })),
+    })
   })
 
   test('settings of a log reach the topic', async () => {

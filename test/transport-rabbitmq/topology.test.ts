@@ -16,18 +16,85 @@ describe('the topology on RabbitMQ', () => {
     expect((refusal as Error).message).toMatch(/"x-dead-letter-exchange" expected .*, found .*'elsewhere'/)
   })
 
-  test('S8 another number of partitions is refused, naming both, before a binding is made that would double messages', async () => {
+  test('S8 a channel whose exchange has another type is refused with its name, expected and found', async () => {
     const namespace = broker.namespace()
-    const party = await broker.party(namespace, [channelOf('orders', { keyed: true, partitions: 3 })])
+    await broker.channel.assertExchange(`${namespace}.orders`, 'topic', { durable: true })
 
-    const refusal = await broker.party(namespace, [channelOf('orders', { keyed: true, partitions: 2 })]).catch((error: unknown) => error)
+    const refusal = await broker.party(namespace).catch((error: unknown) => error)
+
+    expect(refusal).toMatchObject({ code: 'TOPOLOGY_DIFFERS', message: expect.stringMatching(/exchange ".*\.orders".*"type" expected 'direct', found 'topic'/) })
+  })
+
+  test.each([
+    [3, 2],
+    [1, 3],
+    [3, 1],
+  ])('S8 another number of partitions (%i, then %i) is refused, naming both, before a binding is made that would double messages', async (first, second) => {
+    const namespace = broker.namespace()
+    const party = await broker.party(namespace, [channelOf('orders', { keyed: true, partitions: first })])
+
+    const refusal = await broker.party(namespace, [channelOf('orders', { keyed: true, partitions: second })]).catch((error: unknown) => error)
     await send(party, ...Array.from({ length: 20 }, (_, n) => message(`m${n}`, { key: `key-${n}` })))
     const { got } = await listen(party)
     await soon(() => got.length === 20)
 
     expect(refusal).toBeInstanceOf(BrokerRefused)
-    expect(refusal).toMatchObject({ code: 'TOPOLOGY_DIFFERS', message: expect.stringMatching(/expected 2, found 3/) })
+    expect(refusal).toMatchObject({ code: 'TOPOLOGY_DIFFERS', message: expect.stringMatching(new RegExp(`expected ${second}, found ${first}`)) })
     expect(got.length).toBe(20)
+  })
+
+  test.each([['direct'], ['topic']] as const)('a group that takes all gets everything once through a %s exchange, and sees nothing of how', async (type) => {
+    const namespace = broker.namespace()
+    const party = await broker.party(namespace, [channelOf('orders', { types: 'all', keyed: true, options: { exchange: { type } } })])
+    const other = message('other')
+
+    await send(party, message('plain'), message('keyed', { key: 'a' }), { ...other, envelope: { ...other.envelope, type: 'news.told' } }, message('last', { key: 'b' }))
+    const inbox = await listen(party)
+    await soon(() => inbox.texts().includes('last'))
+
+    expect(inbox.texts()).toEqual(['plain', 'keyed', 'other', 'last'])
+    expect(inbox.got.flatMap(({ headers }) => Object.keys(headers)).filter((name) => name.endsWith('CC'))).toEqual([])
+  })
+
+  test('another system reaches who listens for a type by its key, and who takes all by a copy to "#"', async () => {
+    const namespace = broker.namespace()
+    const typed = await broker.party(namespace)
+    const all = await broker.party(namespace, [{ ...channelOf('orders'), groups: [{ name: 'archive', types: 'all', keyed: true, partitions: 1 }] }])
+    const texts: string[] = []
+    await all.transport.subscribe({ kind: 'group', channel: 'orders', group: 'archive', window: 10 }, (got) => texts.push(...got.map(({ body }) => Buffer.from(body).toString())))
+
+    broker.channel.publish(`${namespace}.orders`, 'order.placed', Buffer.from('theirs'), { BCC: '#' })
+
+    const inbox = await listen(typed)
+    await soon(() => inbox.texts().includes('theirs') && texts.includes('theirs'))
+  })
+
+  test('through a topic exchange other systems see by a pattern what is published, and are heard without a copy', async () => {
+    const namespace = broker.namespace()
+    const party = await broker.party(namespace, [channelOf('orders', { types: 'all', keyed: true, options: { exchange: { type: 'topic' } } })])
+    const { queue } = await broker.channel.assertQueue('', { exclusive: true })
+    await broker.channel.bindQueue(queue, `${namespace}.orders`, 'order.#')
+    const inbox = await listen(party)
+
+    await send(party, message('ours', { key: 'a' }))
+    broker.channel.publish(`${namespace}.orders`, 'anything.at.all', Buffer.from('theirs'))
+
+    await soon(() => inbox.texts().length === 2)
+    expect(await broker.channel.get(queue)).toMatchObject({ content: Buffer.from('ours') })
+  })
+
+  test('an existing exchange gets no copies unless it is said to be a direct one', async () => {
+    const namespace = broker.namespace()
+    const exchange = `${namespace}-theirs`
+    await broker.channel.assertExchange(exchange, 'direct', { durable: false, autoDelete: true })
+    const { queue } = await broker.channel.assertQueue('', { exclusive: true })
+    await broker.channel.bindQueue(queue, exchange, '#')
+    const silent = await broker.party(namespace, [{ ...channelOf('orders', { options: { existing: { exchange } } }), groups: [] }])
+    const told = await broker.party(namespace, [{ ...channelOf('orders', { options: { existing: { exchange }, exchange: { type: 'direct' } } }), groups: [] }])
+
+    const outcomes = [...(await send(silent, message('a', { mandatory: true }))), ...(await send(told, message('b', { mandatory: true })))]
+
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['unroutable', 'confirmed'])
   })
 
   test('a key goes to the queue of its slot, and every queue of the group is heard', async () => {

@@ -9,6 +9,8 @@ export interface ChannelOptions {
   readonly partitions?: number
   /** Queues only. */
   readonly queue?: QueueOptions
+  /** Brokers with exchanges only. */
+  readonly exchange?: ExchangeOptions
   /** Logs only. */
   readonly log?: LogOptions
   /** What exists already and belongs to somebody else: it is used as it is and never declared. */
@@ -22,6 +24,14 @@ export interface QueueOptions {
   readonly type?: 'quorum' | 'classic'
   /** Passed to the broker as they are: `{ 'x-max-length': 1000 }`. */
   readonly arguments?: Readonly<Record<string, string | number | boolean>>
+}
+
+export interface ExchangeOptions {
+  /**
+   * `topic` lets other systems bind patterns, and shows raw listeners whatever is published to it. `direct` costs the broker less; what others publish
+   * to it reaches raw listeners only if they copy it to the key `#`. Default: `direct`; `topic` for an existing exchange.
+   */
+  readonly type?: 'direct' | 'topic'
 }
 
 export interface LogOptions {

@@ -3,7 +3,7 @@ import { describeFound, isRecord } from './found.js'
 import { faultOfName } from './name.js'
 import { numberOption, type Options } from './option.js'
 
-const known = ['transport', 'partitions', 'queue', 'log', 'existing', 'fallback']
+const known = ['transport', 'partitions', 'queue', 'exchange', 'log', 'existing', 'fallback']
 const maxPartitions = 64
 
 /** What is wrong with the app's `channels`. Whether a transport can honour an option is asked once it is connected. */
@@ -28,6 +28,7 @@ function checkChannel(name: string, options: unknown, app: Options): readonly Fa
   checkTransport(options.transport, app.transports, fault)
   numberOption(options, 'partitions', fault, { min: 1, max: maxPartitions, otherwise: 1 })
   checkQueue(options.queue, fault)
+  checkExchange(options.exchange, fault)
   checkLog(options.log, fault)
   checkNamed(options.existing, 'existing', ['exchange', 'queue', 'topic'], fault)
   checkFallback(options.fallback, app.plugins, fault)
@@ -48,6 +49,11 @@ function checkQueue(given: unknown, fault: Complain): void {
   if (queue.type !== undefined && queue.type !== 'quorum' && queue.type !== 'classic')
     fault('CHANNEL_OPTIONS', `\`queue.type\` is "quorum" or "classic"; found ${describeFound(queue.type)}.`)
   checkValues(queue.arguments, 'queue.arguments', ['string', 'number', 'boolean'], fault)
+}
+
+function checkExchange(given: unknown, fault: Complain): void {
+  const { type } = readObject(given, 'exchange', ['type'], fault)
+  if (type !== undefined && type !== 'direct' && type !== 'topic') fault('CHANNEL_OPTIONS', `\`exchange.type\` is "direct" or "topic"; found ${describeFound(type)}.`)
 }
 
 function checkLog(given: unknown, fault: Complain): void {

@@ -1,7 +1,7 @@
 export type { AppOptions } from './app-options.js'
 export type { App } from './app.js'
 export { createApp } from './app.js'
-export type { ChannelOptions, LogOptions, QueueOptions } from './channel-options.js'
+export type { ChannelOptions, ExchangeOptions, LogOptions, QueueOptions } from './channel-options.js'
 export { Context } from './context.js'
 export type { Module } from './container.js'
 export type { AnswerOf, Carries, Contract, Input, Kind, Named, Output, PayloadOf, Replying, ReplyOf, Schema } from './contract.js'

@@ -122,6 +122,7 @@ function faultsOf({ name, options }: ChannelTopology): Fault[] {
   })
   const faults: Fault[] = []
   if (options.queue !== undefined) faults.push(fault('queue'))
+  if (options.exchange !== undefined) faults.push(fault('exchange'))
   if (options.existing?.exchange !== undefined) faults.push(fault('existing.exchange'))
   if (options.existing?.queue !== undefined) faults.push(fault('existing.queue'))
 

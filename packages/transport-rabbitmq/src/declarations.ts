@@ -96,7 +96,7 @@ const lostStep: Step = {
 
 function exchangeStep(plan: ExchangePlan): Step {
   const check = (channel: Channel) => call((done) => channel.checkExchange(plan.name, done))
-  const declare = (channel: Channel) => call((done) => channel.assertExchange(plan.name, 'topic', { durable: true, alternateExchange: ladder.lost }, done))
+  const declare = (channel: Channel) => call((done) => channel.assertExchange(plan.name, plan.type, { durable: true, alternateExchange: ladder.lost }, done))
 
   return { what: `exchange "${plan.name}"`, run: plan.isForeign ? check : declare, check }
 }

@@ -109,7 +109,8 @@ export class Delays {
   // Always mandatory: a rung that is gone would drop it.
   #write({ descent, index, message, settled }: Waiting): void {
     if (!this.#window) return settled(index, unconnected)
-    this.#window.write({ ...message, mandatory: true }, descent, index, (at, outcome) => settled(at, outcome.kind === 'unroutable' ? this.#broken(outcome.reason) : outcome))
+    this.#window.add({ ...message, mandatory: true }, descent, index, (at, outcome) => settled(at, outcome.kind === 'unroutable' ? this.#broken(outcome.reason) : outcome))
+    this.#window.flush()
   }
 
   #broken(reason: string): PublishOutcome {

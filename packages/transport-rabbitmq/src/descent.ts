@@ -1,5 +1,5 @@
 import type { Outgoing } from '@waybill/core'
-import { type Names, routingKeyOf } from './topology.js'
+import type { Names } from './topology.js'
 
 /** The delay ladder, one for all apps of a vhost: its exchanges and queues, and where ends what found no queue at its end. */
 export const ladder = { name: 'waybill.delay', lost: 'waybill.delay.lost', unheard: 'waybill.delay.unheard' } as const
@@ -42,7 +42,12 @@ export function descentOf(message: Outgoing, names: Names): Descent | string {
     return `the name of the ${end.kind} "${end.name}" is too long for the delay ladder, or a word of it is a wildcard`
   const rung = seconds <= 1 ? 0 : Math.floor(Math.log2(seconds))
 
-  return { exchange: `${ladder.name}.${rung}`, routingKey, rung, end, copies: to.kind === 'channel' ? [routingKeyOf(envelope.type, envelope.subject)] : undefined }
+  return { exchange: `${ladder.name}.${rung}`, routingKey, rung, end, copies: to.kind === 'channel' ? entryKeys(names.route(to.channel, envelope.type, envelope.subject)) : undefined }
+}
+
+/** All by which the exchange at the end may know it. */
+function entryKeys({ copies = [], routingKey }: { readonly routingKey: string; readonly copies: readonly string[] | undefined }): string[] {
+  return [routingKey, ...copies]
 }
 
 /** Whether a message came down the ladder. */

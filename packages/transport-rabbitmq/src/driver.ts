@@ -1,6 +1,5 @@
 import { type Channel, type ConfirmChannel, connect, type Connection as Model, type Options, type SocketOptions } from 'amqplib/callback_api'
 import { shallow } from './header-frame.js'
-import { publishFrames } from './publish-frames.js'
 
 export type { Channel, ConfirmChannel, Model }
 
@@ -8,15 +7,18 @@ export type { Channel, ConfirmChannel, Model }
 interface Inside {
   readonly stream: { cork(): void; uncork(): void }
   readonly muxer: { _readIncoming(): void }
-  readonly channels: readonly { readonly buffer: { write(bytes: Buffer): boolean } }[]
+  readonly channels: readonly ({ readonly channel: unknown; readonly buffer: { write(bytes: Buffer): boolean } } | null)[]
   readonly frameMax: number
   rest: Buffer
   sentSinceLastCheck: boolean
   recvFrame(): unknown
-  sendMessage: SendMessage
 }
 
-type SendMessage = (channel: number, method: unknown, fields: PublishFields, properties: unknown, values: PublishFields, body: Buffer) => boolean
+interface InsideChannel {
+  readonly ch: number
+  readonly connection: Inside
+  sendMessage(fields: PublishFields, properties: PublishFields, body: Buffer): boolean
+}
 
 /** Method and properties of one publish, as the driver encodes them: one object for both. */
 export interface PublishFields {
@@ -30,7 +32,7 @@ export interface PublishFields {
   readonly contentType: string | undefined
   readonly contentEncoding: string | undefined
   readonly priority: number | undefined
-  correlationId: string | undefined
+  readonly correlationId: string | undefined
   readonly replyTo: string | undefined
   readonly expiration: string | undefined
   readonly messageId: string
@@ -46,7 +48,6 @@ export function openModel(target: Options.Connect, socket: SocketOptions & { sig
       const inside = model.connection as unknown as Inside
       flushTogether(inside)
       surviveHeaders(inside)
-      encodeAtOnce(inside)
       resolve(model)
     })
   })
@@ -73,7 +74,26 @@ export function openConfirmChannel(model: Model): Promise<ConfirmChannel> {
 
 /** Writes one message. Throws before anything is written; false means that the buffer is full, and the message is in it. */
 export function send(channel: ConfirmChannel, fields: PublishFields, body: Buffer): boolean {
-  return (channel as unknown as { sendMessage(f: PublishFields, p: PublishFields, b: Buffer): boolean }).sendMessage(fields, fields, body)
+  return (channel as unknown as InsideChannel).sendMessage(fields, fields, body)
+}
+
+/** What frames for this channel have to be like. */
+export function frameShape(channel: ConfirmChannel): { readonly channel: number; readonly frameMax: number } {
+  const { ch, connection } = channel as unknown as InsideChannel
+
+  return { channel: ch, frameMax: connection.frameMax }
+}
+
+/** Writes frames that are encoded already. Throws before anything is written; false means that the buffer is full, and they are in it. */
+export function sendFrames(channel: ConfirmChannel, pieces: readonly Buffer[]): boolean {
+  const { ch, connection } = channel as unknown as InsideChannel
+  const place = connection.channels[ch]
+  if (place?.channel !== channel) throw new Error('the channel is closed')
+  let hasRoom = true
+  connection.sentSinceLastCheck = true
+  for (const piece of pieces) hasRoom = place.buffer.write(piece)
+
+  return hasRoom
 }
 
 /** Runs one call that takes a node-style callback, as the driver's do; what it throws rejects too. */
@@ -102,18 +122,6 @@ function flushTogether(inside: Inside): void {
     stream.cork()
     write.call(muxer)
     stream.uncork()
-  }
-}
-
-// The driver makes a buffer for each frame, then one for all. Measured: with a header table, that costs more than all else that a publish does.
-function encodeAtOnce(inside: Inside): void {
-  const sendMessage = inside.sendMessage
-  inside.sendMessage = (channel, method, fields, properties, values, body) => {
-    const frames = publishFrames(channel, fields, body, inside.frameMax)
-    if (!frames) return sendMessage.call(inside, channel, method, fields, properties, values, body)
-    inside.sentSinceLastCheck = true
-
-    return (inside.channels[channel] as Inside['channels'][number]).buffer.write(frames)
   }
 }
 

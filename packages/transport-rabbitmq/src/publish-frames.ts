@@ -1,153 +1,176 @@
-import type { PublishFields } from './driver.js'
+import { attribute, type Envelope, type Outgoing, trace } from '@waybill/core'
+import { encodedName, isShort, roomFor, writeHeader, writeLong, writeShort, writeUint32 } from './frame-text.js'
+import { beginFrame, endFrame, PublishHead } from './publish-head.js'
+import { envelopePrefix, expirationOf, isOwnName, type Route, secondsOf } from './wire.js'
 
-const methodFrame = 1
-const headerFrame = 2
 const bodyFrame = 3
-const frameEnd = 0xce
-const basicPublish = 0x003c0028
-const basicClass = 0x003c0000
 const frameOverhead = 8
-const mostNameBytes = 255
+/** Headers of more text than this may not fit one frame. */
+const mostText = 12_288
+/** Names of the envelope's headers, properties of fixed size, frames. */
+const roomForRest = 512
+/** One piece of memory takes some dozens of usual messages. */
+const pieceBytes = 65_536
 
-/** Room for method and properties; what might not fit goes the driver's way. */
-const scratch = Buffer.allocUnsafe(16_384)
-const mostText = 4_096
-let at = 0
+/** Class and weight stand before the size of the body, the flags of the properties behind it. */
+const bodySizeAt = 15
+const flagsAt = 19
+/** Headers, delivery mode, message id and type: every message has these. */
+const always = 0x2000 | 0x1000 | 0x0080 | 0x0020
+const persistent = 2
 
-/**
- * The three frames of one publish in one piece of memory, byte for byte what the driver would write in four.
- * Undefined for the rare message that does not have scalar text headers, or not one body frame: the driver encodes that.
- */
-export function publishFrames(channel: number, fields: PublishFields, body: Buffer, frameMax: number): Buffer | undefined {
-  if (body.length === 0 || body.length + frameOverhead > frameMax || !isPlain(fields)) return undefined
-
-  at = 0
-  writeMethod(channel, fields)
-  writeProperties(channel, fields, body.length)
-  beginFrame(bodyFrame, channel)
-  scratch.writeUInt32BE(body.length, at - 4)
-  const frames = Buffer.allocUnsafe(at + body.length + 1)
-  scratch.copy(frames, 0, 0, at)
-  body.copy(frames, at)
-  frames[frames.length - 1] = frameEnd
-
-  return frames
+const names = {
+  id: encodedName(envelopePrefix + attribute.id),
+  time: encodedName(envelopePrefix + attribute.time),
+  subject: encodedName(envelopePrefix + attribute.subject),
+  correlationId: encodedName(envelopePrefix + attribute.correlationId),
+  causationId: encodedName(envelopePrefix + attribute.causationId),
+  traceparent: encodedName(trace.parent),
+  tracestate: encodedName(trace.state),
+  baggage: encodedName(trace.baggage),
 }
 
-/** Whether all of it is text that is known to fit. */
-function isPlain({
-  headers,
-  exchange,
-  routingKey,
-  contentType = '',
-  contentEncoding = '',
-  correlationId = '',
-  replyTo = '',
-  expiration = '',
-  messageId,
-  type,
-}: PublishFields): boolean {
-  let text = 0
-  for (const name in headers) {
-    const value = headers[name]
-    if (typeof value !== 'string') return false
-    text += name.length + value.length + 6
-    // In UTF-8 a name may have three times its length, and one byte to say it.
-    if (name.length * 3 > mostNameBytes) return false
-  }
-  for (const short of [exchange, routingKey, contentType, contentEncoding, correlationId, replyTo, expiration, messageId, type]) {
-    if (typeof short !== 'string' || short.length * 3 > mostNameBytes) return false
+/** Gathers the publishes of a turn, each as the driver would write it, so that they leave in one write. */
+export class PublishFrames {
+  readonly #channel: number
+  readonly #frameMax: number
+  readonly #heads = new Map<Route, PublishHead>()
+  #full: Buffer[] = []
+  #piece: Buffer = Buffer.alloc(0)
+  #start = 0
+  #at = 0
+
+  constructor(channel: number, frameMax: number) {
+    this.#channel = channel
+    this.#frameMax = frameMax
   }
 
-  return text < mostText
+  /** False for the rare message that the driver has to write: one that is moved, has headers that are no text, or has not one body frame. */
+  add(message: Outgoing, route: Route, correlationId: string | undefined): boolean {
+    const { body } = message
+    if (body.length === 0 || body.length + frameOverhead > this.#frameMax) return false
+    const room = roomOf(message, correlationId)
+    const head = room === undefined ? undefined : this.#headOf(message, route)
+    if (room === undefined || !head) return false
+    this.#reserve(head.bytes.length + room + body.length)
+    const bytes = this.#piece
+    const frame = this.#at + head.frameAt
+    bytes.set(head.bytes, this.#at)
+    writeUint32(bytes, frame + bodySizeAt, body.length)
+    const at = endFrame(bytes, frame, writeProperties(bytes, this.#at, head, message, correlationId))
+    const bodyAt = beginFrame(bytes, at, bodyFrame, this.#channel)
+    bytes.set(body, bodyAt)
+    this.#at = endFrame(bytes, at, bodyAt + body.length)
+
+    return true
+  }
+
+  /** What was gathered since, in order. */
+  take(): readonly Buffer[] {
+    const pieces = this.#full
+    if (this.#at > this.#start) pieces.push(this.#piece.subarray(this.#start, this.#at))
+    this.#full = []
+    this.#start = this.#at
+
+    return pieces
+  }
+
+  #headOf(message: Outgoing, route: Route): PublishHead | undefined {
+    const known = this.#heads.get(route)
+    if (known?.suits(message)) return known
+    const head = PublishHead.of(message, route, this.#channel)
+    // The address of a reply is hardly used twice.
+    if (head && message.to.kind === 'channel') this.#heads.set(route, head)
+
+    return head
+  }
+
+  #reserve(count: number): void {
+    if (this.#at + count <= this.#piece.length) return
+    this.#full = [...this.take()]
+    this.#piece = Buffer.allocUnsafeSlow(Math.max(pieceBytes, count))
+    this.#start = 0
+    this.#at = 0
+  }
 }
 
-function writeMethod(channel: number, { exchange, routingKey, mandatory }: PublishFields): void {
-  const start = beginFrame(methodFrame, channel)
-  writeUint32(basicPublish)
-  writeUint16(0)
-  writeShort(exchange)
-  writeShort(routingKey)
-  scratch[at++] = mandatory ? 1 : 0
-  endFrame(start)
+/** More than all of it can take but head and body; undefined where a text is too long, or a header no text of the user's. */
+function roomOf(message: Outgoing, correlationId = ''): number | undefined {
+  const { envelope, replyTo = '', to } = message
+  if (to.kind !== 'channel' && to.kind !== 'reply') return undefined
+  if (!isShort(envelope.id) || !isShort(replyTo) || !isShort(correlationId)) return undefined
+  let room = envelopeRoom(envelope)
+  for (const name in message.headers) {
+    const value = message.headers[name]
+    if (typeof value !== 'string' || !isOwnName(name) || !isShort(name)) return undefined
+    room += roomFor(name) + roomFor(value)
+  }
+
+  return room > mostText ? undefined : room + roomFor(envelope.id) + roomFor(envelope.type) + roomFor(replyTo) + roomFor(correlationId) + roomForRest
 }
 
-function writeProperties(channel: number, fields: PublishFields, bodySize: number): void {
-  const start = beginFrame(headerFrame, channel)
-  writeUint32(basicClass)
-  writeUint32(0)
-  writeUint32(bodySize)
-  const flagsAt = at
-  at += 2
-  let flags = 0x2000 | 0x1000 | 0x0080 | 0x0020
-  if (writeOptional(fields.contentType)) flags |= 0x8000
-  if (writeOptional(fields.contentEncoding)) flags |= 0x4000
-  writeTable(fields.headers)
-  scratch[at++] = fields.deliveryMode
-  if (fields.priority !== undefined) {
+function envelopeRoom({ baggage = '', causationId = '', correlationId = '', id, subject = '', time, traceparent = '', tracestate = '' }: Envelope): number {
+  return 3 * (id.length + time.length + subject.length + correlationId.length + causationId.length + traceparent.length + tracestate.length + baggage.length)
+}
+
+/** Goes on where the head ended: with the rest of the headers, then the properties behind them. */
+function writeProperties(bytes: Buffer, start: number, head: PublishHead, message: Outgoing, correlationId: string | undefined): number {
+  const table = start + head.tableAt
+  let at = writeEnvelope(bytes, start + head.bytes.length, message.envelope)
+  for (const name in message.headers) at = writeLong(bytes, writeShort(bytes, at, name), message.headers[name] as string)
+  writeUint32(bytes, table, at - table - 4)
+
+  return writeRest(bytes, at, { flagsAt: start + head.frameAt + flagsAt, flags: head.flags | always, message, correlationId })
+}
+
+function writeEnvelope(bytes: Buffer, start: number, envelope: Envelope): number {
+  const { baggage, causationId, correlationId, id, subject, time, traceparent, tracestate } = envelope
+  let at = writeHeader(bytes, start, names.id, id)
+  at = writeHeader(bytes, at, names.time, time)
+  if (subject !== undefined) at = writeHeader(bytes, at, names.subject, subject)
+  if (correlationId !== undefined) at = writeHeader(bytes, at, names.correlationId, correlationId)
+  if (causationId !== undefined) at = writeHeader(bytes, at, names.causationId, causationId)
+  if (traceparent !== undefined) at = writeHeader(bytes, at, names.traceparent, traceparent)
+  if (tracestate !== undefined) at = writeHeader(bytes, at, names.tracestate, tracestate)
+
+  return baggage === undefined ? at : writeHeader(bytes, at, names.baggage, baggage)
+}
+
+interface Rest {
+  readonly flagsAt: number
+  readonly flags: number
+  readonly message: Outgoing
+  readonly correlationId: string | undefined
+}
+
+function writeRest(bytes: Buffer, start: number, { correlationId, flags: known, flagsAt: place, message }: Rest): number {
+  const { envelope, priority, replyTo } = message
+  const expiration = expirationOf(message)
+  const seconds = secondsOf(envelope.time)
+  let flags = known
+  let at = start
+  const optional = (flag: number, text: string | undefined): void => {
+    if (text === undefined) return
+    flags |= flag
+    at = writeShort(bytes, at, text)
+  }
+  bytes[at++] = persistent
+  if (priority !== undefined) {
     flags |= 0x0800
-    scratch[at++] = fields.priority
+    bytes[at++] = priority
   }
-  if (writeOptional(fields.correlationId)) flags |= 0x0400
-  if (writeOptional(fields.replyTo)) flags |= 0x0200
-  if (writeOptional(fields.expiration)) flags |= 0x0100
-  writeShort(fields.messageId)
-  if (fields.timestamp !== undefined) {
+  optional(0x0400, correlationId)
+  optional(0x0200, replyTo)
+  optional(0x0100, expiration)
+  at = writeShort(bytes, at, envelope.id)
+  if (seconds !== undefined) {
     flags |= 0x0040
-    // 64 bits of seconds, of which the upper half is empty until 2106; a bigint costs more than all the rest of the properties.
-    writeUint32(0)
-    writeUint32(fields.timestamp)
+    // 64 bits, of which the upper half is empty until 2106.
+    at = writeUint32(bytes, writeUint32(bytes, at, 0), seconds)
   }
-  writeShort(fields.type)
-  scratch.writeUInt16BE(flags, flagsAt)
-  endFrame(start)
-}
+  at = writeShort(bytes, at, envelope.type)
+  bytes[place] = flags >>> 8
+  bytes[place + 1] = flags
 
-function writeTable(headers: Readonly<Record<string, unknown>>): void {
-  const start = at
-  at += 4
-  for (const name in headers) {
-    writeShort(name)
-    scratch[at++] = 0x53
-    const length = scratch.write(headers[name] as string, at + 4)
-    writeUint32(length)
-    at += length
-  }
-  scratch.writeUInt32BE(at - start - 4, start)
-}
-
-/** Returns where it began; its size is known at its end. */
-function beginFrame(type: number, channel: number): number {
-  const start = at
-  scratch[at++] = type
-  writeUint16(channel)
-  at += 4
-
-  return start
-}
-
-function endFrame(start: number): void {
-  scratch.writeUInt32BE(at - start - 7, start + 3)
-  scratch[at++] = frameEnd
-}
-
-function writeOptional(text: string | undefined): boolean {
-  if (text === undefined) return false
-  writeShort(text)
-
-  return true
-}
-
-function writeShort(text: string): void {
-  const length = scratch.write(text, at + 1)
-  scratch[at] = length
-  at += length + 1
-}
-
-function writeUint32(value: number): void {
-  at = scratch.writeUInt32BE(value, at)
-}
-
-function writeUint16(value: number): void {
-  at = scratch.writeUInt16BE(value, at)
+  return at
 }

@@ -1,7 +1,8 @@
 import { confirmed, type Outgoing, type PublishOutcome, type Settled } from '@waybill/core'
 import type { Message } from 'amqplib/callback_api'
-import { type ConfirmChannel, send } from './driver.js'
-import { bytesOf, essentialHeaders, fieldsOf, headersOf, type Route } from './wire.js'
+import { type ConfirmChannel, frameShape, send, sendFrames } from './driver.js'
+import { PublishFrames } from './publish-frames.js'
+import { bytesOf, essentialHeaders, fieldsOf, headersOf, isMandatory, type Route } from './wire.js'
 
 interface InFlight {
   readonly index: number
@@ -12,19 +13,32 @@ interface InFlight {
   unroutable: string | undefined
 }
 
+interface Sending {
+  readonly message: Outgoing
+  readonly route: Route
+  readonly index: number
+  readonly settled: Settled
+  readonly correlationId: string | undefined
+}
+
 /** One confirm channel, and what was written on it and is not confirmed. */
 export class PublishWindow {
   readonly #channel: ConfirmChannel
   readonly #changed: () => void
   readonly #inFlight = new Map<number, InFlight>()
   readonly #returnable = new Map<string, InFlight>()
+  readonly #frames: PublishFrames
   #lastTag = 0
+  /** Up to here they are with the driver. */
+  #lastWritten = 0
   #bytes = 0
   #isFull = false
 
   constructor(channel: ConfirmChannel, changed: () => void) {
     this.#channel = channel
     this.#changed = changed
+    const shape = frameShape(channel)
+    this.#frames = new PublishFrames(shape.channel, shape.frameMax)
     channel.on('return', (message: Message) => this.#returned(message))
     channel.on('ack', ({ deliveryTag, multiple }: Confirm) => this.#confirm(deliveryTag, multiple, undefined))
     channel.on('nack', ({ deliveryTag, multiple }: Confirm) => this.#confirm(deliveryTag, multiple, refused))
@@ -48,14 +62,27 @@ export class PublishWindow {
     return this.#isFull
   }
 
-  /** Writes one message; what cannot be written is `rejected` at once, and costs nobody else. */
-  write(message: Outgoing, route: Route, index: number, settled: Settled): void {
+  /** Takes one message, to be written with the next `flush`; what cannot be written is `rejected` at once, and costs nobody else. */
+  add(message: Outgoing, route: Route, index: number, settled: Settled): void {
+    // The same id twice in flight is told apart by a property; alone it needs none.
+    const isTwin = isMandatory(message) && this.#returnable.has(message.envelope.id)
+    const sending: Sending = { message, route, index, settled, correlationId: isTwin ? String(this.#lastTag + 1) : undefined }
+    if (this.#frames.add(message, route, sending.correlationId)) return this.#note(sending)
+    this.flush()
+    this.#send(sending)
+  }
+
+  /** Writes what was taken, in one piece. */
+  flush(): void {
+    const pieces = this.#frames.take()
+    if (pieces.length === 0) return
     try {
-      this.#write(message, route, index, settled, headersOf(message))
+      if (!sendFrames(this.#channel, pieces)) this.#isFull = true
     } catch (error) {
-      if (message.to.kind !== 'dead') return settled(index, rejected(error))
-      this.#writeEssential(message, route, index, settled)
+      const outcome = rejected(error)
+      for (let tag = this.#lastWritten + 1; tag <= this.#lastTag; tag++) this.#settle(tag, outcome)
     }
+    this.#lastWritten = this.#lastTag
   }
 
   /** The channel is gone: everything written may have arrived or not. */
@@ -68,31 +95,40 @@ export class PublishWindow {
     for (const entry of lost) entry.settled(entry.index, unknown)
   }
 
-  // A dead letter that cannot be written would come back for ever, so it is written with less.
-  #writeEssential(message: Outgoing, route: Route, index: number, settled: Settled): void {
+  #send(sending: Sending): void {
+    const { index, message, route, settled } = sending
     try {
-      this.#write(message, route, index, settled, essentialHeaders(headersOf(message)))
+      this.#sendAs(sending, headersOf(message, route))
+    } catch (error) {
+      if (message.to.kind !== 'dead') return settled(index, rejected(error))
+      this.#sendEssential(sending)
+    }
+  }
+
+  // A dead letter that cannot be written would come back for ever, so it is written with less.
+  #sendEssential(sending: Sending): void {
+    const { index, message, route, settled } = sending
+    try {
+      this.#sendAs(sending, essentialHeaders(headersOf(message, route)))
     } catch (error) {
       settled(index, rejected(error))
     }
   }
 
-  #write(message: Outgoing, route: Route, index: number, settled: Settled, headers: Record<string, unknown>): void {
-    const fields = fieldsOf(message, route, headers)
-    const tag = this.#lastTag + 1
-    let returnKey: string | undefined
-    if (fields.mandatory) {
-      // The same id twice in flight is told apart by a property; alone it needs none.
-      if (this.#returnable.has(fields.messageId)) fields.correlationId = String(tag)
-      returnKey = returnKeyOf(fields.messageId, fields.correlationId)
-    }
-    const hasRoom = send(this.#channel, fields, bytesOf(message.body))
-    const entry: InFlight = { index, settled, bytes: message.body.byteLength, returnKey, unroutable: undefined }
-    this.#lastTag = tag
-    this.#inFlight.set(tag, entry)
+  #sendAs(sending: Sending, headers: Record<string, unknown>): void {
+    const { correlationId, message, route } = sending
+    if (!send(this.#channel, fieldsOf(message, route, headers, correlationId), bytesOf(message.body))) this.#isFull = true
+    this.#note(sending)
+    this.#lastWritten = this.#lastTag
+  }
+
+  #note({ correlationId, index, message, settled }: Sending): void {
+    const bytes = message.body.byteLength
+    const returnKey = isMandatory(message) ? returnKeyOf(message.envelope.id, correlationId) : undefined
+    const entry: InFlight = { index, settled, bytes, returnKey, unroutable: undefined }
+    this.#inFlight.set(++this.#lastTag, entry)
     if (returnKey !== undefined) this.#returnable.set(returnKey, entry)
-    this.#bytes += entry.bytes
-    if (!hasRoom) this.#isFull = true
+    this.#bytes += bytes
   }
 
   // It arrives before the confirm of the same message.

@@ -3,11 +3,11 @@ import type { Connection } from './connection.js'
 import { type ConfirmChannel, openConfirmChannel } from './driver.js'
 import { KeptChannel } from './kept-channel.js'
 import { PublishWindow } from './publish-window.js'
-import { type Names, routingKeyOf } from './topology.js'
+import type { Names } from './topology.js'
 import { replyToMe, type Route } from './wire.js'
 
-/** So many bytes of unconfirmed bodies are held; then `writable` is false until half of them is confirmed. */
-const mostBytes = 64 * 1024 * 1024
+/** So much is held unconfirmed, messages and bytes of bodies; then `writable` is false until half of it is confirmed. */
+const most = { messages: 4_096, bytes: 64 * 1024 * 1024 }
 
 export interface PublisherOptions {
   readonly host: TransportHost
@@ -65,6 +65,8 @@ export class Publisher {
   publish(batch: readonly Outgoing[], settled: Settled): void {
     const safe = guarded(settled, this.#options.host)
     for (let index = 0; index < batch.length; index++) this.#publish(batch[index] as Outgoing, index, safe)
+    this.#window?.flush()
+    this.#queries?.flush()
     this.changed()
   }
 
@@ -109,7 +111,7 @@ export class Publisher {
     if (refusal !== undefined) return settled(index, { kind: 'rejected', reason: refusal })
     const window = message.replyTo === replyToMe ? this.#queries : this.#window
     if (!window) return settled(index, { kind: 'rejected', reason: 'there is no connection to RabbitMQ' })
-    window.write(message, this.#routeOf(message.to, message), index, settled)
+    window.add(message, this.#routeOf(message.to, message), index, settled)
   }
 
   #refusalOf(message: Outgoing): string | undefined {
@@ -125,13 +127,13 @@ export class Publisher {
     const { names } = this.#options
     switch (to.kind) {
       case 'channel':
-        return { exchange: names.exchange(to.channel), routingKey: routingKeyOf(envelope.type, envelope.subject) }
+        return names.route(to.channel, envelope.type, envelope.subject)
       case 'group':
-        return { exchange: '', routingKey: names.queueOf(to.channel, to.group, envelope.subject) }
+        return straightTo(names.queueOf(to.channel, to.group, envelope.subject))
       case 'dead':
-        return { exchange: '', routingKey: names.deadQueue(to.channel, to.group) }
+        return straightTo(names.deadQueue(to.channel, to.group))
       case 'reply':
-        return { exchange: '', routingKey: to.address }
+        return straightTo(to.address)
     }
   }
 
@@ -145,7 +147,8 @@ export class Publisher {
 
   #weigh(): void {
     const bytes = (this.#window?.bytes ?? 0) + (this.#queries?.bytes ?? 0)
-    this.#isHeavy = bytes > (this.#isHeavy ? mostBytes / 2 : mostBytes)
+    const share = this.#isHeavy ? 0.5 : 1
+    this.#isHeavy = bytes > most.bytes * share || this.#outstanding() > most.messages * share
   }
 
   #outstanding(): number {
@@ -163,6 +166,10 @@ export class Publisher {
       }
     })
   }
+}
+
+function straightTo(queue: string): Route {
+  return { exchange: '', routingKey: queue, copies: undefined }
 }
 
 // What core's callback throws would reach the driver, and close the connection for everybody.

@@ -1,11 +1,18 @@
 import { type ChannelOptions, type ChannelTopology, type Fault, type GroupTopology, slotOf, slots, type Topology } from '@waybill/core'
+import type { Route } from './wire.js'
 
 /** RabbitMQ 4 drops a message of a quorum queue at the 20th redelivery, and each look at a dead letter is one. */
 const deadDeliveryLimit = 1_000_000_000
 const deliveryLimit = 1_000
 
+/** The binding of who takes all: on a topic exchange a pattern, on a direct one a word that every message brings along. */
+const everything = '#'
+
+type EntryType = 'direct' | 'topic'
+
 export interface ExchangePlan {
   readonly name: string
+  readonly type: EntryType
   /** Somebody else's: checked, never declared. */
   readonly isForeign: boolean
 }
@@ -44,6 +51,8 @@ export interface TopologyPlan {
 export class Names {
   readonly #prefix: string
   readonly #channels = new Map<string, ChannelTopology>()
+  /** Per channel and type: one for each slot, and a last one for messages without a key. */
+  readonly #routes = new Map<string, Map<string, Route[]>>()
 
   constructor(namespace: string | undefined) {
     this.#prefix = namespace === undefined ? '' : `${namespace}.`
@@ -51,7 +60,10 @@ export class Names {
 
   /** Remembers what the app says about its channels: which names are somebody else's, how keys are spread. */
   learn(topology: Topology): void {
-    for (const channel of topology.channels) this.#channels.set(channel.name, channel)
+    for (const channel of topology.channels) {
+      this.#channels.set(channel.name, channel)
+      this.#routes.delete(channel.name)
+    }
   }
 
   exchange(channel: string): string {
@@ -70,6 +82,16 @@ export class Names {
     return `${this.#prefix}${channel}.${group}.dead`
   }
 
+  /** How a message enters its channel: by its type and the slot of its key, and on a direct exchange by what stands for all of them too. */
+  route(channel: string, type: string, key: string | undefined): Route {
+    const types = this.#routes.get(channel) ?? new Map<string, Route[]>()
+    this.#routes.set(channel, types)
+    const routes = types.get(type) ?? this.#routesOf(channel, type)
+    types.set(type, routes)
+
+    return routes[key === undefined ? slots : slotOf(key)] as Route
+  }
+
   /** Every queue that a group takes from, the unkeyed one first. */
   queues(channel: string, group: string): string[] {
     const count = this.#partitions(channel, group)
@@ -84,6 +106,15 @@ export class Names {
     return count === 0 ? this.queue(channel, group) : this.keyedQueue(channel, group, slotOf(key as string) % count)
   }
 
+  #routesOf(channel: string, type: string): Route[] {
+    const exchange = this.exchange(channel)
+    const isDirect = entryTypeOf(this.#options(channel)) === 'direct'
+    const keyed = isDirect ? [everything, anySlot(type)] : undefined
+    const slotted = Array.from({ length: slots }, (_, slot) => ({ exchange, routingKey: keyOfSlot(type, slot), copies: keyed }))
+
+    return [...slotted, { exchange, routingKey: type, copies: isDirect ? [everything] : undefined }]
+  }
+
   #options(channel: string): ChannelOptions {
     return this.#channels.get(channel)?.options ?? {}
   }
@@ -95,9 +126,9 @@ export class Names {
   }
 }
 
-/** What a message is routed by: its type, and the slot of its key where it has one. */
-export function routingKeyOf(type: string, key: string | undefined): string {
-  return key === undefined ? type : `${type}.keyed.${slotOf(key)}`
+/** How messages enter a channel. Matching patterns costs the broker more than all else that it does with a message, so it is not the default. */
+function entryTypeOf({ exchange, existing }: ChannelOptions): EntryType {
+  return exchange?.type ?? (existing?.exchange === undefined ? 'direct' : 'topic')
 }
 
 /** The options of a channel that only a log can honour. */
@@ -115,7 +146,7 @@ export function planOf(topology: Topology, names: Names): TopologyPlan {
   const channels = topology.channels
 
   return {
-    exchanges: channels.map((c) => ({ name: names.exchange(c.name), isForeign: c.options.existing?.exchange !== undefined })),
+    exchanges: channels.map((c) => ({ name: names.exchange(c.name), type: entryTypeOf(c.options), isForeign: c.options.existing?.exchange !== undefined })),
     shares: channels.flatMap((channel) => channel.groups.flatMap((group) => sharesOf(channel, group, names))),
     queues: channels.flatMap((channel) => channel.groups.flatMap((group) => queuesOf(channel, group, names))),
   }
@@ -135,15 +166,15 @@ function queuesOf(channel: ChannelTopology, group: GroupTopology, names: Names):
   if (channel.options.existing?.queue !== undefined) return [dead, { name: unkeyed, isForeign: true, arguments: {}, bindings: [], unbindings: [] }]
   const shape = workArguments(channel.options, dead.name)
   const bind = (routingKey: string): Binding => ({ exchange: names.exchange(channel.name), routingKey })
-  const stars = group.types === 'all' ? [bind('#')] : group.types.map((type) => bind(`${type}.keyed.*`))
+  const allKeys = allKeysOf(group, entryTypeOf(channel.options)).map(bind)
   const count = partitionsOf(group)
   const plain = group.types === 'all' ? [] : group.types.map(bind)
-  const first: QueuePlan = { name: unkeyed, isForeign: false, arguments: shape, bindings: count === 0 ? [...plain, ...stars] : plain, unbindings: count === 0 ? [] : stars }
+  const first: QueuePlan = { name: unkeyed, isForeign: false, arguments: shape, bindings: count === 0 ? [...plain, ...allKeys] : plain, unbindings: count === 0 ? [] : allKeys }
   const keyed = Array.from({ length: count }, (_, n) => ({
     name: names.keyedQueue(channel.name, group.name, n),
     isForeign: false,
     arguments: { ...shape, 'x-single-active-consumer': true },
-    bindings: slotsOf(n, count).flatMap((slot) => keyedBindings(group, slot).map(bind)),
+    bindings: count === 1 ? allKeys : slotsOf(n, count).flatMap((slot) => keysOf(group, slot).map(bind)),
     unbindings: [],
   }))
 
@@ -161,10 +192,23 @@ function slotsOf(partition: number, count: number): number[] {
   return Array.from({ length: slots }, (_, slot) => slot).filter((slot) => slot % count === partition)
 }
 
-function keyedBindings(group: GroupTopology, slot: number): string[] {
-  if (group.types === 'all') return slot === 0 ? ['#'] : []
+/** What leads to one queue whatever the slot. A direct exchange takes it to the letter: each message brings these keys along, beside that of its slot. */
+function allKeysOf({ types }: GroupTopology, entry: EntryType): string[] {
+  if (types === 'all') return [everything]
 
-  return group.types.map((type) => `${type}.keyed.${slot}`)
+  return types.map((type) => (entry === 'direct' ? anySlot(type) : `${type}.keyed.*`))
+}
+
+function keysOf({ types }: GroupTopology, slot: number): string[] {
+  return types === 'all' ? [] : types.map((type) => keyOfSlot(type, slot))
+}
+
+function keyOfSlot(type: string, slot: number): string {
+  return `${type}.keyed.${slot}`
+}
+
+function anySlot(type: string): string {
+  return `${type}.keyed`
 }
 
 const deadArguments = { 'x-queue-type': 'quorum', 'x-delivery-limit': deadDeliveryLimit }

@@ -1,4 +1,4 @@
-import { type Origin, type Outgoing, type RawDelivery, type RawEnvelope, readEnvelope, type Settlement, writeEnvelope } from '@waybill/core'
+import { type Origin, type Outgoing, type RawDelivery, type RawEnvelope, readEnvelope, type Settlement, trace, writeEnvelope } from '@waybill/core'
 import type { Message } from 'amqplib/callback_api'
 import { endsAt, isDescended } from './descent.js'
 import type { PublishFields } from './driver.js'
@@ -12,28 +12,31 @@ export const replyToMe = 'amq.rabbitmq.reply-to'
 /** A name that the driver assigns to a plain object, where it is no name. */
 const swallowed = '__proto__'
 
+/** Routes copies by further keys. RabbitMQ takes it off, so nobody receives it. */
+export const copiesHeader = 'BCC'
+
 /** Spring AMQP and its kin say the type here. */
 const foreignType = '__TypeId__'
+
+/** Headers that are not a sender's to set as he likes. */
+const reserved: ReadonlySet<string> = new Set(['CC', copiesHeader, swallowed, trace.parent, trace.state, trace.baggage])
 
 /** Where one message goes, in the broker's words. */
 export interface Route {
   readonly exchange: string
   readonly routingKey: string
-  /** Further routing keys, which nobody sees. */
-  readonly copies?: readonly string[] | undefined
+  /** Further routing keys; RabbitMQ takes them off before it delivers. */
+  readonly copies: readonly string[] | undefined
 }
 
 /** One message as the driver wants it. */
-export function fieldsOf(message: Outgoing, route: Route, headers: Record<string, unknown>): PublishFields {
+export function fieldsOf(message: Outgoing, route: Route, headers: Record<string, unknown>, correlationId: string | undefined): PublishFields {
   const { envelope } = message
-  if (route.copies) headers['BCC'] = route.copies
-  const seconds = Math.floor(Date.parse(envelope.time) / 1_000)
 
   return {
     exchange: route.exchange,
     routingKey: route.routingKey,
-    // Before 4.2 RabbitMQ delivers a mandatory reply and returns it too.
-    mandatory: message.mandatory && message.to.kind !== 'reply',
+    mandatory: isMandatory(message),
     immediate: false,
     ticket: 0,
     headers,
@@ -41,25 +44,52 @@ export function fieldsOf(message: Outgoing, route: Route, headers: Record<string
     contentType: message.contentType,
     contentEncoding: message.contentEncoding,
     priority: message.priority,
-    correlationId: undefined,
+    correlationId,
     replyTo: message.replyTo,
-    expiration: message.expiresMs === undefined ? undefined : String(Math.max(0, Math.round(message.expiresMs))),
+    expiration: expirationOf(message),
     messageId: envelope.id,
-    timestamp: seconds >= 0 ? seconds : undefined,
+    timestamp: secondsOf(envelope.time),
     type: envelope.type,
   }
+}
+
+// Before 4.2 RabbitMQ delivers a mandatory reply and returns it too.
+export function isMandatory({ mandatory, to }: Outgoing): boolean {
+  return mandatory && to.kind !== 'reply'
+}
+
+export function expirationOf({ expiresMs }: Outgoing): string | undefined {
+  return expiresMs === undefined ? undefined : String(Math.max(0, Math.round(expiresMs)))
+}
+
+let latest: { readonly time: string; readonly seconds: number | undefined } = { time: '', seconds: undefined }
+
+/** Seconds since the epoch. Messages of one turn share their time, so it is read once. */
+export function secondsOf(time: string): number | undefined {
+  if (latest.time !== time) {
+    const seconds = Math.floor(Date.parse(time) / 1_000)
+    latest = { time, seconds: seconds >= 0 && seconds <= 0xffff_ffff ? seconds : undefined }
+  }
+
+  return latest.seconds
+}
+
+/** Whether a header is the user's or Waybill's alone: neither a part of the envelope, nor one that is refused. */
+export function isOwnName(name: string): boolean {
+  return !reserved.has(name) && !name.startsWith(envelopePrefix)
 }
 
 /**
  * The header block. Throws for a header by which RabbitMQ would route copies; a message that is moved has done that already.
  * Throws for `__proto__`, which the driver on the other side swallows.
  */
-export function headersOf(message: Outgoing): Record<string, unknown> {
+export function headersOf(message: Outgoing, { copies }: Route): Record<string, unknown> {
   const headers: Record<string, unknown> = Object.create(null) as Record<string, unknown>
+  if (copies) headers[copiesHeader] = copies
   const { kind } = message.to
   const isMoved = kind === 'group' || kind === 'dead'
   for (const name of Object.keys(message.headers)) {
-    if (name === 'CC' || name === 'BCC') {
+    if (name === 'CC' || name === copiesHeader) {
       if (!isMoved) throw new TypeError(`the header "${name}" is RabbitMQ's own: it would route copies. Choose another name`)
     } else if (name === swallowed && !isMoved) {
       throw new TypeError('the header "__proto__" would be lost on the way. Choose another name')
