@@ -10,6 +10,12 @@ export interface Contender {
   openPublisher(room: Room): Promise<BenchPublisher>
   /** Resolves when the broker will deliver. Each order is acknowledged after `handle` returned. */
   openConsumer(room: Room, handle: Handle): Promise<Closable>
+  /** Answers each order that is asked about; `handle` sees it first. Without it the contender does not play where orders are asked about. */
+  openResponder?(room: Room, handle: Handle): Promise<Closable>
+  /** Its `send` asks, and is done when the reply is there. */
+  openAsker?(room: Room): Promise<BenchPublisher>
+  /** Begins a listener in each of `room.groups` groups, queues and all. Resolves when the broker will deliver to each. */
+  openGroups?(room: Room): Promise<Closable>
 }
 
 /** Where one round takes place. Nothing that a round makes at the broker has a name without its id in front. */
@@ -21,6 +27,8 @@ export interface Room {
   readonly prefetch: number
   /** Of a log's topic. */
   readonly partitions: number
+  /** So many groups of one listener, where those are what is measured; else none. */
+  readonly groups: number
 }
 
 export interface Footprint {
