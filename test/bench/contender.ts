@@ -12,6 +12,12 @@ export interface Contender {
   openConsumer(room: Room, handle: Handle): Promise<Closable>
   /** Where no broker stands between: takes bodies as a socket would hand them over, and checks each order against its schema. */
   openReceiver?(room: Room, handle: Handle): Promise<Receiver>
+  /** Answers each order that is asked about; `handle` sees it first. Without it the contender does not play where orders are asked about. */
+  openResponder?(room: Room, handle: Handle): Promise<Closable>
+  /** Its `send` asks, and is done when the reply is there. */
+  openAsker?(room: Room): Promise<BenchPublisher>
+  /** Begins a listener in each of `room.groups` groups, queues and all. Resolves when the broker will deliver to each. */
+  openGroups?(room: Room): Promise<Closable>
 }
 
 /** Where one round takes place. Nothing that a round makes at the broker has a name without its id in front. */
@@ -23,6 +29,8 @@ export interface Room {
   readonly prefetch: number
   /** Of a log's topic. */
   readonly partitions: number
+  /** So many groups of one listener, where those are what is measured; else none. */
+  readonly groups: number
 }
 
 export interface Footprint {

@@ -8,7 +8,7 @@ import { type Entrant, chooseEntrants, installRivals } from './entrants.js'
 import { rateOf, resultLine, table } from './report.js'
 import { type Progress, playRounds } from './rounds.js'
 import { type Scenario, labelOf } from './scenario.js'
-import { type Setting, Stage } from './stage.js'
+import { canPlay, type Setting, Stage } from './stage.js'
 
 const openBroker = { rabbitmq: openRabbitmq, kafka: openKafka, dispatch: openDispatch, observe: openRabbitmq }
 const interrupted = 130
@@ -38,7 +38,7 @@ async function play(scenario: Scenario, entrants: readonly Entrant[], broker: Br
     messages: options.messages ?? scenario.messages,
     execArgv: ['--expose-gc', ...(options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`])],
   }
-  for (const entrant of entrants) open.push(await Stage.open(entrant, setting))
+  for (const entrant of entrants) if (await canPlay(entrant, scenario)) open.push(await Stage.open(entrant, setting))
   const all = await playRounds(open, options.rounds, progressOf(label, options.rounds))
   await Promise.all(open.splice(0).map((stage) => stage.close()))
 

@@ -22,6 +22,10 @@ export type Work =
   | { readonly kind: 'receive'; readonly chunk: number }
   /** Sent at a fixed rate and handled in the same process, whose clock stands in the payload. */
   | { readonly kind: 'latency'; readonly perSecond: number }
+  /** So many callers ask, in the process that answers; each waits for its reply before it asks again. */
+  | { readonly kind: 'ask'; readonly callers: number; readonly batch: 1 }
+  /** One process with so many listeners as there are messages, each in a group of its own, until all are attached; `again`: at a broker that has it all. */
+  | { readonly kind: 'start'; readonly again: boolean }
 
 export const prefetch = 100
 export const partitions = 4
@@ -30,6 +34,9 @@ export const scenarios: readonly Scenario[] = [
   { broker: 'rabbitmq', name: 'publish', messages: 80_000, work: { kind: 'publish', callers: 256, batch: 1 } },
   { broker: 'rabbitmq', name: 'consume', messages: 60_000, work: { kind: 'consume' } },
   { broker: 'rabbitmq', name: 'latency', messages: 3_000, work: { kind: 'latency', perSecond: 1_000 } },
+  { broker: 'rabbitmq', name: 'ask', messages: 20_000, work: { kind: 'ask', callers: 50, batch: 1 } },
+  { broker: 'rabbitmq', name: 'start-300', messages: 300, work: { kind: 'start', again: false } },
+  { broker: 'rabbitmq', name: 'start-300-again', messages: 300, work: { kind: 'start', again: true } },
   { broker: 'kafka', name: 'publish-awaited', messages: 40_000, work: { kind: 'publish', callers: 256, batch: 1 } },
   { broker: 'kafka', name: 'publish-100', messages: 150_000, work: { kind: 'publish', callers: 4, batch: 100 } },
   { broker: 'kafka', name: 'consume', messages: 200_000, work: { kind: 'consume' } },

@@ -18,6 +18,13 @@ export interface Setting {
   readonly execArgv: readonly string[]
 }
 
+/** Whether a contender has what a scenario asks for. */
+export async function canPlay({ file }: Entrant, { work }: Scenario): Promise<boolean> {
+  const { openAsker, openGroups } = (await import(file)) as Contender
+
+  return work.kind === 'ask' ? openAsker !== undefined : work.kind !== 'start' || openGroups !== undefined
+}
+
 /** One contender in one scenario: its processes, which live through all rounds, and the room of the round under way. */
 export class Stage {
   readonly entrant: Entrant
@@ -47,7 +54,8 @@ export class Stage {
 
   /** Plays one round in a fresh room, checks every id and clears the room. */
   async playRound(): Promise<RoundResult> {
-    const room = newRoom(this.#setting.broker.url)
+    const { broker, messages, scenario } = this.#setting
+    const room = newRoom(broker.url, scenario.work.kind === 'start' ? messages : 0)
     this.#room = room
     await this.#filler.perform({ kind: 'declare', room })
     const measurement = await this.#measure(room)
@@ -77,6 +85,7 @@ export class Stage {
     const { broker, brokerPid, messages: count, scenario } = this.#setting
     const job = { room, count, brokerPid }
     if (scenario.work.kind === 'consume') await this.#filler.perform({ kind: 'publish', ...job, ...fillLoad(broker.name, count) })
+    if (scenario.work.kind === 'start' && scenario.work.again) await this.#filler.perform({ kind: 'start', ...job })
     const measurement = await this.#worker.perform({ ...scenario.work, ...job })
     if (!measurement) throw new Error(`Contender "${this.entrant.name}" answered without a measurement.`)
 
@@ -98,6 +107,6 @@ export class Stage {
 let rooms = 0
 const run = `${process.pid.toString(36)}-${Date.now().toString(36)}`
 
-function newRoom(url: string): Room {
-  return { id: `bench-${run}-${rooms++}`, url, prefetch, partitions }
+function newRoom(url: string, groups: number): Room {
+  return { id: `bench-${run}-${rooms++}`, url, prefetch, partitions, groups }
 }

@@ -16,6 +16,8 @@ export type Task =
   | ({ readonly kind: 'through' } & Job & Load)
   | ({ readonly kind: 'receive' } & Job & Chunks)
   | ({ readonly kind: 'latency'; readonly perSecond: number } & Job)
+  | ({ readonly kind: 'ask' } & Job & Load)
+  | ({ readonly kind: 'start' } & Job)
 
 export interface Job {
   readonly room: Room
@@ -55,6 +57,10 @@ async function perform(contender: Contender, task: Task): Promise<Measurement | 
       return await receive(contender, task)
     case 'latency':
       return await through(contender, task, (publisher) => sendPaced(publisher, task.count, task.perSecond))
+    case 'ask':
+      return await ask(contender, task)
+    case 'start':
+      return await begin(contender, task)
   }
 }
 
@@ -108,6 +114,32 @@ async function through(contender: Contender, task: Job, send: (publisher: BenchP
   await consumer.close()
 
   return { ...cost, ...percentiles(waits), handled: ledger.sightings, rssMb, heapMb: undefined, verdict: ledger.verdict, errors: report.errors }
+}
+
+async function ask(contender: Contender, task: Job & Load): Promise<Measurement> {
+  const ledger = new Ledger(task.count)
+  const responder = await contender.openResponder?.(task.room, (order) => ledger.see(order.id))
+  const asker = await contender.openAsker?.(task.room)
+  if (!responder || !asker) throw new Error('This contender cannot ask.')
+  const read = startMeter(task.brokerPid)
+  const report = await sendAll(asker, task)
+  const cost = read()
+  const rssMb = peakRssMb()
+  await asker.close()
+  await responder.close()
+
+  return { ...cost, ...percentiles(report.latenciesMs), handled: ledger.sightings, rssMb, verdict: ledger.verdict, errors: report.errors }
+}
+
+async function begin(contender: Contender, task: Job): Promise<Measurement> {
+  const read = startMeter(task.brokerPid)
+  const groups = await contender.openGroups?.(task.room)
+  const cost = read()
+  const rssMb = peakRssMb()
+  if (!groups) throw new Error('This contender has no groups.')
+  await groups.close()
+
+  return { ...cost, p50Ms: null, p99Ms: null, handled: task.count, rssMb, verdict: { lost: 0, duplicated: 0 }, errors: noErrors }
 }
 
 const idle: Cost = { elapsedMs: Number.NaN, cpuMicros: Number.NaN, brokerCpuMicros: undefined }
