@@ -88,8 +88,9 @@ class Asking {
 /** When the last message of each group that was done had been sent. */
 class Ages {
   readonly #host: PluginHost
-  readonly #sent = new Map<string, number>()
+  readonly #sent = new Map<string, Sent>()
   readonly #began: number
+  #last: Sent | undefined
 
   constructor(host: PluginHost) {
     this.#host = host
@@ -98,10 +99,21 @@ class Ages {
 
   seen(channel: string, group: string, time: unknown): void {
     const sent = momentOf(time)
-    if (sent <= this.#host.runtime.now()) this.#sent.set(`${channel} ${group}`, sent)
+    if (!(sent <= this.#host.runtime.now())) return
+    if (this.#last?.channel !== channel || this.#last.group !== group) {
+      this.#last = this.#sent.get(`${channel} ${group}`) ?? { channel, group, at: sent }
+      this.#sent.set(`${channel} ${group}`, this.#last)
+    }
+    this.#last.at = sent
   }
 
   oldest({ channel, group }: GroupDepth): number {
-    return Math.max(0, (this.#host.runtime.now() - (this.#sent.get(`${channel} ${group}`) ?? this.#began)) / 1_000)
+    return Math.max(0, (this.#host.runtime.now() - (this.#sent.get(`${channel} ${group}`)?.at ?? this.#began)) / 1_000)
   }
+}
+
+interface Sent {
+  readonly channel: string
+  readonly group: string
+  at: number
 }

@@ -8,7 +8,6 @@ import type { Subject } from './subject.js'
 /** What each listener takes: how much, how long, how old it was when it was done, and what went wrong. */
 export function listenedMetrics({ host, meters, options, watching, systemOf }: Subject): void {
   const labels = [label.system, label.channel, label.group, label.listener] as const
-  const consumed = meters.counter({ name: metric.consumed, help: 'Messages that were given to a listener; each try counts.', labels })
   const process = meters.histogram({ name: metric.process, help: 'Seconds that a listener worked on a message, or on the batch with it.', labels }, options.buckets.process)
   const critical = meters.histogram(
     { name: metric.critical, help: 'Critical time: seconds from the sending of a message until its listener had done it.', labels },
@@ -19,34 +18,73 @@ export function listenedMetrics({ host, meters, options, watching, systemOf }: S
     help: 'Tries that ended in an error, by what it was: error, timeout, decided (thrown DeadLetter).',
     labels: [...labels, label.reason],
   })
-  const redelivered = meters.counter({ name: metric.redelivered, help: 'Messages that the broker had delivered before.', labels })
   const retries = meters.counter({ name: metric.retries, help: 'Next tries, by who keeps the message until then: process or broker.', labels: [...labels, label.keptBy] })
 
-  const known = new Map<string, Values>()
-  const valuesOf = ({ transport, channel, group, listener }: Pick<ProcessEvent, 'transport' | 'channel' | 'group' | 'listener'>): Values => {
-    const name = `${channel} ${group} ${listener}`
-    let values = known.get(name)
-    if (!values) {
-      values = { [label.system]: systemOf(transport), [label.channel]: channel, [label.group]: group, [label.listener]: listener }
-      known.set(name, values)
-    }
-
-    return values
-  }
+  const tallies = new Tallies(systemOf)
+  meters.tally({ name: metric.consumed, help: 'Messages that were given to a listener; each try counts.', labels }, (add) => {
+    for (const { values, consumed } of tallies.all) add(values, consumed)
+  })
+  meters.tally({ name: metric.redelivered, help: 'Messages that the broker had delivered before.', labels }, (add) => {
+    for (const { values, redelivered } of tallies.all) if (redelivered > 0) add(values, redelivered)
+  })
 
   watching.on('tracing:waybill:process:asyncEnd', (event) => {
-    const values = valuesOf(event)
+    const tally = tallies.of(event)
+    const { values } = tally
     const { time, traceparent } = event.envelope
-    consumed.inc(values)
+    tally.consumed++
+    if (event.redelivered) tally.redelivered++
     process(values, (host.runtime.elapsed() - event.since) / 1_000, traceparent)
-    if (event.redelivered) redelivered.inc(values)
     const reason = reasonOf(event.error)
     if (reason) return failures.inc({ ...values, [label.reason]: reason })
     const age = (host.runtime.now() - momentOf(time)) / 1_000
     // Clocks of two machines differ: what came from the future came now.
     if (!Number.isNaN(age)) critical(values, Math.max(0, age), traceparent)
   })
-  watching.on('waybill:retry', (event) => retries.inc({ ...valuesOf(event), [label.keptBy]: event.keptBy }))
+  watching.on('waybill:retry', (event) => retries.inc({ ...tallies.of(event).values, [label.keptBy]: event.keptBy }))
+}
+
+/** What is counted without a metric, and written into one when somebody looks. */
+interface Tally {
+  readonly of: Listening
+  readonly values: Values
+  consumed: number
+  redelivered: number
+}
+
+type Listening = Pick<ProcessEvent, 'transport' | 'channel' | 'group' | 'listener'>
+
+class Tallies {
+  readonly #systemOf: Subject['systemOf']
+  readonly #known = new Map<string, Tally>()
+  #last: Tally | undefined
+
+  constructor(systemOf: Subject['systemOf']) {
+    this.#systemOf = systemOf
+  }
+
+  get all(): Iterable<Tally> {
+    return this.#known.values()
+  }
+
+  /** Messages of one listener come one after another, so mostly it is the last one. */
+  of(event: Listening): Tally {
+    const last = this.#last
+    if (last && last.of.listener === event.listener && last.of.group === event.group && last.of.channel === event.channel) return last
+
+    return (this.#last = this.#find(event))
+  }
+
+  #find({ transport, channel, group, listener }: Listening): Tally {
+    const name = `${channel} ${group} ${listener}`
+    const known = this.#known.get(name)
+    if (known) return known
+    const values = { [label.system]: this.#systemOf(transport), [label.channel]: channel, [label.group]: group, [label.listener]: listener }
+    const made: Tally = { of: { transport, channel, group, listener }, values, consumed: 0, redelivered: 0 }
+    this.#known.set(name, made)
+
+    return made
+  }
 }
 
 function reasonOf(error: unknown): 'error' | 'timeout' | 'decided' | undefined {

@@ -28,6 +28,20 @@ export class Meters {
     return new Counter({ name, help, labelNames: [...labels], registers: [this.registry] })
   }
 
+  /** A counter of what is counted elsewhere, read each time somebody looks. */
+  tally({ name, help, labels }: Description, read: (add: (values: Values, count: number) => void) => void): void {
+    new Counter<Label>({
+      name,
+      help,
+      labelNames: [...labels],
+      registers: [this.registry],
+      collect() {
+        this.reset()
+        read((values, count) => this.inc(values, count))
+      },
+    })
+  }
+
   /** Set anew each time somebody looks. */
   gauge({ name, help, labels }: Description, read: (gauge: Gauge<Label>) => void): Gauge<Label> {
     return new Gauge({

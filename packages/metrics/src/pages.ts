@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Health, PluginHost } from '@waybill/core'
 import type { MetricsRegistry } from './options.js'
 
@@ -25,7 +26,7 @@ export class Pages {
   async answer(url: string): Promise<Page | undefined> {
     try {
       const { pathname } = new URL(url, 'http://app')
-      if (pathname === '/metrics') return { status: 200, type: this.#registry.contentType, body: await this.#registry.metrics() }
+      if (pathname === '/metrics') return { status: 200, type: this.#registry.contentType, body: await this.#metrics() }
       if (pathname === '/health') return this.#health((health) => ({ is: health.ready, body: health }))
       if (pathname === '/health/ready') return this.#health(({ ready, reasons }) => ({ is: ready, body: { ready, reasons } }))
       // A process that can answer lives: a broker that is away is no reason to end it.
@@ -35,6 +36,19 @@ export class Pages {
     }
 
     return undefined
+  }
+
+  /** One metric in a turn: all at once would hold up an app with a thousand listeners. The format of OpenMetrics needs names that only the whole has. */
+  async #metrics(): Promise<string> {
+    const registry = this.#registry
+    if (registry.contentType.startsWith('application/openmetrics-text')) return registry.metrics()
+    const parts: string[] = []
+    for (const { name } of registry.getMetricsAsArray()) {
+      parts.push(await registry.getSingleMetricAsString(name))
+      await setImmediate()
+    }
+
+    return `${parts.join('\n\n')}\n`
   }
 
   #health(read: (health: Health) => { readonly is: boolean; readonly body: object }): Page {
