@@ -128,7 +128,7 @@ async function ask(contender: Contender, task: Job & Load): Promise<Measurement>
   await asker.close()
   await responder.close()
 
-  return { ...cost, ...percentiles(report.latenciesMs), handled: ledger.sightings, rssMb, verdict: ledger.verdict, errors: report.errors }
+  return { ...cost, ...percentiles(report.latenciesMs), handled: ledger.sightings, rssMb, heapMb: undefined, verdict: ledger.verdict, errors: report.errors }
 }
 
 async function begin(contender: Contender, task: Job): Promise<Measurement> {
@@ -139,7 +139,7 @@ async function begin(contender: Contender, task: Job): Promise<Measurement> {
   if (!groups) throw new Error('This contender has no groups.')
   await groups.close()
 
-  return { ...cost, p50Ms: null, p99Ms: null, handled: task.count, rssMb, verdict: { lost: 0, duplicated: 0 }, errors: noErrors }
+  return { ...cost, p50Ms: null, p99Ms: null, handled: task.count, rssMb, heapMb: undefined, verdict: { lost: 0, duplicated: 0 }, errors: noErrors }
 }
 
 const idle: Cost = { elapsedMs: Number.NaN, cpuMicros: Number.NaN, brokerCpuMicros: undefined }

@@ -7,7 +7,7 @@ import { orderSchema } from '../order-schema.js'
 type OrderSchema = ReturnType<typeof unchecked<Order>>
 
 /** Apps on one embedded broker: publishing, routing, dispatching and settling, without a network. Each of so many listeners takes a type of its own. */
-export function waybillWith(listeners: number): Required<Contender> {
+export function waybillWith(listeners: number): Contender & Required<Pick<Contender, 'openReceiver'>> {
   const broker = memoryBroker()
   const trusted = placedOf(listeners, unchecked<Order>())
   const checked = placedOf(listeners, orderSchema)
