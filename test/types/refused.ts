@@ -2,6 +2,7 @@
 
 import { Command, createApp, Event, Listener, Publisher, Service } from '@waybill/core'
 import type { App, Ask, BatchItem, Publish, Transport } from '@waybill/core'
+import { Transactional } from '@waybill/outbox'
 import { z } from 'zod'
 import { GetQuote, OrderConfirmed, OrderCopied, OrderPlaced, StockRejected, StockReserved } from './shop.js'
 
@@ -75,4 +76,20 @@ export async function outside(app: App, transport: Transport): Promise<void> {
   await app.ask(new OrderConfirmed({ orderId: '', charge: '' }))
   // @ts-expect-error an unknown option
   createApp({ name: 'x', services: [], transport, plugin: [] })
+}
+
+export class Transactions {
+  // @ts-expect-error a transaction ends when its method's promise does
+  @Transactional()
+  atOnce(): number {
+    return 1
+  }
+
+  // @ts-expect-error no such isolation
+  @Transactional({ isolation: 'chaos' })
+  async isolated(): Promise<void> {}
+
+  // @ts-expect-error a mistyped option
+  @Transactional({ readonly: true })
+  async mistyped(): Promise<void> {}
 }
