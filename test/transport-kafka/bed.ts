@@ -64,6 +64,11 @@ export function bed() {
 
       return name
     },
+    /** Made by hand. Resolves when its partitions have leaders: kafkajs' own waiting gives up when a broker has not heard of it yet. */
+    async topic(topic: string): Promise<void> {
+      await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: false })
+      await eventually(() => hasLeaders(admin, topic))
+    },
     /** Connected, and with that topology. */
     async party(
       topology: readonly ChannelTopology[] = [],
@@ -168,6 +173,16 @@ export async function eventually(condition: () => boolean | Promise<boolean>, fo
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`It did not come true within ${withinMs} ms. Found: ${JSON.stringify(found())}`)
     await wait(5)
+  }
+}
+
+async function hasLeaders(admin: Admin, topic: string): Promise<boolean> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+
+    return topics.every(({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0))
+  } catch {
+    return false
   }
 }
 

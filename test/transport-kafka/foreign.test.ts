@@ -17,7 +17,7 @@ const order = { orderId: 'a', total: 7 }
 const envelope = { specversion: '1.0', id: '42', type: 'order.placed', source: '/elsewhere', subject: 'a' }
 
 describe('records that somebody else wrote to kafka', () => {
-  const { admin, client, channel } = bed()
+  const { client, channel, topic: make } = bed()
   const apps: App[] = []
   afterEach(() => Promise.all(apps.splice(0).map((app) => app.stop())))
 
@@ -95,7 +95,7 @@ describe('records that somebody else wrote to kafka', () => {
   async function started(service: new () => object): Promise<{ readonly topic: string }> {
     const topic = channel()
     const namespace = channel()
-    await admin.createTopics({ topics: [{ topic }], waitForLeaders: true })
+    await make(topic)
     const transport = kafka({ brokers })
     const channels = { orders: { existing: { topic } } }
     const app = createApp({ name: `app-${randomUUID().slice(0, 8)}`, namespace, services: [service], transport, channels, signals: false, log: false })

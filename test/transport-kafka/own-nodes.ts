@@ -8,6 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
+const java = 'java'
 const jvm = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 const cluster = 'MkU3OEVBNTcwNTJENDM2Qk'
 
@@ -59,12 +60,12 @@ export async function ownNodes(options: OwnNodesOptions = {}): Promise<OwnNodes>
   }
   process.on('exit', abandon)
   const start = async (node: Node): Promise<void> => {
-    node.child = spawn('java', [...jvm, '-Xms64m', '-Xmx320m', '-cp', `${lib}/*`, 'kafka.Kafka', node.config], { stdio: 'ignore' })
+    node.child = spawn(java, [...jvm, '-Xms64m', '-Xmx320m', '-cp', `${lib}/*`, 'kafka.Kafka', node.config], { stdio: 'ignore' })
     await Promise.all(Object.values(node.ports).map((port) => awaitPort(port, node.child)))
   }
   for (const node of nodes) {
     writeFileSync(node.config, configOf(node, nodes, { listeners, settings: options.settings?.(folder) ?? {} }))
-    await run('java', [...jvm, '-Xmx128m', '-cp', `${lib}/*`, 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', node.config, ...(options.format ?? [])])
+    await run(java, [...jvm, '-Xmx128m', '-cp', `${lib}/*`, 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', node.config, ...(options.format ?? [])])
   }
   await Promise.all(nodes.map(start))
 

@@ -7,7 +7,7 @@ import { toRecord } from '../../packages/transport-kafka/src/wire.js'
 import { bed, channelOf, eventually, listen, message, send } from './bed.js'
 
 describe('the producer of batches', () => {
-  const { admin, channel, client, party } = bed()
+  const { admin, channel, client, party, topic: make } = bed()
 
   test('a body whose memory is given away before it is sent is rejected alone', async () => {
     const name = channel()
@@ -74,7 +74,7 @@ describe('the producer of batches', () => {
 
   async function connected(): Promise<{ readonly topic: string; readonly producer: BatchProducer }> {
     const topic = channel()
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })
+    await make(topic)
     const producer = new BatchProducer(client)
     await producer.connect()
 

@@ -3,7 +3,7 @@ import type { Admin } from 'kafkajs'
 import { sentenceOf } from './broker-error.js'
 import { DeadMark } from './dead-mark.js'
 import type { Settler } from './delivery.js'
-import { KafkaDelivery } from './delivery.js'
+import { KafkaDelivery, placeOf } from './delivery.js'
 import type { LogReader } from './log-reader.js'
 import type { KafkaNames } from './topology.js'
 
@@ -60,12 +60,13 @@ export class KafkaDeadLetters implements DeadLetterAccess {
   }
 
   async *#letters(topic: string, mark: DeadMark): AsyncGenerator<KafkaDelivery> {
+    const place = placeOf(topic, 0)
     for (let next = Math.max(mark.from, await this.#reader.begin(topic)); ; ) {
       const records = await this.#reader.read({ topic, partition: 0 }, next)
       const last = records.at(-1)
       if (!last) return
       for (const record of records) {
-        if (!mark.has(Number(record.offset))) yield new KafkaDelivery(record, topic, 0, nobody)
+        if (!mark.has(Number(record.offset))) yield new KafkaDelivery(record, place, nobody)
       }
       next = Number(last.offset) + 1
     }

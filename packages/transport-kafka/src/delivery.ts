@@ -13,6 +13,20 @@ export interface Settler {
   settled(delivery: KafkaDelivery, settlement: Settlement): void
 }
 
+/** What all records of a partition have in common. */
+export interface Place {
+  readonly topic: string
+  readonly partition: number
+  readonly isRetry: boolean
+  readonly isDelay: boolean
+  readonly isReplies: boolean
+}
+
+/** Read off the name once: it would cost each record several searches. */
+export function placeOf(topic: string, partition: number): Place {
+  return { topic, partition, isRetry: isRetryTopic(topic), isDelay: isDelayTopic(topic), isReplies: isRepliesTopic(topic) }
+}
+
 const nothing = Buffer.alloc(0)
 /** Core asks for no longer wait. */
 const longestDelayMs = 2 ** 31
@@ -33,27 +47,29 @@ export class KafkaDelivery implements RawDelivery {
   /** Nobody gets it before this moment, ms since the epoch. */
   readonly due: number
   readonly #record: StoredRecord
+  readonly #place: Place
   readonly #settler: Settler
   #isSettled = false
 
-  constructor(record: StoredRecord, address: string, partition: number, settler: Settler, redelivered = false) {
+  constructor(record: StoredRecord, place: Place, settler: Settler, redelivered = false) {
     const headers = readHeaders(record.headers)
-    this.due = isDelayTopic(address) ? dueOf(headers, Number(record.timestamp)) : 0
+    this.due = place.isDelay ? dueOf(headers, Number(record.timestamp)) : 0
     delete headers[header.due]
     this.headers = headers
     const value = record.value ?? nothing
     const type = textHeader(headers, contentTypeHeader)
     const structured = readStructured(type, value)
-    this.envelope = readRecordEnvelope(structured?.envelope ?? readEnvelope(headers, envelopePrefix), headers, isRepliesTopic(address) ? null : record.key)
+    this.envelope = readRecordEnvelope(structured?.envelope ?? readEnvelope(headers, envelopePrefix), headers, place.isReplies ? null : record.key)
     this.body = structured?.body ?? value
     this.contentType = structured?.contentType ?? type
     this.contentEncoding = textHeader(this.headers, contentEncodingHeader)
     this.replyTo = textHeader(this.headers, header.replyTo)
     this.redelivered = redelivered
-    this.origin = { address, partition, offset: record.offset, storedAt: Number(record.timestamp) }
-    this.toGroup = isRetryTopic(address)
+    this.origin = { address: place.topic, partition: place.partition, offset: record.offset, storedAt: Number(record.timestamp) }
+    this.toGroup = place.isRetry
     this.offset = Number(record.offset)
     this.#record = record
+    this.#place = place
     this.#settler = settler
   }
 
@@ -69,7 +85,7 @@ export class KafkaDelivery implements RawDelivery {
 
   /** The same record, to be delivered once more. */
   again(): KafkaDelivery {
-    return new KafkaDelivery(this.#record, this.origin.address, this.origin.partition ?? 0, this.#settler, true)
+    return new KafkaDelivery(this.#record, this.#place, this.#settler, true)
   }
 }
 

@@ -1,7 +1,6 @@
 import type { Settlement } from '@waybill/core'
-import type { Settler } from './delivery.js'
-import { KafkaDelivery } from './delivery.js'
-import { isDelayTopic } from './rungs.js'
+import type { Place, Settler } from './delivery.js'
+import { KafkaDelivery, placeOf } from './delivery.js'
 import type { WaitingLine } from './waiting-line.js'
 import { DueLine, LogLine } from './waiting-line.js'
 import type { StoredRecord } from './wire.js'
@@ -52,6 +51,7 @@ export class AssignedPartition implements Settler {
   readonly #owner: PartitionOwner
   readonly #wanted: (record: StoredRecord) => boolean
   readonly #givenBefore: number
+  readonly #place: Place
   readonly #waiting: WaitingLine
   readonly #open = new OpenOffsets()
   #position: number | undefined
@@ -69,7 +69,8 @@ export class AssignedPartition implements Settler {
     this.#owner = owner
     this.#wanted = wanted
     this.#givenBefore = givenBefore
-    this.#waiting = isDelayTopic(topic) ? new DueLine() : new LogLine()
+    this.#place = placeOf(topic, partition)
+    this.#waiting = this.#place.isDelay ? new DueLine() : new LogLine()
   }
 
   get isLost(): boolean {
@@ -140,7 +141,7 @@ export class AssignedPartition implements Settler {
     for (const record of records) {
       if (this.#position !== undefined && Number(record.offset) < this.#position) continue
       if (!this.#wanted(record)) continue
-      const delivery = new KafkaDelivery(record, this.topic, this.partition, this, Number(record.offset) < this.#givenBefore)
+      const delivery = new KafkaDelivery(record, this.#place, this, Number(record.offset) < this.#givenBefore)
       this.#open.add(delivery.offset)
       this.#waiting.push(delivery)
     }

@@ -184,8 +184,17 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
   #pump(): void {
     if (this.#isPaused || this.#isRebalancing || this.#isStopped) return
     const now = this.#to.host.runtime.now()
-    const ready = [...this.#partitions.values()].filter(({ nextDue = Number.POSITIVE_INFINITY }) => nextDue <= now)
-    let room = this.#window - this.#unsettled()
+    const ready: AssignedPartition[] = []
+    let room = this.#window
+    let next = Number.POSITIVE_INFINITY
+    for (const partition of this.#partitions.values()) {
+      const { nextDue } = partition
+      room -= partition.unsettled
+      if (nextDue === undefined) continue
+      if (nextDue <= now) ready.push(partition)
+      else next = Math.min(next, nextDue)
+    }
+    this.#wakeAt(next, now)
     const batch: KafkaDelivery[] = []
     for (let i = 0; i < ready.length && room > 0; i++) {
       const partition = ready[(i + this.#firstTurn) % ready.length] as AssignedPartition
@@ -195,15 +204,12 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
       this.#release(partition)
     }
     this.#firstTurn++
-    this.#wakeAtNext(now)
     if (batch.length > 0) this.#give(batch)
   }
 
   /** Those that wait for their time are looked at when it has come; the clock may be set meanwhile. */
-  #wakeAtNext(now: number): void {
+  #wakeAt(next: number, now: number): void {
     this.#cancelWake()
-    let next = Number.POSITIVE_INFINITY
-    for (const { nextDue = 0 } of this.#partitions.values()) if (nextDue > now) next = Math.min(next, nextDue)
     this.#cancelWake = Number.isFinite(next) ? this.#to.host.runtime.after(Math.min(next - now, longestSleepMs), () => this.#pump()) : () => {}
   }
 
