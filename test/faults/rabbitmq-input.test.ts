@@ -18,7 +18,16 @@ const { host } = new URL(url)
 describe('an app whose broker is not as it says', () => {
   const broker = bed()
   const errorOf = async (options: RabbitOptions, more: Partial<AppOptions> = {}): Promise<Error> => {
-    const app = createApp({ name: 'shop', namespace: broker.namespace(), services: [Billing], transport: rabbitmq(options), startDeadline: '1500ms', signals: false, log: false, ...more } as AppOptions)
+    const app = createApp({
+      name: 'shop',
+      namespace: broker.namespace(),
+      services: [Billing],
+      transport: rabbitmq(options),
+      startDeadline: '1500ms',
+      signals: false,
+      log: false,
+      ...more,
+    } as AppOptions)
     const error = await app.start().then(
       () => undefined,
       (found: unknown) => found,
@@ -69,7 +78,8 @@ describe('an app whose broker is not as it says', () => {
   test('a broker that refuses is asked no more often than the back-off says', async () => {
     const party = broker.stranger({ url: 'amqp://127.0.0.1:1' })
     const connecting = party.transport.connect(party.host).catch((error: unknown) => error)
-    const waits = () => party.states.flatMap(({ kind, purpose, reason }) => (kind === 'lost' && purpose === 'consuming' ? [Number(/next try in (\d+) ms/.exec(reason ?? '')?.[1])] : []))
+    const waits = () =>
+      party.states.flatMap(({ kind, purpose, reason }) => (kind === 'lost' && purpose === 'consuming' ? [Number(/next try in (\d+) ms/.exec(reason ?? '')?.[1])] : []))
 
     await expect.poll(() => waits().length, { timeout: 15_000 }).toBeGreaterThanOrEqual(5)
     await party.transport.close(0)

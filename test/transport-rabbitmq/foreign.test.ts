@@ -1,4 +1,4 @@
-import { createApp, Event, Listener, type Publish, Publisher, RawListener, type RawMessage, Service, unchecked } from '@waybill/core'
+import { type AppOptions, createApp, Event, Listener, type Publish, Publisher, RawListener, type RawMessage, Service, unchecked } from '@waybill/core'
 import { rabbitmq } from '@waybill/transport-rabbitmq'
 import { afterAll, describe, expect, test } from 'vitest'
 import { bed, soon, url } from './bed.js'
@@ -17,8 +17,16 @@ describe('foreign traffic on RabbitMQ', () => {
   })
 
   /** An app in a namespace of its own, stopped and removed at the end. */
-  const started = async (namespace: string, services: readonly (new (...parts: never[]) => object)[], existing?: { readonly queue: string }) => {
-    const app = createApp({ name: 'shop', namespace, services, transport: rabbitmq({ url }), signals: false, log: false, ...(existing ? { channels: { orders: { existing } } } : {}) })
+  const started = async (namespace: string, services: AppOptions['services'], existing?: { readonly queue: string }) => {
+    const app = createApp({
+      name: 'shop',
+      namespace,
+      services,
+      transport: rabbitmq({ url }),
+      signals: false,
+      log: false,
+      ...(existing ? { channels: { orders: { existing } } } : {}),
+    })
     await app.start()
     leave.push(
       () => broker.channel.deleteExchange(`${namespace}.orders`),
@@ -66,7 +74,11 @@ describe('foreign traffic on RabbitMQ', () => {
     const massTransit = { messageId: 'b0b6', messageType: ['urn:message:Shop:OrderPlaced'], message: { orderId: 'm-1' } }
 
     broker.channel.sendToQueue(queue, Buffer.from(JSON.stringify(nest)))
-    broker.channel.sendToQueue(queue, Buffer.from(JSON.stringify(massTransit)), { contentType: 'application/vnd.masstransit+json', messageId: 'b0b6', headers: { 'MT-Activity-Id': '00-1', 'MT-Host': { machine: 'a' } } })
+    broker.channel.sendToQueue(queue, Buffer.from(JSON.stringify(massTransit)), {
+      contentType: 'application/vnd.masstransit+json',
+      messageId: 'b0b6',
+      headers: { 'MT-Activity-Id': '00-1', 'MT-Host': { machine: 'a' } },
+    })
     broker.channel.sendToQueue(queue, Buffer.from([0, 1, 2, 255]), { contentType: 'application/octet-stream', type: 'reading' })
     await soon(() => heard.length === 3)
 

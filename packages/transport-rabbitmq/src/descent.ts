@@ -42,7 +42,13 @@ export function descentOf(message: Outgoing, names: Names): Descent | string {
     return `the name of the ${end.kind} "${end.name}" is too long for the delay ladder, or a word of it is a wildcard`
   const rung = seconds <= 1 ? 0 : Math.floor(Math.log2(seconds))
 
-  return { exchange: `${ladder.name}.${rung}`, routingKey, rung, end, copies: to.kind === 'channel' ? entryKeys(names.route(to.channel, envelope.type, envelope.subject)) : undefined }
+  return {
+    exchange: `${ladder.name}.${rung}`,
+    routingKey,
+    rung,
+    end,
+    copies: to.kind === 'channel' ? entryKeys(names.route(to.channel, envelope.type, envelope.subject)) : undefined,
+  }
 }
 
 /** All by which the exchange at the end may know it. */
