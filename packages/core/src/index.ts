@@ -23,15 +23,33 @@ export { suggest, unknownOptions } from './fault.js'
 export type { Health } from './health.js'
 export type { BatchOptions, ListenerOptions, Listens, RetryOptions } from './listener.js'
 export { Listener, RawListener } from './listener.js'
+export type { InboxEntry, InboxStore, InboxVerdict, SequenceGuard, StoredReply, TransactionInbox } from './inbox-store.js'
 export type { LogFields, Logger } from './logger.js'
 export type { MessageBase, MessageOptions } from './message.js'
 export { Command, Event, Query, unchecked } from './message.js'
 export type { ListenCall, Middleware, PublishCall } from './middleware.js'
+export type {
+  Lease,
+  OutboxMessage,
+  OutboxPage,
+  OutboxRow,
+  OutboxStore,
+  PageRequest,
+  ParkedFilter,
+  ParkedMessage,
+  Parking,
+  Progress,
+  ShardStatus,
+} from './outbox-store.js'
 export type { Plugin, PluginHost } from './plugin.js'
 export type { Runtime } from './runtime.js'
 export { systemRuntime } from './system-runtime.js'
+export type { SagaEntry, SagaFilter, Correlation, SagaRow, SagaStep, SagaStore, TransactionSagas } from './saga-store.js'
 export { Service } from './service.js'
 export { murmur2, slotOf, slots } from './slot.js'
+export type { Begun, Flush, Isolation, Store, StoreCapabilities, StoreHealth, StoreHost, StoreQuery, StoreTransaction, TransactionSettings } from './store.js'
+export { CommitUnknown, StoreConflict, StoreUnavailable } from './store-error.js'
+export type { Timer, TimerFilter, TimerStore, TransactionTimers } from './timer-store.js'
 export type { AppTopology } from './topology.js'
 export type {
   Capabilities,
