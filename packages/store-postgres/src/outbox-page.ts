@@ -1,0 +1,135 @@
+import type { Lease, OutboxPage, OutboxRow, PageRequest, Progress } from '@waybill/core'
+import type { Connection } from './connection.js'
+import type { Row } from './options.js'
+import { bytesOf, numberOf, optionalNumberOf, optionalTextOf, type Prepare, textOf } from './statement.js'
+
+/**
+ * How far a shard is. Every row that `prev` sees is dealt with. Those that `win` sees beside them are being dealt with, up to the place `pos`. `floor` is a place that
+ * had been drawn when `prev` was taken: a later one belongs to a transaction that began after, or to one of those that `prev` names as open.
+ *
+ * Why nothing is lost or turned round: a row is in exactly one window. Within a key the earlier event's transaction ended before the later one could take the key's lock
+ * and draw its place, so it is seen by every snapshot that sees the later one.
+ */
+export interface Place {
+  readonly prev: string
+  readonly floor: bigint
+  readonly win: string | undefined
+  readonly winFloor: bigint
+  readonly pos: bigint
+}
+
+/** Reads the rows of a shard in their order, a page at a time. */
+export class OutboxPages {
+  readonly #connection: Connection
+  readonly #sql: ReturnType<typeof sqlOf>
+  readonly #cursors = new WeakMap<OutboxPage, Reading>()
+
+  constructor(connection: Connection, prepare: Prepare) {
+    this.#connection = connection
+    this.#sql = sqlOf(prepare)
+  }
+
+  async page(lease: Lease, request: PageRequest): Promise<OutboxPage> {
+    return this.#connection.use(async (session) => {
+      // In this order: what is drawn after the first belongs to no transaction that the second sees as ended.
+      const [drawn, cursor] = await session.runAll([this.#sql.drawn(), this.#sql.cursor(lease.shard)])
+      const found = cursor?.rows[0]
+      const now = { snapshot: textOf(found?.['snapshot']), floor: BigInt(textOf(drawn?.rows[0]?.['last'])) }
+      const start = request.after ? this.#after(request.after) : placeOf(found)
+      const place = start.win === undefined ? { ...start, win: now.snapshot, winFloor: now.floor, pos: 0n } : start
+      if (found?.['is_paused'] === true) return this.#remember({ rows: [], isLast: true, isPaused: true }, { place: start, isComplete: false })
+      if (place.win === place.prev) return this.#remember({ rows: [], isLast: true, isPaused: false }, { place, isComplete: true })
+
+      const { rows } = await session.run(this.#sql.rows(lease.shard, place.pos, place.floor, place.prev, place.win, request.rows, request.bytes))
+      const matched = numberOf(rows[0]?.['matched'] ?? 0)
+      const isComplete = matched < request.rows && rows.length === matched
+
+      return this.#remember({ rows: rows.map((row) => rowOf(row, lease.shard)), isLast: isComplete && start.win === undefined, isPaused: false }, { place, isComplete })
+    })
+  }
+
+  /** What the cursor is to be when so much of a page is dealt with. */
+  placeAfter({ page, done }: Progress): Place {
+    const { place, isComplete } = this.#readingOf(page)
+    if (isComplete && done >= page.rows.length) return { prev: place.win ?? place.prev, floor: place.winFloor, win: undefined, winFloor: 0n, pos: 0n }
+
+    return { ...place, pos: page.rows[done - 1]?.seq ?? place.pos }
+  }
+
+  #after(page: OutboxPage): Place {
+    return this.placeAfter({ page, done: page.rows.length, parked: [] })
+  }
+
+  #remember(page: Omit<OutboxPage, 'cursor'>, cursor: Reading): OutboxPage {
+    const whole = { ...page, cursor }
+    this.#cursors.set(whole, cursor)
+
+    return whole
+  }
+
+  #readingOf(page: OutboxPage): Reading {
+    const found = this.#cursors.get(page)
+    if (!found) throw new TypeError('A page of the outbox was expected that this store has read itself.')
+
+    return found
+  }
+}
+
+interface Reading {
+  readonly place: Place
+  /** Nothing of the window follows. */
+  readonly isComplete: boolean
+}
+
+function placeOf(row: Row | undefined): Place {
+  return {
+    prev: textOf(row?.['prev']),
+    floor: BigInt(textOf(row?.['floor'] ?? 0)),
+    win: optionalTextOf(row?.['win']),
+    winFloor: BigInt(textOf(row?.['win_floor'] ?? 0)),
+    pos: BigInt(textOf(row?.['pos'] ?? 0)),
+  }
+}
+
+export function rowOf(row: Row, shard = textOf(row['shard'])): OutboxRow {
+  return {
+    seq: BigInt(textOf(row['seq'])),
+    shard,
+    id: textOf(row['id']),
+    key: optionalTextOf(row['key']),
+    destination: textOf(row['destination']),
+    head: textOf(row['head']),
+    body: bytesOf(row['body']),
+    expiresAt: optionalNumberOf(row['expires_ms']),
+    storedAt: numberOf(row['stored_ms']),
+  }
+}
+
+export const rowColumns = `seq, id, key, destination, head, body, round(extract(epoch FROM expires_at) * 1000) AS expires_ms, round(extract(epoch FROM stored_at) * 1000) AS stored_ms`
+
+/**
+ * The rows of a window behind a place, as two branches. The first walks the primary key from the floor on, so its cost is that of the page, however large the window.
+ * The second finds by the index of `xid` what transactions wrote below the floor that were open then, so a transaction that is open for long costs nothing.
+ * The sums and functions keep the planner from the other index: it guesses badly about tables that nobody has analysed yet.
+ */
+export const pageText = `
+  SELECT ${rowColumns}, matched FROM (
+    SELECT page.*, count(*) OVER () AS matched, sum(octet_length(body) + octet_length(head)) OVER (ORDER BY seq) - octet_length(body) - octet_length(head) AS bytes_before
+    FROM (
+      (SELECT * FROM {}.outbox
+        WHERE shard = $1 AND seq > greatest($2::bigint, $3::bigint) AND pg_visible_in_snapshot(xid, $5::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $4::pg_snapshot)
+        ORDER BY seq LIMIT $6)
+      UNION ALL
+      (SELECT * FROM {}.outbox
+        WHERE shard = $1 AND xid = ANY (ARRAY(SELECT pg_snapshot_xip($4::pg_snapshot))) AND seq + 0 > $2::bigint AND seq + 0 <= $3::bigint AND pg_visible_in_snapshot(xid, $5::pg_snapshot))
+      ORDER BY seq LIMIT $6
+    ) AS page
+  ) AS sized WHERE bytes_before < $7 ORDER BY seq`
+
+function sqlOf(prepare: Prepare) {
+  return {
+    drawn: prepare('SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END AS last FROM {}.outbox_seq'),
+    cursor: prepare('SELECT prev::text, floor, win::text, win_floor, pos, is_paused, pg_current_snapshot()::text AS snapshot FROM {}.outbox_cursor WHERE shard = $1'),
+    rows: prepare(pageText),
+  }
+}
