@@ -33,17 +33,20 @@ export function serverBed(): Bed {
   return bedOn({ url }, pool)
 }
 
-/** PGlite in memory, one for all tests of the file. */
-export function embeddedBed(): Bed {
-  const lite = new PGlite()
-  const pool = new Pool({ ...createPgConfig(lite), max: 1, idleTimeoutMillis: 0 })
-  afterAll(async () => {
-    await pool.end()
-    await lite.close()
-  })
+let shared: Pool | undefined
 
-  return bedOn({ pool }, pool)
+/** PGlite in memory: one for all files of a worker, because it takes seconds to make. */
+export function embeddedBed(): Bed {
+  shared ??= new Pool({ ...createPgConfig(new PGlite()), ...{ max: 1, idleTimeoutMillis: 0, pipeline: true } })
+
+  return bedOn({ pool: shared }, shared)
 }
+
+/** Both, for what is to be the same on both. */
+export const beds: readonly (readonly [name: string, bed: () => Bed])[] = [
+  ['PostgreSQL', serverBed],
+  ['PGlite', embeddedBed],
+]
 
 function bedOn(where: PostgresOptions, pool: Pool): Bed {
   const stores: Store[] = []

@@ -12,6 +12,7 @@ export const diagnostics = {
   retry: channel('waybill:retry'),
   deadLetter: channel('waybill:dead-letter'),
   skip: channel('waybill:skip'),
+  duplicate: channel('waybill:duplicate'),
   connection: channel('waybill:connection'),
 } as const
 
@@ -57,4 +58,15 @@ export interface SkipEvent {
   readonly channel: string
   readonly group: string
   readonly messageName: string
+}
+
+/** `waybill:duplicate`: an inbox has it already, so it does not reach its listener. */
+export interface DuplicateEvent {
+  readonly app: string
+  readonly channel: string
+  readonly group: string
+  readonly listener: string
+  readonly id: string
+  /** `stale`: a later one of its key was processed before. */
+  readonly kind: 'duplicate' | 'stale'
 }

@@ -41,6 +41,9 @@ export interface Store {
    */
   join(foreign: unknown): StoreTransaction
 
+  /** Whether an error, of the store's own or as the user's tools threw it, means that another transaction was in the way, so that the same work may run again. */
+  isConflict(error: unknown): boolean
+
   /** Runs a statement of the user's outside a transaction. Undefined where the store has no language of its own. */
   readonly query: StoreQuery | undefined
 

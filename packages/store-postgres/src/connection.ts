@@ -3,7 +3,7 @@ import { Client, Pool, type PoolConfig } from 'pg'
 import { explain, isRefusal, sentenceOf } from './database-error.js'
 import { type Embedded, openEmbedded } from './embedded.js'
 import type { Answer, PostgresClient, PostgresPool, ResolvedOptions, Row, Statement } from './options.js'
-import { Session } from './session.js'
+import { Session, type SessionTraits } from './session.js'
 
 /** The first wait after a failed try to connect, and the longest; in between it doubles, and chance takes up to all of it away. */
 const firstPauseMs = 100
@@ -51,7 +51,7 @@ export class Connection {
     this.#waiting++
     try {
       const client = await this.#pool.connect()
-      const session = new Session(client, this.#traits(), (isBroken) => this.#release(session, client, isBroken))
+      const session = new Session(client, this.#traitsOf(client), (isBroken) => this.#release(session, client, isBroken))
       this.#sessions.add(session)
       this.#lost = undefined
 
@@ -148,8 +148,8 @@ export class Connection {
     return { ...this.#embedded?.config, max: 1, idleTimeoutMillis: 0, connectionTimeoutMillis: connectTimeoutMs + statementTimeoutMs, pipeline: true } as PoolConfig
   }
 
-  #traits(): { readonly fuses: boolean; readonly isShared: boolean } {
-    return { fuses: this.#options.source.kind !== 'pool', isShared: this.isEmbedded }
+  #traitsOf(client: PostgresClient): SessionTraits {
+    return { fuses: Reflect.get(client, 'pipeline') === true, isShared: this.isEmbedded }
   }
 
   #release(session: Session, client: PostgresClient, isBroken: boolean): void {

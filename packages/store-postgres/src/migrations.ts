@@ -47,9 +47,7 @@ async function raise(client: PostgresClient, schema: string): Promise<void> {
   const found = await versionOf(client, schema)
   refuseLater(schema, found)
   if (found === 0) await prepareSchema(client, schema)
-  for (const migration of migrations.slice(found)) {
-    for (const text of statementsOf(migration, schema)) await client.query({ text })
-  }
+  for (const migration of migrations.slice(found)) await client.query({ text: statementsOf(migration, schema).join(';\n') })
   if (found > 0) await compare(client, schema)
 }
 

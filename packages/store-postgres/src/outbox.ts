@@ -194,7 +194,7 @@ function sqlOf(prepare: Prepare) {
   return {
     restored: prepare(`SELECT shard FROM {}.outbox_cursor WHERE cluster <> ${cluster} ORDER BY shard`),
     lease: prepare(`
-      UPDATE {}.outbox_cursor SET epoch = epoch + 1, owner = $2, lease_until = ${until} WHERE shard = $1 AND lease_until < clock_timestamp()
+      UPDATE {}.outbox_cursor SET epoch = epoch + 1, owner = $2, lease_until = ${until} WHERE shard = $1 AND lease_until <= clock_timestamp()
       RETURNING epoch, cluster <> ${cluster} AS is_restored`),
     add: prepare(`INSERT INTO {}.outbox_cursor (shard, cluster) SELECT $1, ${cluster} ON CONFLICT DO NOTHING`),
     renew: prepare(`UPDATE {}.outbox_cursor SET lease_until = ${until} WHERE shard = $1 AND epoch = $2`),
