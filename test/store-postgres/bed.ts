@@ -4,7 +4,7 @@ import { postgres, type PostgresOptions } from '@waybill/store-postgres'
 import { PGlite } from '@electric-sql/pglite'
 import { createPgConfig } from '@electric-sql/pglite/node-postgres'
 import { Pool } from 'pg'
-import { afterAll, afterEach } from 'vitest'
+import { afterAll, afterEach, beforeAll } from 'vitest'
 
 export const url = process.env.WAYBILL_POSTGRES_URL ?? 'postgresql://postgres@127.0.0.1:5432/postgres'
 
@@ -30,16 +30,30 @@ export function serverBed(): Bed {
   const pool = new Pool({ connectionString: url, max: 4 })
   afterAll(() => pool.end())
 
-  return bedOn({ url }, pool)
+  return bedOn(
+    () => ({ url }),
+    () => pool,
+  )
 }
 
 let shared: Pool | undefined
 
 /** PGlite in memory: one for all files of a worker, because it takes seconds to make. */
 export function embeddedBed(): Bed {
-  shared ??= new Pool({ ...createPgConfig(new PGlite()), ...{ max: 1, idleTimeoutMillis: 0, pipeline: true } })
+  beforeAll(async () => {
+    shared ??= new Pool({ ...createPgConfig(await PGlite.create()), ...{ max: 1, idleTimeoutMillis: 0, pipeline: true } })
+  }, 120_000)
 
-  return bedOn({ pool: shared }, shared)
+  return bedOn(
+    () => ({ pool: sharedPool() }),
+    () => sharedPool(),
+  )
+}
+
+function sharedPool(): Pool {
+  if (!shared) throw new Error('PGlite was expected to be made before the first test.')
+
+  return shared
 }
 
 /** Both, for what is to be the same on both. */
@@ -48,10 +62,10 @@ export const beds: readonly (readonly [name: string, bed: () => Bed])[] = [
   ['PGlite', embeddedBed],
 ]
 
-function bedOn(where: PostgresOptions, pool: Pool): Bed {
+function bedOn(where: () => PostgresOptions, pool: () => Pool): Bed {
   const stores: Store[] = []
   const schemas: string[] = []
-  const sql: Bed['sql'] = async (text, values) => (await pool.query(text, values)).rows
+  const sql: Bed['sql'] = async (text, values) => (await pool().query(text, values)).rows
   afterEach(async () => {
     await Promise.all(stores.splice(0).map((store) => store.close(1_000)))
     for (const schema of schemas.splice(0)) await sql(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`)
@@ -64,7 +78,7 @@ function bedOn(where: PostgresOptions, pool: Pool): Bed {
     return name
   }
   const made = (options: Partial<PostgresOptions> = {}): Store => {
-    const store = postgres({ ...(options.url || options.pool || options.embedded ? {} : where), schema: options.schema ?? schema(), ...options })
+    const store = postgres({ ...(options.url || options.pool || options.embedded ? {} : where()), schema: options.schema ?? schema(), ...options })
     stores.push(store)
 
     return store

@@ -3,7 +3,8 @@ import { type InboxEntry, type Store, uuid7Source } from '@waybill/core'
 import { describe, expect, it } from 'vitest'
 import { beds, drain, flush, message } from './bed.js'
 
-const nextId = uuid7Source(() => new Uint8Array(Buffer.from(randomUUID().replaceAll('-', ''), 'hex')))
+// A new source each time: one of its own would never go back.
+const nextId = (ms: number): string => uuid7Source(() => Buffer.from(randomUUID().replaceAll('-', ''), 'hex'))(ms)
 const day = 86_400_000
 
 /** A transaction that processes this message and commits. */

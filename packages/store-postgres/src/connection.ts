@@ -9,6 +9,9 @@ import { Session, type SessionTraits } from './session.js'
 const firstPauseMs = 100
 const longestPauseMs = 30_000
 
+/** After this without a statement the database ends a transaction of the store's own sessions: the process hangs, or is gone without a word. */
+export const sessionIdleMs = 120_000
+
 /**
  * The sessions of one database: a pool of `pg`, the user's own, or the one session that PGlite has. A session that was lost is replaced when the next is asked
  * for, so nothing here is restored: it is asked again.
@@ -134,6 +137,7 @@ export class Connection {
       max: connections,
       connectionTimeoutMillis: connectTimeoutMs,
       statement_timeout: statementTimeoutMs,
+      idle_in_transaction_session_timeout: sessionIdleMs,
       // For a link that died in silence: the database would have answered before.
       query_timeout: statementTimeoutMs + 5_000,
       keepAlive: true,

@@ -21,6 +21,13 @@ export function explain(error: unknown): unknown {
   return refusals[state]?.(error) ?? error
 }
 
+/** Whether the same work may succeed when it runs again, also where a tool of the user's has wrapped what the driver threw. */
+export function meansAgain(error: unknown, depth = 0): boolean {
+  if (error instanceof StoreConflict || isConflict(sqlStateOf(error), error)) return true
+
+  return error instanceof Error && depth < 5 && meansAgain(error.cause, depth + 1)
+}
+
 /** Whether the partition that a row belongs to is not there yet. */
 export function isWithoutPartition(error: unknown): boolean {
   return sqlStateOf(error) === '23514' && /no partition of relation/.test(messageOf(error))
@@ -47,12 +54,12 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-// Class 08: connection; 57P: shut down, crashed, not started; 53300: no slot left; 25006: a standby that was the primary; 57P05: idle for too long.
+// Class 08: connection; 57P: shut down, crashed, not started; 53300: no slot left;
 function isUnavailable(state: string): boolean {
-  return state.startsWith('08') || state.startsWith('57P') || state === '53300' || state === '25006'
+  return state.startsWith('08') || state.startsWith('57P') || state === '53300'
 }
 
-function isConflict(state: string, error: unknown): boolean {
+function isConflict(state: string | undefined, error: unknown): boolean {
   return state === '40001' || state === '40P01' || isWithoutPartition(error)
 }
 

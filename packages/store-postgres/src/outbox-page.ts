@@ -4,8 +4,8 @@ import type { Row } from './options.js'
 import { bytesOf, numberOf, optionalNumberOf, optionalTextOf, type Prepare, textOf } from './statement.js'
 
 /**
- * How far a shard is. Every row that `prev` sees is dealt with. Those that `win` sees beside them are being dealt with, up to the place `pos`. `floor` is a place that
- * had been drawn when `prev` was taken: a later one belongs to a transaction that began after, or to one of those that `prev` names as open.
+ * How far a shard is. Every row that `prev` sees is dealt with. Those that `win` sees beside them are being dealt with, up to the place `pos`. Every row up
+ * to the place `floor` that `prev` does not see is of a transaction that `prev` names as open.
  *
  * Why nothing is lost or turned round: a row is in exactly one window. Within a key the earlier event's transaction ended before the later one could take the key's lock
  * and draw its place, so it is seen by every snapshot that sees the later one.
@@ -16,6 +16,15 @@ export interface Place {
   readonly win: string | undefined
   readonly winFloor: bigint
   readonly pos: bigint
+}
+
+/**
+ * How a floor is found. A snapshot names what is open only up to the last number that had ended, so of what began later nothing is known: it may have drawn its place long
+ * ago. But a place that had been drawn before some number was given out is no later transaction's. Each advance is a transaction, so it leaves a mark: the last place that was
+ * drawn before, and its own number. A snapshot that is past that number has that place as its floor; one that is not keeps the floor of the snapshot before.
+ */
+export interface Mark {
+  readonly drawn: bigint
 }
 
 /** Reads the rows of a shard in their order, a page at a time. */
@@ -31,29 +40,27 @@ export class OutboxPages {
 
   async page(lease: Lease, request: PageRequest): Promise<OutboxPage> {
     return this.#connection.use(async (session) => {
-      // In this order: what is drawn after the first belongs to no transaction that the second sees as ended.
-      const [drawn, cursor] = await session.runAll([this.#sql.drawn(), this.#sql.cursor(lease.shard)])
-      const found = cursor?.rows[0]
-      const now = { snapshot: textOf(found?.['snapshot']), floor: BigInt(textOf(drawn?.rows[0]?.['last'])) }
+      const found = (await session.run(this.#sql.cursor(lease.shard))).rows[0]
+      const drawn = BigInt(textOf(found?.['drawn'] ?? 0))
       const start = request.after ? this.#after(request.after) : placeOf(found)
-      const place = start.win === undefined ? { ...start, win: now.snapshot, winFloor: now.floor, pos: 0n } : start
-      if (found?.['is_paused'] === true) return this.#remember({ rows: [], isLast: true, isPaused: true }, { place: start, isComplete: false })
-      if (place.win === place.prev) return this.#remember({ rows: [], isLast: true, isPaused: false }, { place, isComplete: true })
+      const place = start.win === undefined ? opened(start, found) : start
+      if (found?.['is_paused'] === true) return this.#remember({ rows: [], isLast: true, isPaused: true }, { place: start, isComplete: false, drawn })
+      if (place.win === place.prev) return this.#remember({ rows: [], isLast: true, isPaused: false }, { place, isComplete: true, drawn })
 
       const { rows } = await session.run(this.#sql.rows(lease.shard, place.pos, place.floor, place.prev, place.win, request.rows, request.bytes))
       const matched = numberOf(rows[0]?.['matched'] ?? 0)
       const isComplete = matched < request.rows && rows.length === matched
 
-      return this.#remember({ rows: rows.map((row) => rowOf(row, lease.shard)), isLast: isComplete && start.win === undefined, isPaused: false }, { place, isComplete })
+      return this.#remember({ rows: rows.map((row) => rowOf(row, lease.shard)), isLast: isComplete && start.win === undefined, isPaused: false }, { place, isComplete, drawn })
     })
   }
 
   /** What the cursor is to be when so much of a page is dealt with. */
-  placeAfter({ page, done }: Progress): Place {
-    const { place, isComplete } = this.#readingOf(page)
-    if (isComplete && done >= page.rows.length) return { prev: place.win ?? place.prev, floor: place.winFloor, win: undefined, winFloor: 0n, pos: 0n }
+  placeAfter({ page, done }: Progress): Place & Mark {
+    const { place, isComplete, drawn } = this.#readingOf(page)
+    if (isComplete && done >= page.rows.length) return { prev: place.win ?? place.prev, floor: place.winFloor, win: undefined, winFloor: 0n, pos: 0n, drawn }
 
-    return { ...place, pos: page.rows[done - 1]?.seq ?? place.pos }
+    return { ...place, pos: page.rows[done - 1]?.seq ?? place.pos, drawn }
   }
 
   #after(page: OutboxPage): Place {
@@ -75,10 +82,17 @@ export class OutboxPages {
   }
 }
 
-interface Reading {
+interface Reading extends Mark {
   readonly place: Place
   /** Nothing of the window follows. */
   readonly isComplete: boolean
+}
+
+/** With a window that ends now. */
+function opened(start: Place, row: Row | undefined): Place {
+  const mark = row?.['is_past_mark'] === true ? BigInt(textOf(row['mark_floor'])) : 0n
+
+  return { ...start, win: textOf(row?.['snapshot']), winFloor: mark > start.floor ? mark : start.floor, pos: 0n }
 }
 
 function placeOf(row: Row | undefined): Place {
@@ -128,8 +142,11 @@ export const pageText = `
 
 function sqlOf(prepare: Prepare) {
   return {
-    drawn: prepare('SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END AS last FROM {}.outbox_seq'),
-    cursor: prepare('SELECT prev::text, floor, win::text, win_floor, pos, is_paused, pg_current_snapshot()::text AS snapshot FROM {}.outbox_cursor WHERE shard = $1'),
+    cursor: prepare(`
+      SELECT prev::text, floor, win::text, win_floor, pos, is_paused, pg_current_snapshot()::text AS snapshot,
+        mark_floor, pg_snapshot_xmax(pg_current_snapshot()) > mark_xid AS is_past_mark,
+        (SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM {}.outbox_seq) AS drawn
+      FROM {}.outbox_cursor WHERE shard = $1`),
     rows: prepare(pageText),
   }
 }

@@ -74,8 +74,8 @@ export class Outbox implements OutboxStore {
   }
 
   async advance(lease: Lease, progress: Progress): Promise<boolean> {
-    const { prev, floor, win, winFloor, pos } = this.#pages.placeAfter(progress)
-    const advance = this.#sql.advance(lease.shard, String(lease.epoch), prev, String(floor), win ?? null, String(winFloor), String(pos))
+    const { prev, floor, win, winFloor, pos, drawn } = this.#pages.placeAfter(progress)
+    const advance = this.#sql.advance(lease.shard, String(lease.epoch), prev, String(floor), win ?? null, String(winFloor), String(pos), String(drawn))
     if (progress.parked.length === 0) return (await this.#parts.connection.run(advance)).rowCount === 1
 
     return this.#transact(async (session) => {
@@ -201,10 +201,10 @@ function sqlOf(prepare: Prepare) {
     release: prepare(`UPDATE {}.outbox_cursor SET lease_until = '-infinity', owner = NULL WHERE shard = $1 AND epoch = $2`),
     hold: prepare('SELECT 1 AS held FROM {}.outbox_cursor WHERE shard = $1 AND epoch = $2 FOR UPDATE'),
     advance: prepare(`
-      UPDATE {}.outbox_cursor SET prev = $3::pg_snapshot, floor = $4, win = $5::pg_snapshot, win_floor = $6, pos = $7 WHERE shard = $1 AND epoch = $2`),
+      UPDATE {}.outbox_cursor SET prev = $3::pg_snapshot, floor = $4, win = $5::pg_snapshot, win_floor = $6, pos = $7, mark_floor = $8, mark_xid = pg_current_xact_id() WHERE shard = $1 AND epoch = $2`),
     pause: prepare('UPDATE {}.outbox_cursor SET is_paused = $2 WHERE shard = $1'),
     restart: prepare(`
-      UPDATE {}.outbox_cursor SET epoch = epoch + 1, owner = NULL, lease_until = '-infinity', prev = '3:3:', floor = 0, win = NULL, win_floor = NULL, pos = 0, cluster = ${cluster}
+      UPDATE {}.outbox_cursor SET epoch = epoch + 1, owner = NULL, lease_until = '-infinity', prev = '3:3:', floor = 0, win = NULL, win_floor = NULL, pos = 0, mark_floor = 0, mark_xid = pg_current_xact_id(), cluster = ${cluster}
       WHERE shard = $1`),
     renumber: prepare('UPDATE {}.outbox SET xid = pg_current_xact_id() WHERE shard = $1'),
     status: prepare(`

@@ -149,7 +149,8 @@ function sqlOf(prepare: Prepare) {
         ${parts('outbox')} AS outbox, ${parts('inbox')} AS inbox`),
     /** Rows of a shard that never had a relay. */
     strangers: prepare(`SELECT EXISTS (SELECT FROM {}.PART WHERE shard <> ALL (ARRAY(SELECT shard FROM {}.outbox_cursor))) AS found`),
-    /** What was not over yet when some relay closed its last window has a number from that window's lowest on. */
-    unpublished: prepare(`SELECT EXISTS (SELECT FROM {}.PART WHERE xid >= (SELECT min(pg_snapshot_xmin(prev)) FROM {}.outbox_cursor)) AS found`),
+    /** What a relay is not over has a number from the lowest on that was open when its last window closed: few rows are looked at. */
+    unpublished: prepare(`
+      SELECT EXISTS (SELECT FROM {}.outbox_cursor c JOIN {}.PART o ON o.shard = c.shard WHERE o.xid >= pg_snapshot_xmin(c.prev) AND NOT pg_visible_in_snapshot(o.xid, c.prev)) AS found`)
   }
 }

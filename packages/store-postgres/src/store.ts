@@ -1,7 +1,7 @@
 import { type Begun, type Fault, type Store, type StoreCapabilities, type StoreHealth, type StoreHost, type StoreQuery, type StoreTransaction, type TransactionSettings } from '@waybill/core'
 import { Announcer } from './announcer.js'
 import { Connection } from './connection.js'
-import { explain } from './database-error.js'
+import { explain, meansAgain } from './database-error.js'
 import { Inbox } from './inbox.js'
 import { JoinedTransaction } from './joined-transaction.js'
 import { checkTables, migrate } from './migrations.js'
@@ -12,7 +12,7 @@ import { Partitions } from './partitions.js'
 import { Sagas, SagaStatements } from './saga.js'
 import { statementsOf } from './statement.js'
 import { TimerStatements, Timers } from './timers.js'
-import { Transaction, type Writers } from './transaction.js'
+import { beginOf, Transaction, type Writers } from './transaction.js'
 
 /** PostgreSQL 13 or later through `pg`, or PGlite in this process: `postgres({ url })`, `postgres({ pool })`, `postgres({ embedded: './data' })`. */
 export function postgres(options: PostgresOptions): Store {
@@ -64,13 +64,12 @@ class PostgresStore implements Store {
 
   async begin(settings: TransactionSettings): Promise<Begun> {
     const session = await this.#connection.session()
-    const transaction = new Transaction(session, this.#writers, settings)
+    const transaction = new Transaction(session, this.#writers, beginOf(settings, this.#options.source.kind))
     if (!settings.inbox || settings.inbox.length === 0) return { transaction, verdicts: [] }
     try {
       return { transaction, verdicts: await transaction.inbox.insert(settings.inbox) }
     } catch (error) {
       await transaction.rollback()
-      await this.#partitions.mend(error)
       throw error
     }
   }
@@ -85,6 +84,10 @@ class PostgresStore implements Store {
     } catch (error) {
       throw explain(error)
     }
+  }
+
+  isConflict(error: unknown): boolean {
+    return meansAgain(error)
   }
 
   health(): StoreHealth {

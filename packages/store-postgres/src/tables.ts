@@ -43,6 +43,8 @@ export const migrations: readonly Migration[] = [
          win pg_snapshot,
          win_floor bigint,
          pos bigint NOT NULL DEFAULT 0,
+         mark_floor bigint NOT NULL DEFAULT 0,
+         mark_xid xid8 NOT NULL DEFAULT '3',
          is_paused boolean NOT NULL DEFAULT false,
          cluster bigint NOT NULL
        ) WITH (fillfactor = 50)`,

@@ -1,8 +1,9 @@
 import { type Flush, type StoreQuery, type StoreTransaction, type TransactionSettings, WaybillError } from '@waybill/core'
+import { sessionIdleMs } from './connection.js'
 import { explain } from './database-error.js'
 import { guardedClient } from './guarded-client.js'
 import type { Inbox } from './inbox.js'
-import type { Answer, Row, Statement } from './options.js'
+import type { Answer, Row, Source, Statement } from './options.js'
 import type { Runner } from './runner.js'
 import type { OutboxWriter } from './outbox-writer.js'
 import type { Partitions } from './partitions.js'
@@ -31,11 +32,12 @@ export class Transaction implements StoreTransaction, Runner {
   #begun: Promise<unknown> | undefined
   #end: 'committed' | 'rolled back' | undefined
   #isRunning = false
+  #failure: unknown
 
-  constructor(session: Session, writers: Writers, settings: TransactionSettings) {
+  constructor(session: Session, writers: Writers, begin: string) {
     this.#session = session
     this.#writers = writers
-    this.#begin = beginOf(settings)
+    this.#begin = begin
     this.client = guardedClient(session.client, (work) => this.#guard(work))
     this.inbox = { insert: (entries) => writers.inbox.insert(this, entries) }
     this.timers = new TransactionTimers(this, writers.timers)
@@ -73,7 +75,7 @@ export class Transaction implements StoreTransaction, Runner {
       this.#session.release()
     } catch (error) {
       await this.#undo()
-      await this.#writers.partitions.mend(error)
+      await this.#mend()
       throw error
     }
   }
@@ -82,6 +84,12 @@ export class Transaction implements StoreTransaction, Runner {
     if (this.#end) return
     this.#end = 'rolled back'
     await this.#undo()
+    await this.#mend()
+  }
+
+  // What cannot be mended now fails again, and says so, when the work runs again.
+  async #mend(): Promise<void> {
+    await this.#writers.partitions.mend(this.#failure).catch(() => undefined)
   }
 
   // Behind a statement that still runs a ROLLBACK would wait for it; the database rolls back by itself when the session goes.
@@ -124,7 +132,10 @@ export class Transaction implements StoreTransaction, Runner {
     if (isFirst && !this.#session.fuses) await this.#begun
     const [begun, done] = await Promise.allSettled([this.#begun, work()])
     if (begun.status === 'rejected') throw explain(begun.reason)
-    if (done.status === 'rejected') throw done.reason
+    if (done.status === 'rejected') {
+      this.#failure = done.reason
+      throw done.reason
+    }
 
     return [begun.value, done.value]
   }
@@ -140,10 +151,10 @@ export function flushStatements({ timers, outbox, inbox }: Writers, last: Flush)
   return [...timers.arming(last.timers), ...inbox.replies(last.replies), ...outbox.writing(last.outbox)]
 }
 
-function beginOf({ isolation, readOnly, timeoutMs }: TransactionSettings): string {
+/** The store's own sessions have a limit already, so most transactions need none of their own. */
+export function beginOf({ isolation, readOnly, timeoutMs }: TransactionSettings, source: Source['kind']): string {
   const begin = `BEGIN${isolation ? ` ISOLATION LEVEL ${isolation.toUpperCase()}` : ''}${readOnly ? ' READ ONLY' : ''}`
-  if (timeoutMs === undefined) return begin
-  const ms = Math.max(1, Math.ceil(timeoutMs))
+  const isCovered = timeoutMs === undefined || source === 'embedded' || (source === 'server' && timeoutMs < sessionIdleMs)
 
-  return `${begin}; SET LOCAL statement_timeout = ${ms}; SET LOCAL idle_in_transaction_session_timeout = ${ms}`
+  return isCovered ? begin : `${begin}; SET LOCAL idle_in_transaction_session_timeout = ${Math.ceil(timeoutMs) + 1_000}`
 }
