@@ -22,7 +22,7 @@ export function checkTransactions(app: Options, services: readonly MarkedService
       message: `createApp: ${stores.map(({ name }) => `"${name}"`).join(' and ')} each bring a store. One app has one: it could not commit in both at once.`,
     })
 
-  return [...faults, ...services.flatMap((service) => checkMethods(service, stores.length > 0)), ...(stores.length > 0 ? [] : checkFallbacks(app.channels))]
+  return [...faults, ...services.flatMap((service) => checkMethods(service, stores.length > 0))]
 }
 
 function checkStore({ name, store }: Plugin): readonly Fault[] {
@@ -45,13 +45,4 @@ function checkMethods({ label, marks }: MarkedService, hasStore: boolean): reado
 
     return [...faults, { code: 'NO_STORE', message: `${title} is @Transactional, and the app has no store. Add one: plugins: [outbox(memoryStore())] or outbox(postgres(…)).` }]
   })
-}
-
-function checkFallbacks(channels: unknown): readonly Fault[] {
-  const named = isRecord(channels) ? Object.entries(channels).filter(([, options]) => isRecord(options) && options.fallback === 'outbox') : []
-
-  return named.map(([name]) => ({
-    code: 'NO_STORE',
-    message: `Channel "${name}" has the fallback "outbox", and the app has no store. Add one: plugins: [outbox(postgres(…))], or leave the fallback out.`,
-  }))
 }

@@ -95,7 +95,8 @@ export class Relay {
   async stop(): Promise<void> {
     this.#stopAt = this.#parts.runtime.elapsed() + drainMs
     this.#sleep.wake()
-    await this.#running
+    await this.#ended()
+    this.#isOver = true
     try {
       await this.#holding.release()
     } catch (error) {
@@ -103,11 +104,16 @@ export class Relay {
     }
   }
 
-  /** At once, as a crash does: what is on its way is not waited for. */
-  abandon(): void {
-    this.#isOver = true
-    this.#holding.drop()
-    this.#sleep.wake()
+  /** A broker that never answers must not keep the process. */
+  #ended(): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#parts.runtime.after(2 * drainMs, resolve)
+      const end = (): void => {
+        cancel()
+        resolve()
+      }
+      this.#running?.then(end, end)
+    })
   }
 
   async #run(): Promise<void> {
