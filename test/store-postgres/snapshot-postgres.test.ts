@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Store } from '@waybill/core'
 import { Client } from 'pg'
 import { describe, expect, it } from 'vitest'
-import { pageText } from '../../packages/store-postgres/src/outbox-page.js'
+import { pageSettings, pageText } from '../../packages/store-postgres/src/outbox-page.js'
 import { drain, flush, message, serverBed, url, write } from './bed.js'
 
 describe('what many write at once', () => {
@@ -83,8 +83,8 @@ describe('what many write at once', () => {
     const plan = await planOf(bed, schema)
 
     expect(plan).toMatch(/Index Scan using outbox_0_pkey/)
-    expect(plan).toMatch(/outbox_\d_xid_idx/)
-    expect(plan).not.toMatch(/Seq Scan on outbox_0/)
+    expect(plan).toMatch(/Index Scan using outbox_0_xid_idx/)
+    expect(plan).not.toMatch(/Seq Scan on outbox/)
   })
 })
 
@@ -117,11 +117,18 @@ function groups(texts: readonly string[]): ReadonlyMap<string, readonly string[]
   return found
 }
 
+/** As the store asks for it, with nothing known of the values. */
 async function planOf(bed: ReturnType<typeof serverBed>, schema: string): Promise<string> {
   const [cursor] = await bed.sql(`SELECT prev::text, floor, pg_current_snapshot()::text AS win FROM "${schema}".outbox_cursor`)
-  const text = pageText.replaceAll('{}', `"${schema}"`)
-  await bed.sql(`PREPARE page_${schema} (text, bigint, bigint, pg_snapshot, pg_snapshot, int, int) AS ${text}`)
-  const rows = await bed.sql(`EXPLAIN EXECUTE page_${schema} ('main', 0, ${cursor?.['floor']}, '${cursor?.['prev']}', '${cursor?.['win']}', 1000, 4000000)`)
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query(`SET plan_cache_mode = force_generic_plan; ${pageSettings}`)
+    await client.query(`PREPARE page (text, bigint, bigint, pg_snapshot, pg_snapshot, int, int) AS ${pageText.replaceAll('{}', `"${schema}"`)}`)
+    const { rows } = await client.query(`EXPLAIN EXECUTE page ('main', 0, ${cursor?.['floor']}, '${cursor?.['prev']}', '${cursor?.['win']}', 1000, 4000000)`)
 
-  return rows.map((row) => row['QUERY PLAN']).join('\n')
+    return rows.map((row) => row['QUERY PLAN']).join('\n')
+  } finally {
+    await client.end()
+  }
 }

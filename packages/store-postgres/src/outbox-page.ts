@@ -1,6 +1,7 @@
 import type { Lease, OutboxPage, OutboxRow, PageRequest, Progress } from '@waybill/core'
 import type { Connection } from './connection.js'
-import type { Row } from './options.js'
+import type { Answer, Row, Statement } from './options.js'
+import type { Session } from './session.js'
 import { bytesOf, numberOf, optionalNumberOf, optionalTextOf, type Prepare, textOf } from './statement.js'
 
 /**
@@ -47,7 +48,7 @@ export class OutboxPages {
       if (found?.['is_paused'] === true) return this.#remember({ rows: [], isLast: true, isPaused: true }, { place: start, isComplete: false, drawn })
       if (place.win === place.prev) return this.#remember({ rows: [], isLast: true, isPaused: false }, { place, isComplete: true, drawn })
 
-      const { rows } = await session.run(this.#sql.rows(lease.shard, place.pos, place.floor, place.prev, place.win, request.rows, request.bytes))
+      const { rows } = await this.#read(session, this.#sql.rows(lease.shard, String(place.pos), String(place.floor), place.prev, place.win, request.rows, request.bytes))
       const matched = numberOf(rows[0]?.['matched'] ?? 0)
       const isComplete = matched < request.rows && rows.length === matched
 
@@ -61,6 +62,17 @@ export class OutboxPages {
     if (isComplete && done >= page.rows.length) return { prev: place.win ?? place.prev, floor: place.winFloor, win: undefined, winFloor: 0n, pos: 0n, drawn }
 
     return { ...place, pos: page.rows[done - 1]?.seq ?? place.pos, drawn }
+  }
+
+  async #read(session: Session, statement: Statement): Promise<Answer> {
+    try {
+      const [, answer] = await session.runAll([{ text: pageSettings }, statement, { text: 'COMMIT' }])
+
+      return answer ?? { command: '', rowCount: 0, rows: [] }
+    } catch (error) {
+      await session.send({ text: 'ROLLBACK' }).catch(() => session.cut())
+      throw error
+    }
   }
 
   #after(page: OutboxPage): Place {
@@ -124,8 +136,10 @@ export const rowColumns = `seq, id, key, destination, head, body, round(extract(
 /**
  * The rows of a window behind a place, as two branches. The first walks the primary key from the floor on, so its cost is that of the page, however large the window.
  * The second finds by the index of `xid` what transactions wrote below the floor that were open then, so a transaction that is open for long costs nothing.
- * The sums and functions keep the planner from the other index: it guesses badly about tables that nobody has analysed yet.
+ * The sums and functions keep the planner from the other index, and the settings from reading whole tables: it guesses badly about what nobody has analysed yet.
  */
+export const pageSettings = 'BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off'
+
 export const pageText = `
   SELECT ${rowColumns}, matched FROM (
     SELECT page.*, count(*) OVER () AS matched, sum(octet_length(body) + octet_length(head)) OVER (ORDER BY seq) - octet_length(body) - octet_length(head) AS bytes_before
