@@ -2,7 +2,7 @@ import { murmur2, type StoreHost } from '@waybill/core'
 import type { Client } from 'pg'
 import type { Connection } from './connection.js'
 import { sentenceOf } from './database-error.js'
-import type { Prepare } from './statement.js'
+import type { Prepare, Schema } from './statement.js'
 
 const firstPauseMs = 1_000
 const longestPauseMs = 30_000
@@ -13,7 +13,7 @@ const longestPauseMs = 30_000
  */
 export class Announcer {
   readonly #connection: Connection
-  readonly #channel: string
+  readonly #schema: Schema
   readonly #notify: ReturnType<Prepare>
   readonly #ears = new Set<(shard: string) => void>()
   #host: StoreHost | undefined
@@ -22,10 +22,14 @@ export class Announcer {
   #pauseMs = firstPauseMs
   #isClosed = false
 
-  constructor(connection: Connection, schema: string, prepare: Prepare) {
+  constructor(connection: Connection, schema: Schema, prepare: Prepare) {
     this.#connection = connection
-    this.#channel = `waybill_${(murmur2(new TextEncoder().encode(schema)) >>> 0).toString(16)}`
+    this.#schema = schema
     this.#notify = prepare('SELECT pg_notify($1, shard) FROM unnest($2::text[]) AS shard')
+  }
+
+  get #channel(): string {
+    return `waybill_${(murmur2(new TextEncoder().encode(this.#schema.name)) >>> 0).toString(16)}`
   }
 
   open(host: StoreHost): void {

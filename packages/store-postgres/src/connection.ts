@@ -36,6 +36,13 @@ export class Connection {
     return this.#options.source.kind === 'embedded'
   }
 
+  /** There is one session, so transactions wait for each other. */
+  get isSingle(): boolean {
+    const { source } = this.#options
+
+    return this.isEmbedded || (source.kind === 'pool' && source.pool.options?.max === 1)
+  }
+
   /** Resolves with the server's version once it answers. Keeps trying while it is away. */
   async open(host: StoreHost): Promise<string> {
     this.#host = host
@@ -153,7 +160,7 @@ export class Connection {
   }
 
   #traitsOf(client: PostgresClient): SessionTraits {
-    return { fuses: Reflect.get(client, 'pipeline') === true, isShared: this.isEmbedded }
+    return { fuses: Reflect.get(client, 'pipeline') === true, isShared: this.isSingle }
   }
 
   #release(session: Session, client: PostgresClient, isBroken: boolean): void {

@@ -26,6 +26,7 @@ export interface PostgresOptions {
 
 /** What the store uses of a pool of `pg`. */
 export interface PostgresPool {
+  readonly options?: { readonly max?: number }
   connect(): Promise<PostgresClient>
 }
 

@@ -44,22 +44,29 @@ export class OutboxPages {
       const found = (await session.run(this.#sql.cursor(lease.shard))).rows[0]
       const drawn = BigInt(textOf(found?.['drawn'] ?? 0))
       const start = request.after ? this.#after(request.after) : placeOf(found)
-      const place = start.win === undefined ? opened(start, found) : start
       if (found?.['is_paused'] === true) return this.#remember({ rows: [], isLast: true, isPaused: true }, { place: start, isComplete: false, drawn })
-      if (place.win === place.prev) return this.#remember({ rows: [], isLast: true, isPaused: false }, { place, isComplete: true, drawn })
+      // Nobody advances over a page without rows, so a window that has none left is passed over here.
+      const rest = start.win === undefined ? undefined : await this.#window(session, lease, request, { place: start, drawn })
+      if (rest && rest.rows.length > 0) return rest
 
-      const { rows } = await this.#read(session, this.#sql.rows(lease.shard, String(place.pos), String(place.floor), place.prev, place.win, request.rows, request.bytes))
-      const matched = numberOf(rows[0]?.['matched'] ?? 0)
-      const isComplete = matched < request.rows && rows.length === matched
-
-      return this.#remember({ rows: rows.map((row) => rowOf(row, lease.shard)), isLast: isComplete && start.win === undefined, isPaused: false }, { place, isComplete, drawn })
+      return this.#window(session, lease, request, { place: opened(closed(start), found), drawn })
     })
+  }
+
+  async #window(session: Session, { shard }: Lease, request: PageRequest, { place, drawn }: { readonly place: Place; readonly drawn: bigint }): Promise<OutboxPage> {
+    const { prev, floor, win = prev, pos } = place
+    if (win === prev) return this.#remember({ rows: [], isLast: true, isPaused: false }, { place, isComplete: true, drawn })
+    const { rows } = await this.#read(session, this.#sql.rows(shard, String(pos), String(floor), prev, win, request.rows, request.bytes))
+    const matched = numberOf(rows[0]?.['matched'] ?? 0)
+    const isComplete = matched < request.rows && rows.length === matched
+
+    return this.#remember({ rows: rows.map((row) => rowOf(row, shard)), isLast: isComplete && pos === 0n, isPaused: false }, { place, isComplete, drawn })
   }
 
   /** What the cursor is to be when so much of a page is dealt with. */
   placeAfter({ page, done }: Progress): Place & Mark {
     const { place, isComplete, drawn } = this.#readingOf(page)
-    if (isComplete && done >= page.rows.length) return { prev: place.win ?? place.prev, floor: place.winFloor, win: undefined, winFloor: 0n, pos: 0n, drawn }
+    if (isComplete && done >= page.rows.length) return { ...closed(place), drawn }
 
     return { ...place, pos: page.rows[done - 1]?.seq ?? place.pos, drawn }
   }
@@ -98,6 +105,11 @@ interface Reading extends Mark {
   readonly place: Place
   /** Nothing of the window follows. */
   readonly isComplete: boolean
+}
+
+/** Its window, if it has one, is over. */
+function closed(place: Place): Place {
+  return place.win === undefined ? place : { prev: place.win, floor: place.winFloor, win: undefined, winFloor: 0n, pos: 0n }
 }
 
 /** With a window that ends now. */

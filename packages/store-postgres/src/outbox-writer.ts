@@ -1,18 +1,18 @@
 import { murmur2, type OutboxMessage } from '@waybill/core'
 import type { Statement } from './options.js'
-import type { Prepare } from './statement.js'
+import type { Prepare, Schema } from './statement.js'
 
 const utf8 = new TextEncoder()
 
 /** What puts messages into the outbox. */
 export class OutboxWriter {
   readonly #sql: ReturnType<typeof sqlOf>
-  /** Of the locks of this schema among those of a whole database. */
-  readonly #lockClass: number
+  readonly #schema: Schema
+  #class: { readonly of: string; readonly number: number } | undefined
 
-  constructor(schema: string, prepare: Prepare) {
+  constructor(schema: Schema, prepare: Prepare) {
     this.#sql = sqlOf(prepare)
-    this.#lockClass = murmur2(utf8.encode(`waybill ${schema}`))
+    this.#schema = schema
   }
 
   /** The statements that write them, to be the last of their transaction. */
@@ -33,8 +33,16 @@ export class OutboxWriter {
     for (const { key } of messages) if (key !== undefined) locks.add(murmur2(utf8.encode(key)))
     const [only] = locks
     if (only === undefined) return []
+    const lockClass = this.#classOf(this.#schema.name)
 
-    return [locks.size === 1 ? this.#sql.lockOne(this.#lockClass, only) : this.#sql.lockMany(this.#lockClass, [...locks].sort((a, b) => a - b))]
+    return [locks.size === 1 ? this.#sql.lockOne(lockClass, only) : this.#sql.lockMany(lockClass, [...locks].sort((a, b) => a - b))]
+  }
+
+  /** Of the locks of this schema among those of a whole database. */
+  #classOf(schema: string): number {
+    if (this.#class?.of !== schema) this.#class = { of: schema, number: murmur2(utf8.encode(`waybill ${schema}`)) }
+
+    return this.#class.number
   }
 }
 

@@ -2,7 +2,7 @@ import { explainOwn, isWithoutPartition, sqlStateOf } from './database-error.js'
 import type { Connection } from './connection.js'
 import type { Row } from './options.js'
 import type { Session } from './session.js'
-import { numberOf, type Prepare } from './statement.js'
+import { numberOf, type Prepare, type Schema } from './statement.js'
 import { partitionRows } from './tables.js'
 
 const dayMs = 86_400_000
@@ -13,10 +13,10 @@ const dayMs = 86_400_000
  */
 export class Partitions {
   readonly #connection: Connection
-  readonly #schema: string
+  readonly #schema: Schema
   readonly #sql: ReturnType<typeof sqlOf>
 
-  constructor(connection: Connection, schema: string, prepare: Prepare) {
+  constructor(connection: Connection, schema: Schema, prepare: Prepare) {
     this.#connection = connection
     this.#schema = schema
     this.#sql = sqlOf(prepare)
@@ -61,11 +61,11 @@ export class Partitions {
 
   /** In the lock: whoever still writes holds one that is in its way, so nothing is under way when it is had. Not had at once, it is left for the next time. */
   async #drop(table: 'outbox' | 'inbox', n: number): Promise<boolean> {
-    const part = `"${this.#schema}".${table}_${n}`
+    const part = `"${this.#schema.name}".${table}_${n}`
 
     return this.#connection.use(async (session) => {
       try {
-        await session.runAll([{ text: 'BEGIN' }, { text: `SET LOCAL lock_timeout = '100ms'` }, { text: `LOCK TABLE ONLY "${this.#schema}".${table} IN ACCESS EXCLUSIVE MODE` }])
+        await session.runAll([{ text: 'BEGIN' }, { text: `SET LOCAL lock_timeout = '100ms'` }, { text: `LOCK TABLE ONLY "${this.#schema.name}".${table} IN ACCESS EXCLUSIVE MODE` }])
         const isNeeded = table === 'outbox' && (await session.run({ text: this.#sql.unpublished.text.replaceAll('PART', `outbox_${n}`) })).rows[0]?.['found'] !== false
         if (!isNeeded) await session.run({ text: `DROP TABLE IF EXISTS ${part}` })
         await session.send({ text: 'COMMIT' })
@@ -81,7 +81,7 @@ export class Partitions {
 
   async #make(session: Session): Promise<void> {
     try {
-      await session.runAll([{ text: 'BEGIN' }, { text: `SELECT pg_advisory_xact_lock(hashtext('waybill partitions'), hashtext($1))`, values: [this.#schema] }])
+      await session.runAll([{ text: 'BEGIN' }, { text: `SELECT pg_advisory_xact_lock(hashtext('waybill partitions'), hashtext($1))`, values: [this.#schema.name] }])
       for (const text of await this.#missing(session)) await session.run({ text })
       await session.run({ text: 'COMMIT' })
     } catch (error) {
@@ -100,7 +100,7 @@ export class Partitions {
 
   // Attaching a table that stands beside lets writers go on; making it in its place would stop them.
   #attaching(table: string, n: number, from: number | string, to: number | string): readonly string[] {
-    const whole = `"${this.#schema}".${table}`
+    const whole = `"${this.#schema.name}".${table}`
 
     return [
       `CREATE TABLE ${whole}_${n} (LIKE ${whole} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)`,

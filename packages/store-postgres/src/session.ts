@@ -98,9 +98,13 @@ export class Session {
     this.#settle()
   }
 
-  /** Ends it with whatever it does: the database rolls back. */
+  /** Ends it with whatever it does: the database rolls back. The only session there is must live on, and rolls back when it is done. */
   cut(): void {
-    this.release(true)
+    if (!this.#traits.isShared) return this.release(true)
+    this.client.query({ text: 'ROLLBACK' }).then(
+      () => this.release(),
+      () => this.release(),
+    )
   }
 }
 

@@ -10,7 +10,7 @@ import { Outbox } from './outbox.js'
 import { OutboxWriter } from './outbox-writer.js'
 import { Partitions } from './partitions.js'
 import { Sagas, SagaStatements } from './saga.js'
-import { statementsOf } from './statement.js'
+import { Schema, statementsOf } from './statement.js'
 import { TimerStatements, Timers } from './timers.js'
 import { beginOf, Transaction, type Writers } from './transaction.js'
 
@@ -27,6 +27,7 @@ class PostgresStore implements Store {
   readonly timers: Timers
   readonly sagas: Sagas
   readonly #options: ResolvedOptions
+  readonly #schema: Schema
   readonly #connection: Connection
   readonly #partitions: Partitions
   readonly #announcer: Announcer
@@ -34,7 +35,8 @@ class PostgresStore implements Store {
 
   constructor(given: unknown) {
     const { options, faults } = resolveOptions(given)
-    const { schema } = options
+    const schema = new Schema(options.schema)
+    this.#schema = schema
     const prepare = statementsOf(schema, options.prepare)
     this.faults = faults
     this.#options = options
@@ -51,15 +53,17 @@ class PostgresStore implements Store {
   }
 
   async open(host: StoreHost): Promise<StoreCapabilities> {
+    this.#schema.enter(host.namespace)
     const database = await this.#connection.open(host)
     this.inbox.open(host.runtime)
-    const { schema, source } = this.#options
-    await this.#connection.use(({ client }) => (this.#options.migrate ? migrate(client, schema) : checkTables(client, schema)))
+    const { migrate: migrates, source } = this.#options
+    const { name } = this.#schema
+    await this.#connection.use(({ client }) => (migrates ? migrate(client, name) : checkTables(client, name)))
     await this.#partitions.extend()
     await this.outbox.refuseRestored()
     this.#announcer.open(host)
 
-    return { database, durable: source.kind !== 'embedded' || source.folder !== undefined, concurrent: !this.#connection.isEmbedded }
+    return { database, durable: source.kind !== 'embedded' || source.folder !== undefined, concurrent: !this.#connection.isSingle }
   }
 
   async begin(settings: TransactionSettings): Promise<Begun> {
