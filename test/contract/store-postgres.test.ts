@@ -23,7 +23,20 @@ describe('E1 PostgreSQL keeps the contract of a store', () => {
   })
   const around = () => Object.assign(new URL(url), { host: `${proxy.host}:${proxy.port}` }).href
 
-  for (const { title, run } of storeContract()) test(title, () => run({ ...subjectOn('postgres', () => ({ url: around(), connections: 6 }), () => pool), cut: async () => proxy.reset() }), 60_000)
+  for (const { title, run } of storeContract())
+    test(
+      title,
+      () =>
+        run({
+          ...subjectOn(
+            'postgres',
+            () => ({ url: around(), connections: 6 }),
+            () => pool,
+          ),
+          cut: async () => proxy.reset(),
+        }),
+      60_000,
+    )
 })
 
 describe('E1 E2 PGlite keeps the contract of a store', () => {
@@ -32,7 +45,19 @@ describe('E1 E2 PGlite keeps the contract of a store', () => {
     pool = new Pool({ ...createPgConfig(await PGlite.create()), ...{ max: 1, idleTimeoutMillis: 0, pipeline: true } })
   }, 120_000)
 
-  for (const { title, run } of storeContract()) test(title, () => run(subjectOn('pglite', () => ({ pool }), () => pool)), 60_000)
+  for (const { title, run } of storeContract())
+    test(
+      title,
+      () =>
+        run(
+          subjectOn(
+            'pglite',
+            () => ({ pool }),
+            () => pool,
+          ),
+        ),
+      60_000,
+    )
 })
 
 /** The user's rows lie in a table beside the store's schemas. */

@@ -102,7 +102,14 @@ describe.each(beds)('the outbox on %s', (_, makeBed) => {
     const page = await store.outbox.page(lease, { rows: 10, bytes: 5_000, after: undefined })
     const [bad, , behind] = page.rows
     if (!bad || !behind) throw new Error('no rows')
-    await store.outbox.advance(lease, { page, done: 3, parked: [{ row: bad, code: 'TOO_LARGE', reason: 'it is' }, { row: behind, code: 'BEHIND', reason: 'it follows' }] })
+    await store.outbox.advance(lease, {
+      page,
+      done: 3,
+      parked: [
+        { row: bad, code: 'TOO_LARGE', reason: 'it is' },
+        { row: behind, code: 'BEHIND', reason: 'it follows' },
+      ],
+    })
 
     expect(await store.outbox.parkedKeys('main')).toEqual(['k'])
     expect(await store.outbox.released(lease, 10)).toEqual([])
@@ -112,14 +119,23 @@ describe.each(beds)('the outbox on %s', (_, makeBed) => {
     const released = await store.outbox.released(lease, 10)
 
     expect(released.map(({ body }) => Buffer.from(body).toString())).toEqual(['mended', 'behind'])
-    expect(await store.outbox.unpark(lease, released.map(({ seq }) => seq), [])).toBe(true)
+    expect(
+      await store.outbox.unpark(
+        lease,
+        released.map(({ seq }) => seq),
+        [],
+      ),
+    ).toBe(true)
     expect(await store.outbox.parkedKeys('main')).toEqual([])
   })
 
   it('O9 a part of the outbox is dropped when all of it is published, and not before', async () => {
     const schema = bed.schema()
     const store = await bed.store({ schema })
-    const parts = async () => (await bed.sql(`SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = '"${schema}".outbox'::regclass ORDER BY 1`)).map(({ name }) => name)
+    const parts = async () =>
+      (await bed.sql(`SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = '"${schema}".outbox'::regclass ORDER BY 1`)).map(
+        ({ name }) => name,
+      )
     await write(store, message('old'))
     await bed.sql(`SELECT setval('"${schema}".outbox_seq', 1700000)`)
     await store.outbox.clean()

@@ -139,7 +139,13 @@ describe.each(beds)('a transaction on %s', (_, makeBed) => {
   it('of a batch that names one message twice the first is new', async () => {
     const store = await bed.store()
     const id = nextId(Date.now())
-    const { transaction, verdicts } = await store.begin({ inbox: [{ group: 'g', id }, { group: 'g', id: 'other' }, { group: 'g', id }] })
+    const { transaction, verdicts } = await store.begin({
+      inbox: [
+        { group: 'g', id },
+        { group: 'g', id: 'other' },
+        { group: 'g', id },
+      ],
+    })
     await transaction.commit(flush())
 
     expect(verdicts.map(({ kind }) => kind)).toEqual(['first', 'first', 'duplicate'])

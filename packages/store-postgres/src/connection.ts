@@ -213,5 +213,7 @@ function closed(): StoreUnavailable {
 function refused(error: unknown, where: string): WaybillError {
   const cause = error instanceof WaybillError ? error.cause : error
 
-  return new WaybillError('POSTGRES_REFUSED', `PostgreSQL at ${where} was expected to let this app in and refused: ${sentenceOf(cause)} Check the url, the user and its rights.`, { cause })
+  return new WaybillError('POSTGRES_REFUSED', `PostgreSQL at ${where} was expected to let this app in and refused: ${sentenceOf(cause)} Check the url, the user and its rights.`, {
+    cause,
+  })
 }

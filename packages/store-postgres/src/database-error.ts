@@ -12,7 +12,9 @@ export function explain(error: unknown): unknown {
   if (error instanceof WaybillError) return error
   const state = sqlStateOf(error)
   if (state === undefined || isUnavailable(state)) {
-    return new StoreUnavailable('STORE_UNAVAILABLE', `The database was expected to answer: ${sentenceOf(error)} Nothing was done. It is tried again when it is asked again.`, { cause: error })
+    return new StoreUnavailable('STORE_UNAVAILABLE', `The database was expected to answer: ${sentenceOf(error)} Nothing was done. It is tried again when it is asked again.`, {
+      cause: error,
+    })
   }
   if (isConflict(state, error)) {
     return new StoreConflict('STORE_CONFLICT', `Another transaction was in the way (${state}): ${sentenceOf(error)} Nothing was committed; run the whole again.`, { cause: error })
@@ -73,11 +75,7 @@ const rights: Explanation = (cause) =>
   )
 
 const tables: Explanation = (cause) =>
-  new WaybillError(
-    'STORE_TABLES',
-    `A table of the store is not as its version says: ${sentenceOf(cause)} Undo what was changed by hand, or restore the schema.`,
-    { cause },
-  )
+  new WaybillError('STORE_TABLES', `A table of the store is not as its version says: ${sentenceOf(cause)} Undo what was changed by hand, or restore the schema.`, { cause })
 
 const late: Explanation = (cause) =>
   new WaybillError('STATEMENT_TIMEOUT', `The database ended a statement: ${sentenceOf(cause)} Make it faster, or raise "statementTimeout".`, { cause })

@@ -50,6 +50,8 @@ async function load(): Promise<Loaded> {
 
     return { lite, config: (database) => createPgConfig(database) as ClientConfig }
   } catch (cause) {
-    throw new WaybillError('EMBEDDED_MISSING', 'The option "embedded" of postgres() needs PGlite, which is not installed. Run: npm install -E @electric-sql/pglite@0.5.16', { cause })
+    throw new WaybillError('EMBEDDED_MISSING', 'The option "embedded" of postgres() needs PGlite, which is not installed. Run: npm install -E @electric-sql/pglite@0.5.16', {
+      cause,
+    })
   }
 }

@@ -91,7 +91,9 @@ export function resolveOptions(given: unknown): { readonly options: ResolvedOpti
 function sourceOf(found: Record<string, unknown>, faults: Fault[]): Source {
   const stated = ways.filter((way) => found[way] !== undefined)
   if (stated.length !== 1) {
-    faults.push(wrong(`takes exactly one of "url", "pool" and "embedded"; found ${stated.length === 0 ? 'none' : stated.join(' and ')}. An unset environment variable counts as none.`))
+    faults.push(
+      wrong(`takes exactly one of "url", "pool" and "embedded"; found ${stated.length === 0 ? 'none' : stated.join(' and ')}. An unset environment variable counts as none.`),
+    )
   }
   if (stated[0] !== 'url' && found['tls'] !== undefined) faults.push(wrong('option "tls" goes with "url" only. Leave it out.'))
   if (stated[0] === 'pool') return poolOf(found['pool'], faults)

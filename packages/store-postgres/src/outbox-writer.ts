@@ -35,7 +35,14 @@ export class OutboxWriter {
     if (only === undefined) return []
     const lockClass = this.#classOf(this.#schema.name)
 
-    return [locks.size === 1 ? this.#sql.lockOne(lockClass, only) : this.#sql.lockMany(lockClass, [...locks].sort((a, b) => a - b))]
+    return [
+      locks.size === 1
+        ? this.#sql.lockOne(lockClass, only)
+        : this.#sql.lockMany(
+            lockClass,
+            [...locks].sort((a, b) => a - b),
+          ),
+    ]
   }
 
   /** Of the locks of this schema among those of a whole database. */

@@ -1,4 +1,17 @@
-import { type Lease, type OutboxMessage, type OutboxPage, type OutboxStore, type PageRequest, type ParkedFilter, type ParkedMessage, type Parking, type Progress, type ShardStatus, StoreConflict, WaybillError } from '@waybill/core'
+import {
+  type Lease,
+  type OutboxMessage,
+  type OutboxPage,
+  type OutboxStore,
+  type PageRequest,
+  type ParkedFilter,
+  type ParkedMessage,
+  type Parking,
+  type Progress,
+  type ShardStatus,
+  StoreConflict,
+  WaybillError,
+} from '@waybill/core'
 import type { Announcer } from './announcer.js'
 import type { Connection } from './connection.js'
 import { OutboxPages } from './outbox-page.js'

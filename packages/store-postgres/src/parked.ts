@@ -20,7 +20,13 @@ export class Parked {
   parking(shard: string, parked: readonly Parking[]): readonly Statement[] {
     if (parked.length === 0) return []
 
-    return [this.#sql.park(shard, ...columnsOf(parked, ({ row }) => [row.seq, row.id, row.key ?? null, row.destination, row.head, bufferOf(row.body), row.expiresAt ?? null, row.storedAt], 8), ...columnsOf(parked, ({ code, reason }) => [code, reason], 2))]
+    return [
+      this.#sql.park(
+        shard,
+        ...columnsOf(parked, ({ row }) => [row.seq, row.id, row.key ?? null, row.destination, row.head, bufferOf(row.body), row.expiresAt ?? null, row.storedAt], 8),
+        ...columnsOf(parked, ({ code, reason }) => [code, reason], 2),
+      ),
+    ]
   }
 
   async keys(shard: string): Promise<readonly string[]> {
@@ -39,7 +45,16 @@ export class Parked {
   async settle(session: Session, { shard }: Lease, sent: readonly bigint[], failed: readonly Parking[]): Promise<void> {
     const statements = [
       ...(sent.length > 0 ? [this.#sql.remove(shard, sent.map(String))] : []),
-      ...(failed.length > 0 ? [this.#sql.fail(shard, failed.map(({ row }) => String(row.seq)), failed.map(({ code }) => code), failed.map(({ reason }) => reason))] : []),
+      ...(failed.length > 0
+        ? [
+            this.#sql.fail(
+              shard,
+              failed.map(({ row }) => String(row.seq)),
+              failed.map(({ code }) => code),
+              failed.map(({ reason }) => reason),
+            ),
+          ]
+        : []),
     ]
     if (statements.length > 0) await session.runAll(statements)
   }

@@ -65,7 +65,11 @@ export class Partitions {
 
     return this.#connection.use(async (session) => {
       try {
-        await session.runAll([{ text: 'BEGIN' }, { text: `SET LOCAL lock_timeout = '100ms'` }, { text: `LOCK TABLE ONLY "${this.#schema.name}".${table} IN ACCESS EXCLUSIVE MODE` }])
+        await session.runAll([
+          { text: 'BEGIN' },
+          { text: `SET LOCAL lock_timeout = '100ms'` },
+          { text: `LOCK TABLE ONLY "${this.#schema.name}".${table} IN ACCESS EXCLUSIVE MODE` },
+        ])
         const isNeeded = table === 'outbox' && (await session.run({ text: this.#sql.unpublished.text.replaceAll('PART', `outbox_${n}`) })).rows[0]?.['found'] !== false
         if (!isNeeded) await session.run({ text: `DROP TABLE IF EXISTS ${part}` })
         await session.send({ text: 'COMMIT' })
@@ -151,6 +155,6 @@ function sqlOf(prepare: Prepare) {
     strangers: prepare(`SELECT EXISTS (SELECT FROM {}.PART WHERE shard <> ALL (ARRAY(SELECT shard FROM {}.outbox_cursor))) AS found`),
     /** What a relay is not over has a number from the lowest on that was open when its last window closed: few rows are looked at. */
     unpublished: prepare(`
-      SELECT EXISTS (SELECT FROM {}.outbox_cursor c JOIN {}.PART o ON o.shard = c.shard WHERE o.xid >= pg_snapshot_xmin(c.prev) AND NOT pg_visible_in_snapshot(o.xid, c.prev)) AS found`)
+      SELECT EXISTS (SELECT FROM {}.outbox_cursor c JOIN {}.PART o ON o.shard = c.shard WHERE o.xid >= pg_snapshot_xmin(c.prev) AND NOT pg_visible_in_snapshot(o.xid, c.prev)) AS found`),
   }
 }

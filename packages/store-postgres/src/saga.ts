@@ -72,13 +72,32 @@ export class TransactionSagas implements SagasWithin {
   async saveSteps(steps: readonly SagaStep[]): Promise<void> {
     for (const step of steps) {
       await this.#runner.run(
-        this.#sql.saveStep(step.saga, step.id, step.step, step.phase, step.attempt, step.status, step.commandId ?? null, step.deadlineAt ?? null, step.result ?? null, step.error ?? null),
+        this.#sql.saveStep(
+          step.saga,
+          step.id,
+          step.step,
+          step.phase,
+          step.attempt,
+          step.status,
+          step.commandId ?? null,
+          step.deadlineAt ?? null,
+          step.result ?? null,
+          step.error ?? null,
+        ),
       )
     }
   }
 
   async append(name: string, id: string, entries: readonly SagaEntry[]): Promise<void> {
-    if (entries.length > 0) await this.#runner.run(this.#sql.append(name, id, entries.map(({ at }) => at), entries.map(({ event }) => event)))
+    if (entries.length > 0)
+      await this.#runner.run(
+        this.#sql.append(
+          name,
+          id,
+          entries.map(({ at }) => at),
+          entries.map(({ event }) => event),
+        ),
+      )
   }
 
   async #correlateAll({ name, id }: SagaRow, correlations: readonly Correlation[]): Promise<boolean> {

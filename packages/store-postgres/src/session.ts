@@ -1,3 +1,4 @@
+import { Duplex } from 'node:stream'
 import { CommitUnknown, WaybillError } from '@waybill/core'
 import { explain, explainOwn, sqlStateOf } from './database-error.js'
 import type { Answer, PostgresClient, Row, Statement } from './options.js'
@@ -100,12 +101,23 @@ export class Session {
 
   /** Ends it with whatever it does: the database rolls back. The only session there is must live on, and rolls back when it is done. */
   cut(): void {
-    if (!this.#traits.isShared) return this.release(true)
+    if (!this.#traits.isShared) {
+      // Behind a statement that runs the driver would wait with its goodbye.
+      if (this.#running > 0) destroy(this.client)
+
+      return this.release(true)
+    }
     this.client.query({ text: 'ROLLBACK' }).then(
       () => this.release(),
       () => this.release(),
     )
   }
+}
+
+function destroy(client: PostgresClient): void {
+  const connection: unknown = Reflect.get(client, 'connection')
+  const stream: unknown = typeof connection === 'object' && connection !== null ? Reflect.get(connection, 'stream') : undefined
+  if (stream instanceof Duplex) stream.destroy()
 }
 
 function unknown(cause: unknown): CommitUnknown {

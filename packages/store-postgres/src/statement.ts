@@ -41,11 +41,7 @@ export function statementsOf(schema: Schema, isPrepared: boolean): Prepare {
       return known.statement
     }
 
-    return Object.defineProperty(
-      (...values: unknown[]): Statement => ({ ...current(), values }),
-      'text',
-      { get: () => current().text },
-    ) as Prepared
+    return Object.defineProperty((...values: unknown[]): Statement => ({ ...current(), values }), 'text', { get: () => current().text }) as Prepared
   }
 }
 

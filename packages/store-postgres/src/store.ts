@@ -1,4 +1,16 @@
-import { type Begun, type Fault, type Store, type StoreCapabilities, type StoreHealth, type StoreHost, type StoreQuery, type StoreTransaction, type TransactionSettings } from '@waybill/core'
+import {
+  type Begun,
+  type Fault,
+  type Runtime,
+  type Store,
+  type StoreCapabilities,
+  type StoreHealth,
+  type StoreHost,
+  type StoreQuery,
+  type StoreTransaction,
+  systemRuntime,
+  type TransactionSettings,
+} from '@waybill/core'
 import { Announcer } from './announcer.js'
 import { Connection } from './connection.js'
 import { explain, meansAgain } from './database-error.js'
@@ -28,6 +40,7 @@ class PostgresStore implements Store {
   readonly sagas: Sagas
   readonly #options: ResolvedOptions
   readonly #schema: Schema
+  #runtime: Runtime = systemRuntime
   readonly #connection: Connection
   readonly #partitions: Partitions
   readonly #announcer: Announcer
@@ -54,6 +67,7 @@ class PostgresStore implements Store {
 
   async open(host: StoreHost): Promise<StoreCapabilities> {
     this.#schema.enter(host.namespace)
+    this.#runtime = host.runtime
     const database = await this.#connection.open(host)
     this.inbox.open(host.runtime)
     const { migrate: migrates, source } = this.#options
@@ -69,6 +83,7 @@ class PostgresStore implements Store {
   async begin(settings: TransactionSettings): Promise<Begun> {
     const session = await this.#connection.session()
     const transaction = new Transaction(session, this.#writers, beginOf(settings, this.#options.source.kind))
+    if (settings.timeoutMs !== undefined) transaction.limit(this.#runtime, settings.timeoutMs)
     if (!settings.inbox || settings.inbox.length === 0) return { transaction, verdicts: [] }
     try {
       return { transaction, verdicts: await transaction.inbox.insert(settings.inbox) }

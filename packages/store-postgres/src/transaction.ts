@@ -1,4 +1,4 @@
-import { type Flush, type StoreQuery, type StoreTransaction, type TransactionSettings, WaybillError } from '@waybill/core'
+import { type Flush, type Runtime, type StoreQuery, type StoreTransaction, type TransactionSettings, WaybillError } from '@waybill/core'
 import { sessionIdleMs } from './connection.js'
 import { explain } from './database-error.js'
 import { guardedClient } from './guarded-client.js'
@@ -30,9 +30,10 @@ export class Transaction implements StoreTransaction, Runner {
   readonly #writers: Writers
   readonly #begin: string
   #begun: Promise<unknown> | undefined
-  #end: 'committed' | 'rolled back' | undefined
+  #end: string | undefined
   #isRunning = false
   #failure: unknown
+  #forgetLimit: () => void = () => undefined
 
   constructor(session: Session, writers: Writers, begin: string) {
     this.#session = session
@@ -42,6 +43,15 @@ export class Transaction implements StoreTransaction, Runner {
     this.inbox = { insert: (entries) => writers.inbox.insert(this, entries) }
     this.timers = new TransactionTimers(this, writers.timers)
     this.sagas = new TransactionSagas(this, writers.sagas)
+  }
+
+  /** Rolls back by itself when it is open for longer. */
+  limit(runtime: Runtime, ms: number): void {
+    this.#forgetLimit = runtime.after(ms, () => {
+      if (this.#end) return
+      this.#end = 'rolled back, for it was open for too long'
+      void this.#undo()
+    })
   }
 
   readonly query: StoreQuery = async (text, values) => {
@@ -68,6 +78,7 @@ export class Transaction implements StoreTransaction, Runner {
   async commit(last: Flush): Promise<void> {
     this.#refuseEnded()
     this.#end = 'committed'
+    this.#forgetLimit()
     const statements = flushStatements(this.#writers, last)
     try {
       if (!this.#begun && statements.length === 0) return this.#session.release()
@@ -83,6 +94,7 @@ export class Transaction implements StoreTransaction, Runner {
   async rollback(): Promise<void> {
     if (this.#end) return
     this.#end = 'rolled back'
+    this.#forgetLimit()
     await this.#undo()
     await this.#mend()
   }
