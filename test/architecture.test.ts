@@ -9,7 +9,7 @@ const imports = sources.flatMap(importsOf)
 const show = (found: readonly Import[]): readonly string[] => found.map(({ file, from }) => `${file} imports ${from}`)
 
 const testKinds = ['api', 'bench', 'contract', 'e2e', 'examples', 'faults', 'fuzz', 'packages', 'setup', 'simulation', 'templates', 'types']
-const storeFiles = ['index', 'options', 'store', 'connection', 'migrations', 'outbox', 'inbox', 'saga', 'timers']
+const storeFiles = ['index', 'options', 'store', 'connection', 'outbox', 'inbox', 'saga', 'timers']
 const transportFiles = ['index', 'options', 'transport', 'connection', 'topology', 'publisher', 'subscriber', 'dead-letters', 'wire']
 
 /** Which of our packages a package may import. What is not named here imports core alone. */

@@ -11,7 +11,7 @@ export const postgres = {
   variable: 'WAYBILL_POSTGRES_URL',
   port: 5432,
   // "I am postgres and want the database postgres", protocol 3.0; a server that lets anybody in answers "authenticated".
-  greeting: Buffer.from('0000002900030000' + Buffer.from('user\0postgres\0database\0postgres\0\0').toString('hex'), 'hex'),
+  greeting: Buffer.from('\0\0\0\x29\0\x03\0\0user\0postgres\0database\0postgres\0\0'),
   welcome: (answer) => answer.toString('latin1', 0, 1) === 'R' && answer.readUInt32BE(5) === 0,
   address: (port) => `postgresql://postgres@127.0.0.1:${port}/postgres`,
   start,

@@ -88,7 +88,7 @@ describe.each(beds)('the outbox on %s', (_, makeBed) => {
 
     expect(refused).toBeUndefined()
     expect(second?.epoch).toBeGreaterThan(first.epoch)
-    expect(await store.outbox.advance(first, { page, done: 1, parked: [{ row: page.rows[0]!, code: 'X', reason: 'late' }] })).toBe(false)
+    expect(await store.outbox.advance(first, { page, done: 1, parked: page.rows.map((row) => ({ row, code: 'X', reason: 'late' })) })).toBe(false)
     expect(await store.outbox.renew(first, 60_000)).toBe(false)
     expect(await store.outbox.unpark(first, [1n], [])).toBe(false)
     expect(await store.outbox.parked({}, 10)).toEqual([])

@@ -154,7 +154,8 @@ export const pageSettings = 'BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL en
 
 export const pageText = `
   SELECT ${rowColumns}, matched FROM (
-    SELECT page.*, count(*) OVER () AS matched, sum(octet_length(body) + octet_length(head)) OVER (ORDER BY seq) - octet_length(body) - octet_length(head) AS bytes_before
+    SELECT page.*, count(*) OVER () AS matched, row_number() OVER (ORDER BY seq) AS place,
+      sum(octet_length(body) + octet_length(head)) OVER (ORDER BY seq) AS bytes_through
     FROM (
       (SELECT * FROM {}.outbox
         WHERE shard = $1 AND seq > greatest($2::bigint, $3::bigint) AND pg_visible_in_snapshot(xid, $5::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $4::pg_snapshot)
@@ -164,7 +165,7 @@ export const pageText = `
         WHERE shard = $1 AND xid = ANY (ARRAY(SELECT pg_snapshot_xip($4::pg_snapshot))) AND seq + 0 > $2::bigint AND seq + 0 <= $3::bigint AND pg_visible_in_snapshot(xid, $5::pg_snapshot))
       ORDER BY seq LIMIT $6
     ) AS page
-  ) AS sized WHERE bytes_before < $7 ORDER BY seq`
+  ) AS sized WHERE place = 1 OR bytes_through <= $7 ORDER BY seq`
 
 function sqlOf(prepare: Prepare) {
   return {

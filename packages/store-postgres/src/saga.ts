@@ -218,7 +218,7 @@ function sqlOf(prepare: Prepare) {
         SET status = excluded.status, command_id = excluded.command_id, deadline_at = excluded.deadline_at, result = excluded.result, error = excluded.error`),
     append: prepare(`
       INSERT INTO {}.saga_log (name, id, at, event)
-      SELECT $1, $2, to_timestamp(e.ms / 1000), e.event FROM unnest($3::float8[], $4::jsonb[]) WITH ORDINALITY AS e (ms, event, n) ORDER BY e.n`),
+      SELECT $1, $2, to_timestamp(e.ms / 1000), e.event FROM unnest($3::float8[], $4::json[]) WITH ORDINALITY AS e (ms, event, n) ORDER BY e.n`),
     history: prepare(`SELECT ${ms('at')} AS at_ms, event::text FROM {}.saga_log WHERE name = $1 AND id = $2 ORDER BY n`),
     list: prepare(`
       SELECT ${saga} FROM {}.saga

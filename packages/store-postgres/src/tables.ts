@@ -104,7 +104,7 @@ export const migrations: readonly Migration[] = [
          definition int NOT NULL,
          status text NOT NULL,
          step text,
-         state jsonb NOT NULL,
+         state json NOT NULL,
          version int NOT NULL,
          started_at timestamptz NOT NULL,
          updated_at timestamptz NOT NULL,
@@ -123,8 +123,8 @@ export const migrations: readonly Migration[] = [
          status text NOT NULL,
          command_id text UNIQUE,
          deadline_at timestamptz,
-         result jsonb,
-         error jsonb,
+         result json,
+         error json,
          PRIMARY KEY (name, id, step, phase, attempt),
          FOREIGN KEY (name, id) REFERENCES {}.saga ON DELETE CASCADE
        )`,
@@ -142,7 +142,7 @@ export const migrations: readonly Migration[] = [
          id text NOT NULL,
          n bigint GENERATED ALWAYS AS IDENTITY,
          at timestamptz NOT NULL,
-         event jsonb NOT NULL,
+         event json NOT NULL,
          PRIMARY KEY (name, id, n),
          FOREIGN KEY (name, id) REFERENCES {}.saga ON DELETE CASCADE
        )`,
