@@ -42,7 +42,7 @@ describe('E1 PostgreSQL keeps the contract of a store', () => {
 describe('E1 E2 PGlite keeps the contract of a store', () => {
   let pool: Pool
   beforeAll(async () => {
-    pool = new Pool({ ...createPgConfig(await PGlite.create()), ...{ max: 1, idleTimeoutMillis: 0, pipeline: true } })
+    pool = new Pool(Object.assign(createPgConfig(await PGlite.create()), { max: 1, idleTimeoutMillis: 0, pipeline: true }))
   }, 120_000)
 
   for (const { title, run } of storeContract())

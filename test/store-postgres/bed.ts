@@ -41,7 +41,7 @@ let shared: Pool | undefined
 /** PGlite in memory: one for all files of a worker, because it takes seconds to make. */
 export function embeddedBed(): Bed {
   beforeAll(async () => {
-    shared ??= new Pool({ ...createPgConfig(await PGlite.create()), ...{ max: 1, idleTimeoutMillis: 0, pipeline: true } })
+    shared ??= new Pool(Object.assign(createPgConfig(await PGlite.create()), { max: 1, idleTimeoutMillis: 0, pipeline: true }))
   }, 120_000)
 
   return bedOn(
