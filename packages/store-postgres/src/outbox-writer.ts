@@ -19,6 +19,7 @@ export class OutboxWriter {
   writing(messages: readonly OutboxMessage[]): readonly Statement[] {
     const [first] = messages
     if (!first) return []
+    if (messages.length === 1 && first.key !== undefined) return [this.#sql.insertKeyed(...valuesOf(first), this.#classOf(this.#schema.name), murmur2(utf8.encode(first.key)))]
     const insert = messages.length === 1 ? this.#sql.insertOne(...valuesOf(first)) : this.#sql.insertMany(...columnsOf(messages))
 
     return [...this.#locks(messages), insert]
@@ -75,6 +76,10 @@ function sqlOf(prepare: Prepare) {
     lockOne: prepare('SELECT pg_advisory_xact_lock($1::int, $2::int)::text AS locked'),
     lockMany: prepare('SELECT pg_advisory_xact_lock($1::int, lock)::text AS locked FROM unnest($2::int[]) AS lock'),
     insertOne: prepare(`INSERT INTO {}.outbox (${columns}) VALUES ($1, $2, $3, $4, $5, $6, to_timestamp($7::float8 / 1000))`),
+    // The row comes out of the lock, so its place is drawn when the lock is had.
+    insertKeyed: prepare(`
+      INSERT INTO {}.outbox (${columns}) SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::bytea, to_timestamp($7::float8 / 1000)
+      FROM (SELECT pg_advisory_xact_lock($8::int, $9::int) OFFSET 0) AS locked`),
     insertMany: prepare(`
       INSERT INTO {}.outbox (${columns})
       SELECT m.shard, m.id, m.key, m.destination, m.head, m.body, to_timestamp(m.expires_ms / 1000)
