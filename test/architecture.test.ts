@@ -9,6 +9,7 @@ const imports = sources.flatMap(importsOf)
 const show = (found: readonly Import[]): readonly string[] => found.map(({ file, from }) => `${file} imports ${from}`)
 
 const testKinds = ['api', 'bench', 'contract', 'e2e', 'examples', 'faults', 'fuzz', 'packages', 'setup', 'simulation', 'templates', 'types']
+const storeFiles = ['index', 'options', 'store', 'connection', 'outbox', 'inbox', 'saga', 'timers']
 const transportFiles = ['index', 'options', 'transport', 'connection', 'topology', 'publisher', 'subscriber', 'dead-letters', 'wire']
 
 /** Which of our packages a package may import. What is not named here imports core alone. */
@@ -43,8 +44,9 @@ describe('imports point one way', () => {
     expect(show(foreign('core').filter((one) => !allowed(one)))).toEqual([])
   })
 
-  it.each(packagesNamed(/^(transport|store)-/))('%s imports one driver at most', (name) => {
-    const drivers = new Set(foreign(name).map(({ from }) => from.split('/')[0]))
+  it.each(packagesNamed(/^(transport|store)-/))('%s imports one driver at most, others only where they are installed', (name) => {
+    const optional = optionalPeersOf(name)
+    const drivers = new Set(foreign(name).flatMap(({ from }) => (optional.some((peer) => from.startsWith(peer)) ? [] : [from.split('/')[0]])))
 
     expect(drivers.size, [...drivers].join(', ')).toBeLessThanOrEqual(1)
   })
@@ -72,6 +74,12 @@ describe('the shape of the house', () => {
 
   it.each(packagesNamed(/^transport-/))('%s has the files that every transport has', (name) => {
     const missing = transportFiles.filter((file) => !files.includes(`packages/${name}/src/${file}.ts`))
+
+    expect(missing).toEqual([])
+  })
+
+  it.each(packagesNamed(/^store-/))('%s has the files that every store has', (name) => {
+    const missing = storeFiles.filter((file) => !files.includes(`packages/${name}/src/${file}.ts`))
 
     expect(missing).toEqual([])
   })
@@ -114,7 +122,7 @@ describe('habits', () => {
   })
 
   it('a test that talks to a broker has its name in its path', () => {
-    const speaks = { rabbitmq: /WAYBILL_RABBITMQ_URL|:5672\b/, kafka: /WAYBILL_KAFKA_BROKERS|:9092\b/ }
+    const speaks = { rabbitmq: /WAYBILL_RABBITMQ_URL|:5672\b/, kafka: /WAYBILL_KAFKA_BROKERS|:9092\b/, postgres: /WAYBILL_POSTGRES_URL|:5432\b/ }
     const hidden = Object.entries(speaks).flatMap(([name, pattern]) =>
       tests.filter((file) => !file.includes(name) && file !== 'test/architecture.test.ts' && reachedFrom(file).some((one) => pattern.test(codeOf(one)))),
     )
@@ -137,6 +145,12 @@ describe('habits', () => {
 
 function packagesNamed(pattern: RegExp): readonly string[] {
   return [...new Set(sources.map(packageOf))].filter((name) => pattern.test(name))
+}
+
+function optionalPeersOf(name: string): readonly string[] {
+  const { peerDependenciesMeta = {} }: { peerDependenciesMeta?: Record<string, { optional?: boolean }> } = JSON.parse(textOf(`packages/${name}/package.json`))
+
+  return Object.keys(peerDependenciesMeta).filter((peer) => peerDependenciesMeta[peer]?.optional)
 }
 
 /** What a package imports that is neither ours nor part of Node. */

@@ -2,7 +2,8 @@ import 'reflect-metadata'
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
-const source = ['@waybill/source', 'node', 'import', 'default']
+// Node is given these too, for what it loads itself: "import" among them would make it require ES modules where CommonJS is meant.
+const source = ['@waybill/source', 'node']
 
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,

@@ -1,5 +1,5 @@
-// Finds the brokers that the suites need, starts those that are missing, and ends those that it started:
-//   node test/setup/brokers.mjs [start|stop] [rabbitmq] [kafka]
+// Finds the brokers and the database that the suites need, starts those that are missing, and ends those that it started:
+//   node test/setup/brokers.mjs [start|stop] [rabbitmq] [kafka] [postgres]
 // An address in the environment wins, then what listens on the usual port, then a node of our own, then a container.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,10 +7,11 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { kafka } from './kafka.mjs'
 import { alone, isAlive } from './lock.mjs'
 import { detachedIn, has, listens } from './machine.mjs'
+import { postgres } from './postgres.mjs'
 import { rabbitmq } from './rabbitmq.mjs'
 import { keep, main, run, step } from './steps.mjs'
 
-export const brokers = [rabbitmq, kafka]
+export const brokers = [rabbitmq, kafka, postgres]
 
 /** Makes a broker ready and puts its address into the environment; rejects with what to do when there is none. */
 export const ready = (broker) =>
@@ -52,7 +53,7 @@ async function find(broker) {
 /** The usual port, or one of the next where something sits on it that does not answer as this broker would: a broker that hangs stays whose it is. */
 async function choosePort(broker) {
   for (let port = broker.port; port < broker.port + 5; port++) {
-    if (await listens('127.0.0.1', port, broker.greeting)) return { port, answers: true }
+    if (await listens('127.0.0.1', port, broker.greeting, broker.welcome)) return { port, answers: true }
     if (!(await listens('127.0.0.1', port))) return { port, answers: false }
     console.log(`              something on port ${port} does not answer as ${broker.title} would; trying the next`)
   }
@@ -70,7 +71,7 @@ async function startContainer(broker, port, folder, reason) {
 }
 
 async function awaitPort(broker, port, folder) {
-  for (const deadline = Date.now() + 60_000; !(await listens('127.0.0.1', port, broker.greeting)); await wait(100)) {
+  for (const deadline = Date.now() + 60_000; !(await listens('127.0.0.1', port, broker.greeting, broker.welcome)); await wait(100)) {
     const ended = existsSync(join(folder, 'pid')) && !detachedIn(folder)
     if (ended || Date.now() > deadline) {
       throw new Error(`${broker.title} ${ended ? 'ended while it started' : `does not answer on port ${port} after 60 s`}. See ${join(folder, 'server.log')}.`)

@@ -5,8 +5,8 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { run } from './steps.mjs'
 
-/** Whether something accepts connections there; with a greeting: whether it answers it. A container's port accepts before anybody is behind it. */
-export function listens(host, port, greeting) {
+/** Whether something accepts connections there; with a greeting: whether it answers it, and as `welcome` wants. A container's port accepts before anybody is behind it. */
+export function listens(host, port, greeting, welcome = () => true) {
   return new Promise((resolve) => {
     const socket = connect({ host, port: Number(port), timeout: 2_000 })
     const end = (answer) => {
@@ -14,7 +14,7 @@ export function listens(host, port, greeting) {
       resolve(answer)
     }
     socket.once('connect', () => (greeting ? socket.write(greeting) : end(true)))
-    socket.once('data', () => end(true))
+    socket.once('data', (answer) => end(welcome(answer)))
     for (const event of ['error', 'timeout', 'close']) socket.once(event, () => end(false))
   })
 }

@@ -1,0 +1,3 @@
+export { migrationSql } from './migrations.js'
+export type { Answer, PostgresClient, PostgresOptions, PostgresPool, Row, Statement } from './options.js'
+export { postgres } from './store.js'

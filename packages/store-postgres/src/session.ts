@@ -1,0 +1,127 @@
+import { Duplex } from 'node:stream'
+import { CommitUnknown, WaybillError } from '@waybill/core'
+import { explain, explainOwn, sqlStateOf } from './database-error.js'
+import type { Answer, PostgresClient, Row, Statement } from './options.js'
+
+export interface SessionTraits {
+  /** Statements may be sent before the one ahead has answered. */
+  readonly fuses: boolean
+  /** There is but this one session: it is never cut, for its state would be the next one's. */
+  readonly isShared: boolean
+}
+
+/** One session of the database while somebody has it. */
+export class Session {
+  readonly client: PostgresClient
+  readonly #traits: SessionTraits
+  readonly #give: (isBroken: boolean) => void
+  #isReleased = false
+  #running = 0
+  #settle: () => void = () => undefined
+
+  /** Resolves when it was given back. */
+  readonly released = new Promise<void>((resolve) => {
+    this.#settle = resolve
+  })
+
+  constructor(client: PostgresClient, traits: SessionTraits, give: (isBroken: boolean) => void) {
+    this.client = client
+    this.#traits = traits
+    this.#give = give
+  }
+
+  get fuses(): boolean {
+    return this.#traits.fuses
+  }
+
+  /** Statements that have not answered yet. */
+  get running(): number {
+    return this.#running
+  }
+
+  /** Runs a statement of the store's own. */
+  async run<R extends Row = Row>(statement: Statement): Promise<Answer<R>> {
+    try {
+      return (await this.send(statement)) as Answer<R>
+    } catch (error) {
+      throw explainOwn(error)
+    }
+  }
+
+  /** Runs statements in their order: in one round trip where the session fuses. The first error is thrown after all have answered. */
+  async runAll(statements: readonly Statement[]): Promise<readonly Answer[]> {
+    if (!this.fuses) return this.#runInTurn(statements)
+    const settled = await Promise.allSettled(statements.map((statement) => this.send(statement)))
+    const failed = settled.find((one) => one.status === 'rejected')
+    if (failed) throw explainOwn(failed.reason)
+
+    return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  }
+
+  /** As {@link runAll} within a transaction, which ends with it. The command's tag is looked at: COMMIT of a failed transaction answers ROLLBACK, without an error. */
+  async commitWith(statements: readonly Statement[]): Promise<void> {
+    if (!this.fuses) await this.#runInTurn(statements)
+    const settled = await Promise.allSettled([...(this.fuses ? statements : []), { text: 'COMMIT' }].map((statement) => this.send(statement)))
+    const commit = settled.at(-1)
+    const failed = settled.find((one) => one.status === 'rejected')
+    if (commit?.status === 'fulfilled' && commit.value.command === 'COMMIT') return
+    if (commit?.status === 'rejected' && sqlStateOf(commit.reason) === undefined) throw unknown(commit.reason)
+    if (failed?.status === 'rejected') throw explainOwn(failed.reason)
+
+    throw new WaybillError(
+      'TRANSACTION_ABORTED',
+      'A transaction was to be committed in which a statement had failed before, so the database rolled it back. Let the error of that statement pass, or run it within a savepoint.',
+    )
+  }
+
+  async send(statement: Statement): Promise<Answer> {
+    if (this.#isReleased) throw new WaybillError('SESSION_RELEASED', 'A statement was run on a session that was given back already. Await everything before the transaction ends.')
+    this.#running++
+    try {
+      return await this.client.query(statement)
+    } finally {
+      this.#running--
+    }
+  }
+
+  async #runInTurn(statements: readonly Statement[]): Promise<readonly Answer[]> {
+    const answers: Answer[] = []
+    for (const statement of statements) answers.push(await this.run(statement))
+
+    return answers
+  }
+
+  /** Gives it back. */
+  release(isBroken = false): void {
+    if (this.#isReleased) return
+    this.#isReleased = true
+    this.#give(isBroken && !this.#traits.isShared)
+    this.#settle()
+  }
+
+  /** Ends it with whatever it does: the database rolls back. The only session there is must live on, and rolls back when it is done. */
+  cut(): void {
+    if (!this.#traits.isShared) {
+      // Behind a statement that runs the driver would wait with its goodbye.
+      if (this.#running > 0) destroy(this.client)
+
+      return this.release(true)
+    }
+    this.client.query({ text: 'ROLLBACK' }).then(
+      () => this.release(),
+      () => this.release(),
+    )
+  }
+}
+
+function destroy(client: PostgresClient): void {
+  const connection: unknown = Reflect.get(client, 'connection')
+  const stream: unknown = typeof connection === 'object' && connection !== null ? Reflect.get(connection, 'stream') : undefined
+  if (stream instanceof Duplex) stream.destroy()
+}
+
+function unknown(cause: unknown): CommitUnknown {
+  const { message } = explain(cause) as Error
+
+  return new CommitUnknown('COMMIT_UNKNOWN', `The connection was lost between COMMIT and its answer, so it may or may not have happened. ${message}`, { cause })
+}

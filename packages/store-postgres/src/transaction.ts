@@ -1,0 +1,172 @@
+import { type Flush, type Runtime, type StoreQuery, type StoreTransaction, type TransactionSettings, WaybillError } from '@waybill/core'
+import { sessionIdleMs } from './connection.js'
+import { explain } from './database-error.js'
+import { guardedClient } from './guarded-client.js'
+import type { Inbox } from './inbox.js'
+import type { Answer, Row, Source, Statement } from './options.js'
+import type { Runner } from './runner.js'
+import type { OutboxWriter } from './outbox-writer.js'
+import type { Partitions } from './partitions.js'
+import { type SagaStatements, TransactionSagas } from './saga.js'
+import type { Session } from './session.js'
+import { TransactionTimers, type TimerStatements } from './timers.js'
+
+/** What a transaction writes with. */
+export interface Writers {
+  readonly outbox: OutboxWriter
+  readonly inbox: Inbox
+  readonly timers: TimerStatements
+  readonly sagas: SagaStatements
+  readonly partitions: Partitions
+}
+
+/** A transaction on a session of the store's. It begins with its first statement, so that an empty one costs nothing. */
+export class Transaction implements StoreTransaction, Runner {
+  readonly client: unknown
+  readonly inbox: StoreTransaction['inbox']
+  readonly timers: StoreTransaction['timers']
+  readonly sagas: StoreTransaction['sagas']
+  readonly #session: Session
+  readonly #writers: Writers
+  readonly #begin: string
+  #begun: Promise<unknown> | undefined
+  #end: string | undefined
+  #isRunning = false
+  #failure: unknown
+  #forgetLimit: () => void = () => undefined
+
+  constructor(session: Session, writers: Writers, begin: string) {
+    this.#session = session
+    this.#writers = writers
+    this.#begin = begin
+    this.client = guardedClient(session.client, (work) => this.#guard(work))
+    this.inbox = { insert: (entries) => writers.inbox.insert(this, entries) }
+    this.timers = new TransactionTimers(this, writers.timers)
+    this.sagas = new TransactionSagas(this, writers.sagas)
+  }
+
+  /** Rolls back by itself when it is open for longer. */
+  limit(runtime: Runtime, ms: number): void {
+    this.#forgetLimit = runtime.after(ms, () => {
+      if (this.#end) return
+      this.#end = 'rolled back, for it was open for too long'
+      void this.#undo()
+    })
+  }
+
+  readonly query: StoreQuery = async (text, values) => {
+    const { rows } = await this.#guard(() => this.#session.client.query({ text, ...(values ? { values: [...values] } : {}) }))
+
+    return rows
+  }
+
+  /** Runs a statement of the store's own. */
+  async run<R extends Row = Row>(statement: Statement): Promise<Answer<R>> {
+    this.#refuseEnded()
+    const [, answer] = await this.#behindBegin(() => this.#session.run<R>(statement))
+
+    return answer
+  }
+
+  async runAll(statements: readonly Statement[]): Promise<readonly Answer[]> {
+    this.#refuseEnded()
+    const [, answers] = await this.#behindBegin(() => this.#session.runAll(statements))
+
+    return answers
+  }
+
+  async commit(last: Flush): Promise<void> {
+    this.#refuseEnded()
+    this.#end = 'committed'
+    this.#forgetLimit()
+    const statements = flushStatements(this.#writers, last)
+    try {
+      if (!this.#begun && statements.length === 0) return this.#session.release()
+      await this.#behindBegin(() => this.#session.commitWith(statements))
+      this.#session.release()
+    } catch (error) {
+      await this.#undo()
+      await this.#mend()
+      throw error
+    }
+  }
+
+  async rollback(): Promise<void> {
+    if (this.#end) return
+    this.#end = 'rolled back'
+    this.#forgetLimit()
+    await this.#undo()
+    await this.#mend()
+  }
+
+  // What cannot be mended now fails again, and says so, when the work runs again.
+  async #mend(): Promise<void> {
+    await this.#writers.partitions.mend(this.#failure).catch(() => undefined)
+  }
+
+  // Behind a statement that still runs a ROLLBACK would wait for it; the database rolls back by itself when the session goes.
+  async #undo(): Promise<void> {
+    if (!this.#begun) return this.#session.release()
+    if (this.#session.running > 0) return this.#session.cut()
+    try {
+      await this.#session.send({ text: 'ROLLBACK' })
+      this.#session.release()
+    } catch {
+      this.#session.cut()
+    }
+  }
+
+  /** One statement of the user's at a time, and none after the end. */
+  async #guard<T>(work: () => Promise<T>): Promise<T> {
+    this.#refuseEnded()
+    if (this.#isRunning) {
+      throw new WaybillError(
+        'PARALLEL_STATEMENTS',
+        'Two statements ran at once in one transaction, which has a single connection: the second would wait behind the first, and fail with it. Await each before the next.',
+      )
+    }
+    this.#isRunning = true
+    try {
+      const [, answer] = await this.#behindBegin(work)
+
+      return answer
+    } catch (error) {
+      throw explain(error)
+    } finally {
+      this.#isRunning = false
+    }
+  }
+
+  // Sent together where the session fuses, so BEGIN costs no round trip.
+  async #behindBegin<T>(work: () => Promise<T>): Promise<readonly [unknown, T]> {
+    const isFirst = !this.#begun
+    this.#begun ??= this.#session.send({ text: this.#begin })
+    if (isFirst && !this.#session.fuses) await this.#begun
+    const [begun, done] = await Promise.allSettled([this.#begun, work()])
+    if (begun.status === 'rejected') throw explain(begun.reason)
+    if (done.status === 'rejected') {
+      this.#failure = done.reason
+      throw done.reason
+    }
+
+    return [begun.value, done.value]
+  }
+
+  #refuseEnded(): void {
+    if (!this.#end) return
+    throw new WaybillError('TRANSACTION_ENDED', `A statement was run in a transaction that is ${this.#end}. Something in it was not awaited: await everything before it ends.`)
+  }
+}
+
+/** The statements that end a transaction, the outbox rows last: their places are drawn in the order in which transactions with one key end. */
+export function flushStatements({ timers, outbox, inbox }: Writers, last: Flush): readonly Statement[] {
+  return [...timers.arming(last.timers), ...inbox.replies(last.replies), ...outbox.writing(last.outbox)]
+}
+
+/** The store's own sessions have a limit already, so most transactions need none of their own. */
+export function beginOf({ isolation, readOnly, timeoutMs }: TransactionSettings, source: Source['kind']): string {
+  const begin = `BEGIN${isolation ? ` ISOLATION LEVEL ${isolation.toUpperCase()}` : ''}${readOnly ? ' READ ONLY' : ''}`
+  const isCovered = timeoutMs === undefined || source === 'embedded' || (source === 'server' && timeoutMs < sessionIdleMs)
+
+  return isCovered ? begin : `${begin}; SET LOCAL idle_in_transaction_session_timeout = ${Math.ceil(timeoutMs) + 1_000}`
+}
