@@ -32,6 +32,7 @@ test('what the decorators say is found on the class', () => {
     ],
     publisherMethods: [{ method: 'seen', messages: [Done] }],
     publisherParameters: [{ index: 1, messages: [Done] }],
+    transactionalMethods: [],
     parameterTypes: [Helper, Object],
     faults: [],
   })

@@ -40,7 +40,11 @@ interface Published {
 function tiedThings(state: ReturnType<Ties['state']> = 'running'): { readonly things: Things; readonly published: Published[] } {
   const things = new Things()
   const published: Published[] = []
-  tie(things, { state: () => state, publish: async (messages, declared, label) => void published.push({ messages, declared, label }) })
+  tie(things, {
+    state: () => state,
+    transact: (_label, _settings, work) => work(),
+    publish: async (messages, declared, label) => void published.push({ messages, declared, label }),
+  })
 
   return { things, published }
 }
@@ -89,7 +93,7 @@ test('a method that calls itself counts too', async () => {
 
 test('the caller hears that the publish failed', async () => {
   const things = new Things()
-  tie(things, { state: () => 'running', publish: async () => Promise.reject(new Error('no broker')) })
+  tie(things, { state: () => 'running', transact: (_label, _settings, work) => work(), publish: async () => Promise.reject(new Error('no broker')) })
 
   await expect(things.run(new Done({ id: 'a' }))).rejects.toThrow('no broker')
 })

@@ -17,6 +17,8 @@ export interface App {
   publish(message: Contract<string, any, any, Told> | readonly Contract<string, any, any, Told>[], options?: PublishOptions): Promise<void>
   // biome-ignore lint/suspicious/noExplicitAny: any is what a constraint over every message is
   ask<M extends Contract<string, any, any, 'query'>>(query: M, options?: AskOptions): Promise<ReplyOf<M>>
+  /** Everything inside commits or nothing does, messages included. For code outside a class. Needs a store. */
+  transaction<T>(work: () => Promise<T>): Promise<T>
   health(): Health
   readonly deadLetters: DeadLetters
   /** What the app publishes and takes, as data; known before `start`. */

@@ -51,6 +51,12 @@ export class Asking {
   }
 
   async ask(query: Message, options: AskOptions): Promise<unknown> {
+    const open = scopes.getStore()?.transaction
+    if (open)
+      throw new WaybillError(
+        'QUERY_IN_TRANSACTION',
+        `${open.owner} asks in its transaction, which would stay open until the answer comes. Ask before it, or let the listener run with transaction: false.`,
+      )
     options.signal?.throwIfAborted()
     const definition = definitionOfMessage(query)
     const { reply } = definition

@@ -240,6 +240,7 @@ class BatchRun {
   constructor(batch: readonly Work[], prefix: string, invocation: Invocation) {
     this.jobs = batch.map(({ job }) => job)
     this.items = this.jobs.map((job) => new JobBatchItem(job, prefix))
+    this.held.mayCommit = () => this.#unfailed()
     const told = this.jobs.flatMap((job) => invocation.began(job, batch.length) ?? [])
     this.told = told.length > 0 ? told : undefined
   }
@@ -249,9 +250,15 @@ class BatchRun {
     return this.items.find(({ error }) => error)?.error
   }
 
+  #unfailed(): true {
+    if (this.failure) throw this.failure
+
+    return true
+  }
+
   close(error?: unknown): void {
     this.isOver = true
-    this.held.isOver = true
+    this.held.end()
     for (const event of this.told ?? []) ended(event, error)
     if (error instanceof WaybillError) for (const item of this.items) item.abort(error)
   }

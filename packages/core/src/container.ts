@@ -16,6 +16,8 @@ export interface ContainerParts {
   /** The app's `services`, as the user gave them. */
   readonly services: unknown
   readonly modules: readonly Module[]
+  /** What plugins give: instances by their class. */
+  readonly provided?: readonly (readonly [abstract new (...args: never[]) => object, object])[]
   /** The function that a parameter with `@Publisher` gets. `label` is for people: `Orders.constructor`. */
   publisherFor(type: MessageClass, label: string): unknown
   /** Sees each instance before anybody else does, so that it can be tied to its app. */
@@ -37,6 +39,7 @@ export interface ServiceContainer {
 /** Loads the user's modules and binds every `@Service` class that can be reached. Makes no instance. */
 export async function buildContainer(parts: ContainerParts): Promise<ServiceContainer> {
   const container = new Container({ defaultScope: 'Singleton' })
+  for (const [type, instance] of parts.provided ?? []) container.bind(type as unknown as ServiceIdentifier).toConstantValue(instance)
   const faults = [...(await loadModules(container, parts.modules))]
   const services = reachableServices(listedServices(parts.services)).filter(({ marks }) => marks.service)
   const maker = new Maker(container, parts)

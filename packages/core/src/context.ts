@@ -26,7 +26,7 @@ export function Context<S extends Schema>(name: string, schema: S): Context<S> {
       const output = validate(schema, `context ${name}`, value)
       const around = scopes.getStore()
       const contexts = new Map(around?.contexts).set(name, { input: value, output })
-      const scope: Scope = { owner: around?.owner ?? 'the program', cause: around?.cause, held: around?.held, contexts }
+      const scope: Scope = { owner: around?.owner ?? 'the program', cause: around?.cause, held: around?.held, contexts, transaction: around?.transaction }
 
       return scopes.run(scope, work)
     },

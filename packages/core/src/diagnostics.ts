@@ -1,5 +1,6 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel'
 import type { Envelope, RawEnvelope } from './envelope.js'
+import type { ShardStatus } from './outbox-store.js'
 import type { ConnectionState, PublishOutcome } from './transport.js'
 
 /**
@@ -12,6 +13,7 @@ export const diagnostics = {
   retry: channel('waybill:retry'),
   deadLetter: channel('waybill:dead-letter'),
   skip: channel('waybill:skip'),
+  duplicate: channel('waybill:duplicate'),
   connection: channel('waybill:connection'),
 } as const
 
@@ -91,4 +93,33 @@ export interface SkipEvent {
 export interface ConnectionEvent extends ConnectionState {
   readonly app: string
   readonly transport: string
+}
+
+/** `waybill:duplicate`: an inbox has it already, so it does not reach its listener. */
+export interface DuplicateEvent {
+  readonly app: string
+  readonly channel: string
+  readonly group: string
+  readonly listener: string
+  readonly id: string
+  /** `stale`: a later one of its key was processed before. */
+  readonly kind: 'duplicate' | 'stale'
+}
+
+/** `waybill:outbox`: how a shard of the outbox is, now and then. */
+export interface OutboxEvent extends ShardStatus {
+  readonly app: string
+}
+
+/** `waybill:relay`: a page of the outbox was dealt with. */
+export interface RelayEvent {
+  readonly app: string
+  readonly shard: string
+  readonly sent: number
+  readonly parked: number
+  /** Met an outage, and are tried again. */
+  readonly left: number
+  readonly tookMs: number
+  /** From the commit to the confirm, of the oldest. */
+  readonly oldestMs: number
 }

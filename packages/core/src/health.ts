@@ -1,3 +1,4 @@
+import type { StoreHealth } from './store.js'
 import type { ConnectionState, ConsumerHealth } from './transport.js'
 
 /** What an operator asks first. Plain data, safe to show. */
@@ -11,6 +12,8 @@ export interface Health {
   /** What is published and not settled, and how many callers wait for room. */
   readonly publishers: readonly { readonly transport: string; readonly unsettled: number; readonly bytes: number; readonly waiting: number }[]
   readonly consumers: readonly (ConsumerHealth & { readonly channel: string; readonly group: string; readonly running: number } & Waiting)[]
+  /** Where the app has one. */
+  readonly store: (StoreHealth & { readonly name: string }) | undefined
   /** Why it is not ready, a sentence each. */
   readonly reasons: readonly string[]
 }

@@ -12,7 +12,7 @@ export type { DeadLetterEdit, DeadLetters } from './dead-letters.js'
 export type { DeadLetterFilter, DeadMessage } from './dead-message.js'
 export type { RedriveOptions, RedriveProgress } from './redrive.js'
 export { DeadLetter, Ignore, Retry } from './decision.js'
-export type { ConnectionEvent, DeadLetterEvent, ProcessEvent, PublishEvent, RetryEvent, SkipEvent } from './diagnostics.js'
+export type { ConnectionEvent, DeadLetterEvent, DuplicateEvent, OutboxEvent, ProcessEvent, PublishEvent, RelayEvent, RetryEvent, SkipEvent } from './diagnostics.js'
 export { diagnostics } from './diagnostics.js'
 export type { Duration } from './duration.js'
 export { parseDuration } from './duration.js'
@@ -27,15 +27,39 @@ export type { BatchOptions, ListenerOptions, Listens, RetryOptions } from './lis
 export { Listener, RawListener } from './listener.js'
 export type { FieldsFirstLogger } from './log-context.js'
 export { logContext, pinoLogger } from './log-context.js'
+export type { InboxEntry, InboxStore, InboxVerdict, SequenceGuard, StoredReply, TransactionInbox } from './inbox-store.js'
 export type { LogFields, Logger } from './logger.js'
 export type { MessageBase, MessageOptions } from './message.js'
 export { Command, Event, Query, unchecked } from './message.js'
 export type { ListenCall, Middleware, PublishCall } from './middleware.js'
-export type { GroupDepth, Plugin, PluginHost, PluginTransport } from './plugin.js'
+export type {
+  Lease,
+  OutboxMessage,
+  OutboxPage,
+  OutboxRow,
+  OutboxStore,
+  PageRequest,
+  ParkedFilter,
+  ParkedMessage,
+  Parking,
+  Progress,
+  ShardStatus,
+} from './outbox-store.js'
+export type { OpenTransaction } from './open-transaction.js'
+export { messageOfTimer, publishTarget } from './outbox-message.js'
+export type { GroupDepth, Plugin, PluginHost, PluginTransactions, PluginTransport, TimerHandler } from './plugin.js'
 export type { Runtime } from './runtime.js'
 export { systemRuntime } from './system-runtime.js'
+export type { SagaEntry, SagaFilter, Correlation, SagaRow, SagaStep, SagaStore, TransactionSagas } from './saga-store.js'
 export { Service } from './service.js'
 export { murmur2, slotOf, slots } from './slot.js'
+export type { Begun, Flush, Isolation, Store, StoreCapabilities, StoreHealth, StoreHost, StoreQuery, StoreTransaction, TransactionSettings } from './store.js'
+export { CommitUnknown, StoreConflict, StoreUnavailable } from './store-error.js'
+export { markTransactional } from './metadata.js'
+export type { TransactionOptions } from './transactional.js'
+export type { ResolvedTransaction } from './transactions.js'
+export { TimerFailed } from './transactions.js'
+export type { Timer, TimerFilter, TimerStore, TransactionTimers } from './timer-store.js'
 export type { AppTopology } from './topology.js'
 export type { TraceContext, TracedMessage, TraceSource } from './trace.js'
 export type {

@@ -3,11 +3,14 @@ import { decode, inspect, rawMessage, type DecodeRules, type Refusal } from './d
 import { diagnostics, type ProcessEvent } from './diagnostics.js'
 import type { WaybillError } from './error.js'
 import type { Job } from './job.js'
+import { JobScope } from './job-scope.js'
+import type { ListenerTransaction } from './listener-transaction.js'
 import { definitionOf, Message, type MessageClass } from './message.js'
 import type { ListenCall, Middleware } from './middleware.js'
 import type { PlannedListener } from './plan.js'
 import type { Runtime } from './runtime.js'
 import { isDeclared, undeclared } from './returned.js'
+import { scopes } from './scope.js'
 
 /** What a delivery carries, for its listener; or why it cannot. */
 export type Found = { readonly message: unknown; readonly refusal?: undefined } | { readonly refusal: Refusal; readonly message?: undefined }
@@ -20,6 +23,8 @@ export interface InvocationOptions {
   readonly listener: PlannedListener
   readonly rules: DecodeRules
   readonly middleware: readonly Middleware[]
+  /** Undefined: it runs without a transaction. */
+  readonly transaction: ListenerTransaction | undefined
 }
 
 /** Everything around one method that is the same for each of its calls: what it takes, and the middleware around it. */
@@ -34,7 +39,9 @@ export class Invocation {
     this.#options = options
     this.#types = typesOf(options.listener)
     this.isQuery = [...this.#types.values()].some((type) => definitionOf(type)?.kind === 'query')
-    this.invoke = invoker(options)
+    const plain = invoker(options)
+    const { transaction } = options
+    this.invoke = transaction ? (call) => transaction.run(call, { invoke: plain, undeclared: (value) => this.undeclared(value), query: this.#queried() }) : plain
   }
 
   /** What was read for the rate already, or reads it now. */
@@ -93,6 +100,12 @@ export class Invocation {
       // A proxy that cannot be read is no message.
       return undefined
     }
+  }
+
+  #queried(): Job | undefined {
+    const scope = this.isQuery ? scopes.getStore() : undefined
+
+    return scope instanceof JobScope ? scope.job : undefined
   }
 
   #read(job: Job): Found {

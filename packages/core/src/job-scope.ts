@@ -18,6 +18,11 @@ export class JobScope implements Scope {
     this.#listener = listener
   }
 
+  /** The delivery that this run is of. */
+  get job(): Job {
+    return this.#job
+  }
+
   get owner(): string {
     return this.#listener.label
   }

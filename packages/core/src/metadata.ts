@@ -3,6 +3,7 @@ import type { Fault } from './fault.js'
 import { nameOf } from './found.js'
 import { isContext, misplacedPublisher, noMethod, onStatic, standardDecorator } from './misplaced.js'
 import { publishing } from './returned.js'
+import { transactional, withinTransaction } from './transactional.js'
 
 /** What the decorators wrote on a class. They only write; what it means, and what is wrong with it, is found at `start`. */
 export interface ServiceMetadata {
@@ -11,6 +12,7 @@ export interface ServiceMetadata {
   readonly listeners: readonly ListenerMark[]
   readonly publisherMethods: readonly PublisherMethodMark[]
   readonly publisherParameters: readonly PublisherParameterMark[]
+  readonly transactionalMethods: readonly TransactionalMark[]
   /** The constructor's parameters as the compiler wrote them; undefined where it wrote none. */
   readonly parameterTypes: readonly unknown[] | undefined
   /** Decorators that stand where they mean nothing. */
@@ -30,6 +32,12 @@ export interface PublisherMethodMark {
   readonly messages: readonly unknown[]
 }
 
+export interface TransactionalMark {
+  readonly method: string | symbol
+  /** As the user gave them: unchecked. */
+  readonly options: unknown
+}
+
 export interface PublisherParameterMark {
   readonly index: number
   readonly messages: readonly unknown[]
@@ -40,6 +48,7 @@ const keys = {
   listeners: Symbol.for('waybill:listeners'),
   publisherMethods: Symbol.for('waybill:publisher-methods'),
   publisherParameters: Symbol.for('waybill:publisher-parameters'),
+  transactionalMethods: Symbol.for('waybill:transactional-methods'),
   faults: Symbol.for('waybill:faults'),
 } as const
 
@@ -63,7 +72,16 @@ export function markPublisherMethod(target: unknown, key: unknown, descriptor: u
   markMethod('@Publisher', target, key, (method) => {
     add('publisherMethods', target as object, { method, messages })
     const place = descriptor as PropertyDescriptor | undefined
-    if (typeof place?.value === 'function') place.value = publishing(place.value, method, messages)
+    if (typeof place?.value === 'function') place.value = withinTransaction(place.value, (inner) => publishing(inner, method, messages))
+  })
+}
+
+/** Marks a method that runs in a transaction, and makes it do so. */
+export function markTransactional(target: unknown, key: unknown, descriptor: unknown, options: unknown): void {
+  markMethod('@Transactional', target, key, (method) => {
+    add('transactionalMethods', target as object, { method, options })
+    const place = descriptor as PropertyDescriptor | undefined
+    if (typeof place?.value === 'function') place.value = transactional(place.value, method, options)
   })
 }
 
@@ -80,7 +98,8 @@ export function metadataOf(type: unknown): ServiceMetadata {
   return {
     service: chain[0] && (Reflect.getOwnMetadata(keys.service, chain[0]) as ServiceMetadata['service']),
     listeners: methodMarks<ListenerMark>(chain, 'listeners'),
-    publisherMethods: methodMarks<PublisherMethodMark>(chain, 'publisherMethods').filter((mark) => isStillWrapped(chain, mark.method)),
+    publisherMethods: methodMarks<PublisherMethodMark>(chain, 'publisherMethods').filter((mark) => isStillWrapped(chain, mark.method, 'publisherMethods')),
+    transactionalMethods: methodMarks<TransactionalMark>(chain, 'transactionalMethods').filter((mark) => isStillWrapped(chain, mark.method, 'transactionalMethods')),
     publisherParameters: own ? ownMarks<PublisherParameterMark>(own, 'publisherParameters') : [],
     parameterTypes: own && parameterTypesOf(own),
     faults: [...chain.flatMap((at) => faultsOf(at)), ...strayMarks(chain)],
@@ -146,16 +165,17 @@ function nearestOwner(chain: readonly (abstract new () => object)[], method: str
 }
 
 /** An override that is not decorated itself replaces the method that publishes. */
-function isStillWrapped(chain: readonly (abstract new () => object)[], method: string | symbol): boolean {
+function isStillWrapped(chain: readonly (abstract new () => object)[], method: string | symbol, kind: Mark): boolean {
   const owner = nearestOwner(chain, method)
 
-  return owner === undefined || ownMarks<PublisherMethodMark>(owner, 'publisherMethods').some((mark) => mark.method === method)
+  return owner === undefined || ownMarks<PublisherMethodMark>(owner, kind).some((mark) => mark.method === method)
 }
 
 function strayMarks(chain: readonly (abstract new () => object)[]): readonly Fault[] {
   const decorated = [
     ...methodMarks<ListenerMark>(chain, 'listeners').map(({ method, messages }) => ({ method, decorator: 'rawChannel' in messages ? '@RawListener' : '@Listener' })),
     ...methodMarks<PublisherMethodMark>(chain, 'publisherMethods').map(({ method }) => ({ method, decorator: '@Publisher' })),
+    ...methodMarks<TransactionalMark>(chain, 'transactionalMethods').map(({ method }) => ({ method, decorator: '@Transactional' })),
   ]
 
   return decorated

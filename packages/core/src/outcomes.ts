@@ -10,10 +10,11 @@ import type { LogFields, Logger } from './logger.js'
 import { longestMs } from './option.js'
 import type { Publishing } from './publishing.js'
 import type { Replier } from './replier.js'
-import { judge } from './retry.js'
+import { backOff, judge } from './retry.js'
 import { Retrying, type RetryEnd, shortestDelayMs } from './retrying.js'
 import type { Runtime } from './runtime.js'
 import type { Held } from './scope.js'
+import { CommitUnknown, StoreUnavailable } from './store-error.js'
 import type { RawDelivery } from './transport.js'
 
 export interface OutcomesOptions {
@@ -103,6 +104,11 @@ export class Outcomes implements BatchEnd, RetryEnd {
     if (job.raw.isStale) return this.#end.left(job)
     if (this.#end.isStopping && error === undefined) return this.#end.ended()
 
+    // Nothing was begun, or nobody knows whether it ended: that is no try of the listener's.
+    if (error instanceof StoreUnavailable || error instanceof CommitUnknown) {
+      job.attempt--
+      return this.#again(job, backOff(4, this.#options.runtime), error)
+    }
     const { retry } = job.runner.listener.options
     const verdict = judge(error, job.attempt, retry, this.#options.runtime)
     if (job.runner.isQuery) return this.#answerFailure(job, error, verdict.kind === 'retry' ? verdict.afterMs : undefined)

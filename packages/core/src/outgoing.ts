@@ -50,7 +50,7 @@ export function prepareOutgoing(message: Message, definition: Definition, option
     contentType: rules.codec.contentType,
     contentEncoding: undefined,
     mandatory: link.capabilities.unroutable && (definition.kind !== 'event' || definition.heard),
-    delayMs: duration(options.delay, 'delay', link.capabilities.delay, link),
+    delayMs: duration(options.delay, 'delay', link.capabilities.delay || (scope?.transaction !== undefined && options.held !== false), link),
     expiresMs: duration(options.expires, 'expires', link.capabilities.expiry, link),
     priority: options.priority === undefined ? undefined : priority(options.priority, link),
     replyTo: undefined,

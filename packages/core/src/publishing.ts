@@ -1,5 +1,6 @@
 import { PublishError, WaybillError, type PublishFailure } from './error.js'
 import { loggedOf } from './dead-letter.js'
+import type { Fallback } from './fallback.js'
 import { suggest } from './fault.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
@@ -18,9 +19,11 @@ export class Publishing {
   readonly #links: Links
   readonly #rules: OutgoingRules
   readonly #log: Logger
+  readonly #fallback: Fallback | undefined
   readonly #publish: (messages: readonly Message[], options: PublishOptions) => Promise<void>
 
-  constructor(links: Links, rules: OutgoingRules, log: Logger, middleware: readonly Middleware[]) {
+  constructor(links: Links, rules: OutgoingRules, log: Logger, middleware: readonly Middleware[], fallback?: Fallback) {
+    this.#fallback = fallback
     this.#links = links
     this.#rules = rules
     this.#log = log
@@ -53,12 +56,12 @@ export class Publishing {
 
   /** Sends what a listener held back. Resolves when every message is confirmed. */
   async release(held: Held): Promise<void> {
-    held.isOver = true
+    held.end()
     if (held.outgoing.length === 0) return
 
     const links = this.#links.all
     const leaving = held.outgoing.map(({ transport, message }) => ({ link: links.find(({ name }) => name === transport) as Link, outgoing: message }))
-    await this.#settle(leaving, undefined)
+    await this.#outside(leaving, undefined, (all) => this.#settle(all, undefined))
   }
 
   #send(messages: readonly Message[], options: PublishOptions): Promise<void> {
@@ -79,7 +82,7 @@ export class Publishing {
       const missing = link.ensure(definition, this.#links.optionsOf(definition.channel))
       if (missing) declaring = declaring ? Promise.all([declaring, missing]) : missing
     }
-    if (declaring) return this.#declared(declaring, leaving).then(() => this.#leave(leaving, held, options.signal))
+    if (declaring) return this.#whenDeclared(declaring, leaving, held, options.signal)
 
     return this.#leave(leaving, held, options.signal)
   }
@@ -98,12 +101,27 @@ export class Publishing {
 
   #leave(leaving: readonly Leaving[], held: Held | undefined, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted()
-    if (!held) return this.#whenThereIsRoom(leaving, signal)
+    if (!held) return this.#outside(leaving, signal, (all) => this.#whenThereIsRoom(all, signal))
     if (held.isOver) return Promise.reject(late(scopes.getStore() as Scope))
 
     for (const { link, outgoing } of leaving) held.outgoing.push({ transport: link.name, message: outgoing })
 
     return Promise.resolve()
+  }
+
+  #whenDeclared(declaring: Promise<unknown>, leaving: readonly Leaving[], held: Held | undefined, signal: AbortSignal | undefined): Promise<void> {
+    const declared = this.#declared(declaring, leaving)
+    if (held) return declared.then(() => this.#leave(leaving, held, signal))
+
+    return this.#outside(leaving, signal, (all) => declared.then(() => this.#whenThereIsRoom(all, signal)))
+  }
+
+  /** Outside a transaction: with the outbox to fall back on, where a channel says so. */
+  #outside(leaving: readonly Leaving[], signal: AbortSignal | undefined, send: (leaving: readonly Leaving[]) => Promise<void>): Promise<void> {
+    const fallback = this.#fallback
+    if (!fallback || !leaving.some((one) => fallback.covers(one))) return send(leaving)
+
+    return fallback.publish(leaving, signal, send)
   }
 
   /** Callers wait while more is unsettled than the app wants to hold; what a listener held back does not, as its listener is bounded. */
@@ -162,6 +180,11 @@ export class Publishing {
       if (leftMs !== undefined) cancel = this.#rules.runtime.after(leftMs, () => entries.forEach((entry) => entry.settle(overdue(entry.left))))
       signal?.addEventListener('abort', abort, { once: true })
     })
+  }
+
+  /** Hands one over to its transport, and tells those who watch. */
+  enter(link: Link, outgoing: Outgoing, done: (outcome: PublishOutcome) => void): ReturnType<Link['sender']['send']> {
+    return send(link, outgoing, this.#rules, done)
   }
 
   /** Most calls publish one message; it needs no bookkeeping. */

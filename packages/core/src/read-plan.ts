@@ -4,6 +4,7 @@ import { checkListeners } from './check-listeners.js'
 import { checkMessages, collectMessages } from './check-messages.js'
 import { checkOptions } from './check-options.js'
 import { checkServices } from './check-services.js'
+import { checkTransactions } from './check-transactions.js'
 import type { Fault } from './fault.js'
 import { isRecord } from './found.js'
 import { definitionOf } from './message.js'
@@ -22,7 +23,7 @@ export function readPlan(options: AppOptions): { readonly plan: Plan; readonly f
 
   const { listeners, faults: listenerFaults } = readListeners(listed)
   const uses = collectMessages(reachable)
-  faults.push(...listenerFaults, ...checkListeners(listeners, read.namespace), ...checkMessages(uses), ...checkChannels(read))
+  faults.push(...listenerFaults, ...checkListeners(listeners, read.namespace), ...checkMessages(uses), ...checkChannels(read), ...checkTransactions(read, reachable))
 
   return {
     plan: { services: listed.map(({ type, serviceName }) => ({ type, name: serviceName })), listeners, published: publishedBy(reachable), messages: byName(uses) },

@@ -8,6 +8,7 @@ import type { Logger } from './logger.js'
 import { definitionOf } from './message.js'
 import type { Runtime } from './runtime.js'
 import { validate } from './schema.js'
+import { StoredAnswer } from './stored-answer.js'
 import type { Outgoing, PublishOutcome } from './transport.js'
 import { header } from './wire.js'
 
@@ -31,19 +32,26 @@ export class Replier {
 
   /** Resolves when the broker has the reply, or when nobody waits for it any more. Rejects where the value does not fit the reply's schema. */
   async reply(job: Job, value: unknown): Promise<void> {
+    const prepared = value instanceof StoredAnswer ? value.outgoing : this.prepare(job, value)
+    if (prepared) await this.#leave(job, prepared)
+  }
+
+  /** The reply, ready to leave. Undefined where nobody said where to. Throws where the value does not fit the reply's schema. */
+  prepare(job: Job, value: unknown): Outgoing | undefined {
     const { takes, label } = job.runner.listener
     const definition = takes === 'raw' ? undefined : definitionOf(takes[0])
     if (!definition?.reply) throw new WaybillError('NO_REPLY_SCHEMA', `${label} answers a message that has no reply.`)
     validate(definition.reply, `${definition.name}.reply`, value)
 
-    await this.#send(job, this.#options.codec.encode(value), {})
+    return this.#outgoing(job, this.#options.codec.encode(value), {})
   }
 
   async replyError(job: Job, error: unknown): Promise<void> {
     const code = typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : error instanceof Error ? error.name : 'Error'
     const message = error instanceof Error ? error.message : 'The listener failed.'
 
-    await this.#send(job, new Uint8Array(), { [header.replyError]: message.slice(0, 2_000), [header.replyCode]: code.slice(0, 200) })
+    const outgoing = this.#outgoing(job, new Uint8Array(), { [header.replyError]: message.slice(0, 2_000), [header.replyCode]: code.slice(0, 200) })
+    if (outgoing) await this.#leave(job, outgoing)
   }
 
   /** Sends once more what this query was answered with, and resolves when it has left. Undefined: it has not been answered here. */
@@ -60,12 +68,12 @@ export class Replier {
     return Number.isFinite(deadline) && this.#options.runtime.now() + ms < deadline
   }
 
-  #send(job: Job, body: Uint8Array, headers: Readonly<Record<string, string>>): Promise<void> {
+  #outgoing(job: Job, body: Uint8Array, headers: Readonly<Record<string, string>>): Outgoing | undefined {
     const { app, codec, runtime, log } = this.#options
     const { replyTo, envelope } = job.raw
     if (replyTo === undefined) {
       log.warn(`A query for ${job.runner.listener.label} says nowhere where its reply is to go; it is dropped.`, { id: job.id })
-      return Promise.resolve()
+      return undefined
     }
     const outgoing: Outgoing = {
       to: { kind: 'reply', address: replyTo },
@@ -96,7 +104,7 @@ export class Replier {
 
     this.#answers.keep(job, outgoing)
 
-    return this.#leave(job, outgoing)
+    return outgoing
   }
 
   #leave(job: Job, outgoing: Outgoing): Promise<void> {

@@ -95,7 +95,7 @@ export class SingleRunner implements Runner {
     const error = new WaybillError('STOPPED', `The app stopped before ${this.listener.label} had finished.`)
     for (const run of runs) {
       run.isOver = true
-      run.held.isOver = true
+      run.held.end()
       run.delivery.abort(error)
     }
 
@@ -171,7 +171,7 @@ export class SingleRunner implements Runner {
 
   #close(run: Run, event: ProcessEvent | undefined, error?: unknown): void {
     run.isOver = true
-    run.held.isOver = true
+    run.held.end()
     this.#running--
     this.#times.remove(run)
     this.#pace.ended(run.since)
@@ -196,6 +196,7 @@ class Run {
     this.job = job
     this.#manual = mode === 'manual'
     this.delivery = this.#manual ? new JobManualDelivery(job, prefix, (word) => this.#say(word)) : new JobDelivery(job, prefix)
+    if (this.#manual) this.held.mayCommit = () => this.#acked()
   }
 
   /** A manual listener may return before it decides; then its word ends the run. */
@@ -204,6 +205,16 @@ class Run {
     this.#onWord = onWord
 
     return true
+  }
+
+  /** What is tried again or dead is not committed. */
+  async #acked(): Promise<boolean> {
+    if (!this.word)
+      await new Promise<void>((resolve) => {
+        this.#onWord = resolve
+      })
+
+    return this.word?.kind === 'ack'
   }
 
   #say(word: ManualWord): void {

@@ -1,8 +1,10 @@
 import type { App } from './app.js'
+import { AppStore, pluginHostOf } from './app-store.js'
 import type { AppOptions } from './app-options.js'
 import { Asking } from './asking.js'
 import { Burial } from './burial.js'
 import { isTransport } from './check-options.js'
+import { storeOf } from './check-transactions.js'
 import { checkCapabilities } from './check-capabilities.js'
 import { jsonCodec } from './codec.js'
 import { buildContainer, type ServiceContainer } from './container.js'
@@ -11,6 +13,7 @@ import { DeathNotices } from './death-notices.js'
 import { GroupDeadLetters, type DeadLetters } from './dead-letters.js'
 import { parseDuration } from './duration.js'
 import { ConfigError, WaybillError } from './error.js'
+import { Fallback } from './fallback.js'
 import { suggest, type Fault } from './fault.js'
 import { isRecord, recordsOf } from './found.js'
 import { Group } from './group.js'
@@ -35,6 +38,7 @@ import { keepProcess, systemRuntime } from './system-runtime.js'
 import { tie } from './tie.js'
 import { safeTrace } from './trace.js'
 import { topologyOf, type AppTopology } from './topology.js'
+import { defaultTransaction, type ResolvedTransaction } from './transactions.js'
 import type { Transport, TransportHost } from './transport.js'
 
 type State = Health['state']
@@ -51,6 +55,7 @@ export class RunningApp implements App {
   readonly #plugins: readonly Plugin[]
   readonly #host: TransportHost
   readonly #links: Links
+  readonly #store: AppStore
   readonly #publishing: Publishing
   readonly #asking: Asking
   readonly #notices = new DeathNotices()
@@ -83,7 +88,9 @@ export class RunningApp implements App {
     )
     const trace = safeTrace(this.#plugins.find((plugin) => plugin.trace)?.trace, this.#log)
     const rules: OutgoingRules = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits, trace }
-    this.#publishing = new Publishing(this.#links, rules, this.#log, this.#middleware)
+    this.#store = new AppStore(storeOf(this.#plugins), this.#host)
+    const { transactions } = this.#store
+    this.#publishing = new Publishing(this.#links, rules, this.#log, this.#middleware, transactions && new Fallback(this.#links, transactions, this.#runtime))
     this.#asking = new Asking(this.#links, rules)
     this.deadLetters = new GroupDeadLetters({ links: this.#links, plan, codec: jsonCodec, notices: this.#notices, runtime: this.#runtime, log: this.#log })
   }
@@ -125,13 +132,19 @@ export class RunningApp implements App {
     return this.#asked('app.ask', () => query as Message, options) as Promise<R>
   }
 
+  transaction<T>(work: () => Promise<T>): Promise<T> {
+    return this.#transact('app.transaction', defaultTransaction, work)
+  }
+
   health(): Health {
+    const store = this.#store.health()
     const consumers = this.#groups.map((group) => group.health())
     const connections = this.#links.all.flatMap(({ name, states }) => states.map((state) => ({ ...state, transport: name })))
     const publishers = this.#links.all.map(({ name, sender }) => ({ transport: name, unsettled: sender.unsettled, bytes: sender.room.bytes, waiting: sender.room.waiting }))
     const reasons = [
       ...(this.#state === 'running' ? [] : [`The app is ${this.#state}.`]),
       ...connections.filter(({ kind }) => kind !== 'connected').map(({ transport, purpose, kind, reason }) => `${transport}, ${purpose}: ${kind}${reason ? `, ${reason}` : ''}.`),
+      ...(store && !store.connected ? [`The store "${store.name}" is not connected${store.reason ? `: ${store.reason}` : '.'}`] : []),
       ...consumers.filter(({ attached }) => !attached).map(({ channel, group, reason }) => `Group "${group}" on "${channel}" is not attached${reason ? `: ${reason}` : ''}.`),
       ...publishers
         .filter(({ waiting }) => waiting > 0)
@@ -140,7 +153,7 @@ export class RunningApp implements App {
         ),
     ]
 
-    return { live: true, ready: reasons.length === 0, state: this.#state, connections, publishers, consumers, reasons }
+    return { live: true, ready: reasons.length === 0, state: this.#state, connections, publishers, consumers, store, reasons }
   }
 
   async #start(): Promise<void> {
@@ -191,7 +204,7 @@ export class RunningApp implements App {
   }
 
   async #connect(): Promise<void> {
-    await Promise.all(this.#links.all.map((link) => link.connect(this.#host)))
+    await Promise.all([this.#store.open(), ...this.#links.all.map((link) => link.connect(this.#host))])
     this.#assertStarting()
     const unable = checkCapabilities(this.#plan, this.#links)
     if (unable.length > 0) throw new ConfigError(unable)
@@ -226,9 +239,21 @@ export class RunningApp implements App {
     return buildContainer({
       services: this.#options.services,
       modules: recordsOf(this.#options.modules).filter((module) => typeof module.load === 'function'),
+      provided: this.#plugins.flatMap(({ provides }) => [...(provides ?? [])]),
       publisherFor: (type, label) => this.#publisherFor(type, label),
-      onCreate: (instance) => tie(instance, { state: () => this.#tieState(), publish: (messages, _declared, label) => this.#publishing.publish(messages, {}, label) }),
+      onCreate: (instance) =>
+        tie(instance, {
+          state: () => this.#tieState(),
+          transact: (label, settings, work) => this.#transact(label, settings, work),
+          publish: (messages, _declared, label) => this.#publishing.publish(messages, {}, label),
+        }),
     })
+  }
+
+  async #transact<T>(label: string, settings: ResolvedTransaction, work: () => Promise<T>): Promise<T> {
+    this.#assertOpen(label)
+
+    return this.#store.run(label, settings, work)
   }
 
   #publisherFor(type: MessageClass, label: string): (payload: unknown, options?: PublishOptions & AskOptions) => Promise<unknown> {
@@ -274,12 +299,13 @@ export class RunningApp implements App {
     const link = this.#links.of(channel)
     const common = { app: this.#options.name, channel, group, link, limits: this.#limits, notices: this.#notices, runtime: this.#runtime, log: this.#log }
     const rules = { codec: jsonCodec, limits: this.#limits }
+    const replier = new Replier({ ...common, codec: jsonCodec })
 
     return new Group({
       ...common,
       publishing: this.#publishing,
       burial: new Burial(common),
-      replier: new Replier({ ...common, codec: jsonCodec }),
+      replier,
       runners: listeners.map((listener) => ({
         app: this.#options.name,
         instance: services.get(listener.service) as object,
@@ -289,6 +315,7 @@ export class RunningApp implements App {
         transport: link.name,
         runtime: this.#runtime,
         middleware: this.#middleware,
+        transaction: this.#store.around(this.#options.name, listener, replier),
       })),
     })
   }
@@ -305,6 +332,7 @@ export class RunningApp implements App {
     await this.#asking.close()
     for (const plugin of [...this.#plugins].reverse()) await this.#stopPlugin(plugin)
     await Promise.all(this.#links.all.map((link) => link.close(Math.max(1_000, left()))))
+    await this.#store.close(Math.max(1_000, left()))
     await this.#container?.close()
     this.#release?.()
     this.#state = 'stopped'
@@ -312,15 +340,15 @@ export class RunningApp implements App {
   }
 
   #pluginHost(): PluginHost {
-    return {
-      app: this.#options.name,
+    return pluginHostOf({
       plan: this.#plan,
-      runtime: this.#runtime,
-      log: this.#log,
-      transports: this.#links.all.map(({ name, transport }) => ({ name, system: transport.name })),
+      host: this.#host,
+      links: this.#links.all,
+      publishing: this.#publishing,
+      transactions: this.#store.transactions,
       health: () => this.health(),
       depths: () => this.#depths(),
-    }
+    })
   }
 
   async #depths(): Promise<readonly GroupDepth[]> {

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { OpenTransaction } from './open-transaction.js'
 import type { Outgoing } from './transport.js'
 
 /** What the code that runs now belongs to: the delivery that caused it, what it holds back, and its context. */
@@ -8,6 +9,8 @@ export interface Scope {
   readonly cause: Cause | undefined
   /** Messages that leave when this succeeds; undefined where nothing is held. */
   readonly held: Held | undefined
+  /** The transaction that this runs in. */
+  readonly transaction?: OpenTransaction | undefined
   readonly contexts: ReadonlyMap<string, unknown>
 }
 
@@ -32,6 +35,15 @@ export class Held {
   /** Counts the messages of this run, so that a run again gives them the same ids. */
   count = 0
   isOver = false
+  /** Asked before a transaction around it commits: false rolls back, and so does what it throws. */
+  mayCommit: (() => boolean | Promise<boolean>) | undefined
+  /** Told when it ends before its work has: nobody waits for that any more. */
+  onEnd: (() => void) | undefined
+
+  end(): void {
+    this.isOver = true
+    this.onEnd?.()
+  }
 }
 
 export const scopes = new AsyncLocalStorage<Scope>()

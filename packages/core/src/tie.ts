@@ -1,9 +1,12 @@
 import type { Message, MessageClass } from './message.js'
+import type { ResolvedTransaction } from './transactions.js'
 
 /** What an instance made by an app's container knows of that app. */
 export interface Ties {
   /** `running` also while the last listeners of a stopping app finish. */
   state(): 'new' | 'running' | 'stopped'
+  /** Runs a method in a transaction. `label` is for people: `Orders.place`. */
+  transact<T>(label: string, settings: ResolvedTransaction, work: () => Promise<T>): Promise<T>
   /** Sends or holds what a method returned; rejects as a publisher does. `label` is for people: `Orders.decide`. */
   publish(messages: readonly Message[], declared: readonly MessageClass[], label: string): Promise<void>
 }

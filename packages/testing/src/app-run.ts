@@ -67,6 +67,7 @@ export class AppRun {
     this.#life.end()
     for (const run of this.#running) this.#end(run)
     void this.#options.transport.close(0)
+    for (const { store } of this.#options.app.plugins ?? []) void store?.close(0)
   }
 
   #middleware(): Middleware {

@@ -1,11 +1,13 @@
-import type { AppOptions, Duration, Transport } from '@waybill/core'
+import type { AppOptions, Duration, Plugin, Transport } from '@waybill/core'
 import type { MemoryBroker } from '@waybill/transport-memory'
 import type { Harness } from './harness.js'
 
-type Kept = 'services' | 'namespace' | 'channels' | 'modules' | 'middleware' | 'plugins' | 'limits' | 'publishDeadline' | 'shutdown' | 'log'
+type Kept = 'services' | 'namespace' | 'channels' | 'modules' | 'middleware' | 'limits' | 'publishDeadline' | 'shutdown' | 'log'
 
 /** What an app is made of, without its transport, its clock and its signals: those are the harness's. */
 export interface HarnessOptions extends Pick<AppOptions, Kept> {
+  /** A function makes them anew for each life of the services: what a store holds open dies with a crash. */
+  readonly plugins?: readonly Plugin[] | (() => readonly Plugin[])
   /** Default: `app`. */
   readonly name?: string
   /** Where chance and ids come from. Default: 1. */

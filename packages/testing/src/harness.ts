@@ -193,13 +193,13 @@ export class Harness implements AsyncDisposable, Player {
   }
 
   #newRun(): AppRun {
-    const { seed: _seed, beside: _beside, patience: _patience, transport = (broker: MemoryBroker) => memory({ broker }), ...app } = this.#options
+    const { seed: _seed, beside: _beside, patience: _patience, plugins = [], transport = (broker: MemoryBroker) => memory({ broker }), ...app } = this.#options
 
     return new AppRun({
       stage: this.#stage,
       faults: this.faults,
       transport: transport(this.broker),
-      app: { log: false, ...app, name: this.#name },
+      app: { log: false, ...app, name: this.#name, plugins: typeof plugins === 'function' ? plugins() : plugins },
       stored: (outgoing) => this.#remember(outgoing),
     })
   }

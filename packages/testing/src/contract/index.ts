@@ -1,3 +1,6 @@
 export type { ContractCase } from './contract-case.js'
 export type { ContractSubject, DeclaredTopology } from './subject.js'
 export { transportContract } from './transport-contract.js'
+export type { StoreCase } from './store-contract.js'
+export { storeContract } from './store-contract.js'
+export type { StoreSubject } from './store-subject.js'

@@ -1,0 +1,93 @@
+import { isRecord } from './found.js'
+import { WaybillError } from './error.js'
+import type { OutboxMessage } from './outbox-store.js'
+import type { Timer } from './timer-store.js'
+import type { Outgoing } from './transport.js'
+
+/** Who fires timers that are delayed messages. */
+export const publishTarget = 'publish'
+
+/** A message as a store keeps it. Its shard is the transport that it leaves by. */
+export function outboxMessageOf(outgoing: Outgoing, shard: string, now: number): OutboxMessage {
+  const { to, envelope, headers, body, contentType, contentEncoding, mandatory, expiresMs, priority, replyTo } = outgoing
+
+  return {
+    id: envelope.id,
+    shard,
+    key: envelope.subject,
+    destination: to.kind === 'channel' ? to.channel : to.kind,
+    head: JSON.stringify({ to, envelope, headers, contentType, contentEncoding, mandatory, priority, replyTo }),
+    body,
+    expiresAt: expiresMs === undefined ? undefined : now + expiresMs,
+  }
+}
+
+/** The message of a row. Throws where somebody has changed it by hand into something else. */
+export function outgoingOf({ id, head, body, expiresAt }: OutboxMessage, now: number): Outgoing {
+  const read = parsed(head)
+  if (!isRecord(read) || !isRecord(read.to) || !isRecord(read.envelope) || !isRecord(read.headers) || typeof read.envelope.type !== 'string')
+    throw new WaybillError(
+      'UNREADABLE_ROW',
+      `The head of the stored message "${id}" is no head of a message: it was changed by hand, or written by a newer version. Edit or discard it.`,
+    )
+  const { to, envelope, headers, contentType, contentEncoding, mandatory, priority, replyTo } = read as unknown as Outgoing
+
+  return {
+    to,
+    envelope: { ...emptyEnvelope, ...envelope },
+    headers,
+    body,
+    contentType,
+    contentEncoding,
+    mandatory,
+    delayMs: undefined,
+    expiresMs: expiresAt === undefined ? undefined : Math.max(0, expiresAt - now),
+    priority,
+    replyTo,
+  }
+}
+
+/** A message that leaves when its time has come. */
+export function timerOf(outgoing: Outgoing, shard: string, now: number): Timer {
+  const dueAt = now + (outgoing.delayMs ?? 0)
+  const message = outboxMessageOf(outgoing, shard, dueAt)
+
+  return { id: message.id, dueAt, target: publishTarget, subject: message.destination, payload: packed(message) }
+}
+
+/** Throws where the timer holds no message. */
+export function messageOfTimer({ id, payload }: Timer): OutboxMessage {
+  return unpacked(id, payload)
+}
+
+/** As bytes: for what a store keeps beside a row. */
+export function packed({ body, ...message }: OutboxMessage): Uint8Array {
+  return Buffer.from(JSON.stringify({ ...message, body: Buffer.from(body).toString('base64') }))
+}
+
+export function unpacked(id: string, bytes: Uint8Array): OutboxMessage {
+  const read = parsed(Buffer.from(bytes).toString())
+  if (!isRecord(read) || typeof read.body !== 'string' || typeof read.head !== 'string' || typeof read.shard !== 'string')
+    throw new WaybillError('UNREADABLE_ROW', `What the store keeps under "${id}" is no message: it was changed by hand, or written by a newer version.`)
+
+  const { id: own, key, shard, destination, head, expiresAt } = read as unknown as OutboxMessage
+
+  return { id: own, key, shard, destination, head, expiresAt, body: Buffer.from(read.body, 'base64') }
+}
+
+const emptyEnvelope = {
+  subject: undefined,
+  correlationId: undefined,
+  causationId: undefined,
+  traceparent: undefined,
+  tracestate: undefined,
+  baggage: undefined,
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,6 @@
+export { Database } from './database.js'
+export type { Outbox, ParkedEdit, ParkedView } from './operator.js'
+export type { OutboxOptions } from './options.js'
+export { outbox } from './outbox.js'
+export type { TimerView } from './scheduled.js'
+export { Transactional } from './transactional.js'

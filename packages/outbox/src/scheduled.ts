@@ -1,0 +1,131 @@
+import { type Logger, messageOfTimer, type OutboxMessage, type PluginTransactions, publishTarget, type Runtime, type Timer, TimerFailed, type TimerFilter } from '@waybill/core'
+import { reasonOf } from './refusal.js'
+import { Sleep } from './sleep.js'
+
+/** A timer as people look at it. */
+export interface TimerView {
+  readonly id: string
+  readonly dueAt: Date
+  /** `publish` for a delayed message. */
+  readonly target: string
+  readonly subject: string
+}
+
+const page = 500
+const longestSleepMs = 1_000
+const backOffMs = 5_000
+
+/** Fires what is due: delayed messages into the outbox, other timers to those who act for them. Every process does; each timer fires in one. */
+export class Scheduled {
+  readonly #transactions: PluginTransactions
+  readonly #runtime: Runtime
+  readonly #log: Logger
+  readonly #sleep: Sleep
+  readonly #sent: (shards: readonly string[]) => void
+  #isOver = false
+  #running: Promise<void> | undefined
+
+  constructor(transactions: PluginTransactions, runtime: Runtime, log: Logger, sent: (shards: readonly string[]) => void) {
+    this.#transactions = transactions
+    this.#runtime = runtime
+    this.#log = log
+    this.#sleep = new Sleep(runtime)
+    this.#sent = sent
+  }
+
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  wake(): void {
+    this.#sleep.wake()
+  }
+
+  async stop(): Promise<void> {
+    this.abandon()
+    await this.#running
+  }
+
+  abandon(): void {
+    this.#isOver = true
+    this.#sleep.wake()
+  }
+
+  async list(filter: TimerFilter, limit: number): Promise<readonly TimerView[]> {
+    const timers = await this.#transactions.store.timers.list(filter, limit)
+
+    return timers.map(({ id, dueAt, target, subject }) => ({ id, dueAt: new Date(dueAt), target, subject }))
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0
+    while (!this.#isOver) {
+      let waitMs = 0
+      try {
+        waitMs = await this.#turn()
+        failures = 0
+      } catch (error) {
+        if (failures++ === 0) this.#log.warn(`Timers cannot be fired, and are tried on: ${reasonOf(error)}`)
+        waitMs = Math.min(longestSleepMs, 50 * 2 ** Math.min(failures, 10))
+      }
+      if (waitMs > 0 && !this.#isOver) await this.#sleep.for(waitMs)
+    }
+  }
+
+  async #turn(): Promise<number> {
+    const fired = (await this.#publishDue()) + (await this.#fireDue())
+    if (fired > 0) return 0
+    const next = await this.#transactions.store.timers.nextDueMs([publishTarget, ...this.#transactions.timerHandlers.keys()])
+
+    // Due, but taken by somebody else just now.
+    return next === 0 ? 50 : Math.min(longestSleepMs, next ?? longestSleepMs)
+  }
+
+  /** Delayed messages need no handler: they move from one table to the other. */
+  async #publishDue(): Promise<number> {
+    const { store } = this.#transactions
+    const { transaction } = await store.begin({})
+    try {
+      const due = await transaction.timers.takeDue([publishTarget], page)
+      const messages = due.flatMap((timer) => this.#messageOf(timer) ?? [])
+      // What cannot be read stays where it is, later: an operator sees it in the list.
+      const unread = due.filter(({ id }) => !messages.some((message) => message.id === id))
+      if (due.length === 0) {
+        await transaction.rollback()
+        return 0
+      }
+      await transaction.commit({ outbox: messages, timers: unread.map((timer) => ({ ...timer, dueAt: this.#runtime.now() + 3_600_000 })), replies: [] })
+      this.#sent([...new Set(messages.map(({ shard }) => shard))])
+
+      return due.length
+    } catch (error) {
+      await transaction.rollback()
+      throw error
+    }
+  }
+
+  async #fireDue(): Promise<number> {
+    if (this.#transactions.timerHandlers.size === 0) return 0
+    try {
+      return (await this.#transactions.fireNext()) ? 1 : 0
+    } catch (error) {
+      if (!(error instanceof TimerFailed)) throw error
+      this.#log.warn(`${error.message} It is tried again in ${backOffMs} ms.`)
+      await this.#transactions.run('A failed timer', { propagation: 'new' }, () =>
+        this.#transactions.use(({ timers }) => timers.move(error.timer.id, this.#runtime.now() + backOffMs)),
+      )
+
+      return 1
+    }
+  }
+
+  #messageOf(timer: Timer): OutboxMessage | undefined {
+    try {
+      return messageOfTimer(timer)
+    } catch (error) {
+      this.#log.error(`${reasonOf(error)} It waits another hour.`)
+
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,5 @@
+export type { MemoryDatabase } from './database/memory-database.js'
+export { memoryDatabase } from './database/memory-database.js'
+export type { MemoryStoreOptions } from './options.js'
+export { memoryStore } from './store.js'
+export { MemoryTables } from './tables.js'
