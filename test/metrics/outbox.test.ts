@@ -25,7 +25,7 @@ test('what waits in the outbox is seen, raises an alert when it waits too long, 
   const plugins = [outbox(memoryStore()), observed, alerts({ send: (alert) => void told.push(alert) })]
   await using shop = await harness({ services: [Shop], plugins })
 
-  await shop.broker.stop()
+  shop.broker.stop()
   await shop.get(Shop).order('1')
   await shop.advance('3m')
 
@@ -33,7 +33,7 @@ test('what waits in the outbox is seen, raises an alert when it waits too long, 
   expect(await seriesOf(observed, 'waybill_outbox_oldest_seconds', { shard: 'memory' })).toBeGreaterThan(60)
   expect(told).toMatchObject([{ rule: 'WaybillOutboxAge', state: 'raised', about: 'memory' }])
 
-  await shop.broker.start()
+  shop.broker.start()
   await shop.advance('3m')
 
   await eventually(async () => (await seriesOf(observed, 'waybill_outbox_pending', { shard: 'memory' })) === 0)
