@@ -1,5 +1,6 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel'
 import type { Envelope, RawEnvelope } from './envelope.js'
+import type { ShardStatus } from './outbox-store.js'
 import type { ConnectionState, PublishOutcome } from './transport.js'
 
 /**
@@ -105,4 +106,22 @@ export interface DuplicateEvent {
   readonly id: string
   /** `stale`: a later one of its key was processed before. */
   readonly kind: 'duplicate' | 'stale'
+}
+
+/** `waybill:outbox`: how a shard of the outbox is, now and then. */
+export interface OutboxEvent extends ShardStatus {
+  readonly app: string
+}
+
+/** `waybill:relay`: a page of the outbox was dealt with. */
+export interface RelayEvent {
+  readonly app: string
+  readonly shard: string
+  readonly sent: number
+  readonly parked: number
+  /** Met an outage, and are tried again. */
+  readonly left: number
+  readonly tookMs: number
+  /** From the commit to the confirm, of the oldest. */
+  readonly oldestMs: number
 }

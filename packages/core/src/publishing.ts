@@ -182,6 +182,11 @@ export class Publishing {
     })
   }
 
+  /** Hands one over to its transport, and tells those who watch. */
+  enter(link: Link, outgoing: Outgoing, done: (outcome: PublishOutcome) => void): ReturnType<Link['sender']['send']> {
+    return send(link, outgoing, this.#rules, done)
+  }
+
   /** Most calls publish one message; it needs no bookkeeping. */
   #settleOne({ link, outgoing }: Leaving): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import type { ConnectionEvent, DeadLetterEvent, ProcessEvent, PublishEvent, RetryEvent, SkipEvent } from './diagnostics.js'
+import type { ConnectionEvent, DeadLetterEvent, DuplicateEvent, OutboxEvent, ProcessEvent, PublishEvent, RelayEvent, RetryEvent, SkipEvent } from './diagnostics.js'
 import { loggedOf } from './dead-letter.js'
 import type { Logger } from './logger.js'
 
@@ -12,7 +12,10 @@ export interface Told {
   'waybill:retry': RetryEvent
   'waybill:dead-letter': DeadLetterEvent
   'waybill:skip': SkipEvent
+  'waybill:duplicate': DuplicateEvent
   'waybill:connection': ConnectionEvent
+  'waybill:outbox': OutboxEvent
+  'waybill:relay': RelayEvent
 }
 
 /**

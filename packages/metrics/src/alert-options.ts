@@ -28,6 +28,8 @@ export interface AlertOptions {
   readonly redelivered?: number | false
   /** Within which time 99 of 100 messages are to be done, from their sending on. For Prometheus it is to be one of the buckets of the critical time. Default: false. */
   readonly criticalTime?: Duration | false
+  /** How long a committed message may wait in the outbox. Default: 1m. */
+  readonly outboxAge?: Duration | false
   /** How often it is looked. Default: 1m. */
   readonly every?: Duration
   /** Called with each alert; what it throws is logged. Default: alerts are log lines alone. */
@@ -43,6 +45,7 @@ export interface Limits {
   readonly blockedMs: number | undefined
   readonly redelivered: number | undefined
   readonly criticalTimeMs: number | undefined
+  readonly outboxAgeMs: number | undefined
 }
 
 export interface ResolvedAlertOptions {
@@ -64,7 +67,7 @@ export function resolveAlertOptions(given: AlertOptions): ResolvedAlertOptions {
   }
   const duration = (name: string, value: Duration | false): number | undefined =>
     value === false ? undefined : (parseDuration(value) ?? fault(name, 'a duration such as 1m, or false', value))
-  const { depth = 10_000, failures = 100, noConsumer = '1m', blocked = '1m', redelivered = 0.2, criticalTime = false, every = '1m', send, webhook } = given
+  const { depth = 10_000, failures = 100, noConsumer = '1m', blocked = '1m', redelivered = 0.2, criticalTime = false, outboxAge = '1m', every = '1m', send, webhook } = given
   const hook = typeof webhook === 'string' ? { url: webhook } : webhook
   if (hook && !URL.canParse(hook.url)) fault('webhook', 'an address such as https://example.org/alerts', hook.url)
   const everyMs = duration('every', every) ?? 0
@@ -77,6 +80,7 @@ export function resolveAlertOptions(given: AlertOptions): ResolvedAlertOptions {
       blockedMs: duration('blocked', blocked),
       redelivered: number('redelivered', redelivered),
       criticalTimeMs: duration('criticalTime', criticalTime),
+      outboxAgeMs: duration('outboxAge', outboxAge),
     },
     everyMs,
     send,
@@ -94,6 +98,7 @@ const knownOptions = Object.keys({
   blocked: true,
   redelivered: true,
   criticalTime: true,
+  outboxAge: true,
   every: true,
   send: true,
   webhook: true,

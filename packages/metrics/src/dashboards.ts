@@ -10,7 +10,7 @@ export interface Dashboard {
 }
 
 /** What operators look at, by the name of the file that the package ships. */
-export function grafanaDashboards(): Readonly<Record<'overview' | 'listeners', Dashboard>> {
+export function grafanaDashboards(): Readonly<Record<'overview' | 'listeners' | 'outbox', Dashboard>> {
   return {
     overview: dashboard('waybill-overview', 'Waybill: overview', [
       graph('Published', 'ops', `sum by (${channel}) (rate(${metric.sent}[$__rate_interval]))`, channel),
@@ -45,6 +45,14 @@ export function grafanaDashboards(): Readonly<Record<'overview' | 'listeners', D
       graph('Skipped', 'ops', `sum by (${channel}, ${group}) (rate(${metric.skipped}[$__rate_interval]))`, channel, group),
       graph('Publish time, 99 of 100', 's', quantile(0.99, metric.operation, channel), channel),
       graph('Versions', 'short', `count by (${label.app}, ${label.node}) (${metric.build})`, label.app, label.node),
+    ]),
+    outbox: dashboard('waybill-outbox', 'Waybill: outbox', [
+      graph('Pending', 'short', `max by (${label.shard}) (${metric.outboxPending})`, label.shard),
+      graph('Oldest pending', 's', `max by (${label.shard}) (${metric.outboxOldest})`, label.shard),
+      graph('Sent', 'ops', `sum by (${label.shard}) (rate(${metric.outboxSent}[$__rate_interval]))`, label.shard),
+      graph('Commit to confirm, 99 of 100', 's', quantile(0.99, metric.outboxDispatch, label.shard), label.shard),
+      graph('Parked', 'short', `max by (${label.shard}) (${metric.outboxParked})`, label.shard),
+      graph('Duplicates', 'ops', `sum by (${channel}, ${group}) (rate(${metric.duplicates}[$__rate_interval]))`, channel, group),
     ]),
   }
 }

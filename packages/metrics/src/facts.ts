@@ -1,4 +1,4 @@
-import { type GroupDepth, Ignore, type Health, type PluginHost, type Watching } from '@waybill/core'
+import { type GroupDepth, Ignore, type Health, type OutboxEvent, type PluginHost, type Watching } from '@waybill/core'
 import { momentOf } from './moment.js'
 
 /** What rules look at. */
@@ -7,6 +7,8 @@ export interface Facts {
   readonly depths: readonly GroupDepth[]
   /** What happened in each group within the window. */
   readonly recent: readonly Recent[]
+  /** How the shards of the outbox were when they were last looked at. */
+  readonly shards: readonly OutboxEvent[]
 }
 
 export interface Recent extends Counts {
@@ -30,12 +32,14 @@ export class FactBook {
   readonly #host: PluginHost
   readonly #lateMs: number
   readonly #totals = new Map<string, { -readonly [K in keyof Recent]: Recent[K] }>()
+  readonly #shards = new Map<string, OutboxEvent>()
   readonly #pages: { readonly at: number; readonly totals: ReadonlyMap<string, Recent> }[]
 
   constructor(host: PluginHost, watching: Watching, lateMs: number) {
     this.#host = host
     this.#lateMs = lateMs
     this.#pages = [{ at: host.runtime.elapsed(), totals: new Map() }]
+    watching.on('waybill:outbox', (event) => this.#shards.set(event.shard, event))
     watching.on('tracing:waybill:process:asyncEnd', ({ channel, group, error, redelivered, envelope }) => {
       const name = `${channel} ${group}`
       let total = this.#totals.get(name)
@@ -52,7 +56,7 @@ export class FactBook {
 
   /** Waits at most `patienceMs` for the brokers; what they do not tell by then is left out. */
   async read(patienceMs: number): Promise<Facts> {
-    return { health: this.#host.health(), depths: await this.#depths(patienceMs), recent: this.#recent() }
+    return { health: this.#host.health(), depths: await this.#depths(patienceMs), recent: this.#recent(), shards: [...this.#shards.values()] }
   }
 
   #depths(patienceMs: number): Promise<readonly GroupDepth[]> {

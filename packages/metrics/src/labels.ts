@@ -10,6 +10,7 @@ export const label = {
   reason: 'reason',
   keptBy: 'kept_by',
   transport: 'transport',
+  shard: 'shard',
   purpose: 'purpose',
   quantile: 'quantile',
   app: 'app',

@@ -9,6 +9,7 @@ import { listenedMetrics } from './listened.js'
 import { Meters } from './meters.js'
 import { metric } from './names.js'
 import { type MetricsOptions, type MetricsRegistry, resolveOptions, type ResolvedOptions } from './options.js'
+import { outboxMetrics } from './outbox.js'
 import { Pages } from './pages.js'
 import { processMetrics } from './process.js'
 import { publishedMetrics } from './published.js'
@@ -113,7 +114,7 @@ function register(host: PluginHost, options: ResolvedOptions): (() => void)[] {
   const systems = new Map(host.transports.map(({ name, system }) => [name, system]))
   const subject: Subject = { host, options, watching, meters: new Meters(options.registry), systemOf: (transport) => systems.get(transport) ?? transport }
   const ends = [() => watching.stop()]
-  for (const add of [publishedMetrics, listenedMetrics, deadMetrics, connectionMetrics]) watching.safely(() => add(subject))
+  for (const add of [publishedMetrics, listenedMetrics, deadMetrics, connectionMetrics, outboxMetrics]) watching.safely(() => add(subject))
   for (const add of [backlogMetrics, processMetrics]) watching.safely(() => ends.push(add(subject)))
 
   return ends

@@ -22,6 +22,12 @@ export const metric = {
   up: 'waybill_connection_up',
   connectionBlocked: 'waybill_connection_blocked',
   reconnects: 'waybill_reconnects_total',
+  outboxPending: 'waybill_outbox_pending',
+  outboxOldest: 'waybill_outbox_oldest_seconds',
+  outboxParked: 'waybill_outbox_parked',
+  outboxSent: 'waybill_outbox_sent_total',
+  outboxDispatch: 'waybill_outbox_dispatch_seconds',
+  duplicates: 'waybill_inbox_duplicates_total',
   loopDelay: 'waybill_event_loop_delay_seconds',
   build: 'waybill_build_info',
 } as const

@@ -26,7 +26,7 @@ export interface Reading {
 
 /** The rules that are switched on. */
 export function rulesOf(limits: Limits): readonly Rule[] {
-  return [depth(limits), failures(limits), noConsumer(limits), blocked(limits), redelivered(limits), criticalTime(limits)].filter((rule) => rule !== undefined)
+  return [depth(limits), failures(limits), noConsumer(limits), blocked(limits), redelivered(limits), criticalTime(limits), outboxAge(limits)].filter((rule) => rule !== undefined)
 }
 
 const groups = `${label.channel}, ${label.group}`
@@ -124,6 +124,21 @@ function criticalTime({ criticalTimeMs }: Limits): Rule | undefined {
     summary: `{{ $value | humanizePercentage }} of the messages of ${groupText} took longer than ${criticalTimeMs / 1_000} s from their sending on`,
     advice: 'More comes in than is worked off: look at the depth and the processing time of its listeners.',
     read: ({ recent }) => recent.filter(({ consumed }) => consumed > 0).map((one) => ({ about: aboutGroup(one), value: one.late / one.consumed })),
+  }
+}
+
+function outboxAge({ outboxAgeMs }: Limits): Rule | undefined {
+  if (outboxAgeMs === undefined) return undefined
+
+  return {
+    name: 'WaybillOutboxAge',
+    severity: 'critical',
+    limit: outboxAgeMs / 1_000,
+    forMs: 0,
+    expression: `max by (${label.shard}) (${metric.outboxOldest})`,
+    summary: `A committed message has waited {{ $value | humanizeDuration }} in shard "{{ $labels.${label.shard} }}" of the outbox`,
+    advice: 'Look whether a relay runs, whether its broker takes messages, and whether the store answers.',
+    read: ({ shards }) => shards.map(({ shard, oldestMs }) => ({ about: shard, value: (oldestMs ?? 0) / 1_000 })),
   }
 }
 

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import type { Logger, Runtime, ShardStatus, Store } from '@waybill/core'
+import type { Logger, OutboxEvent, Runtime, Store } from '@waybill/core'
 import { reasonOf } from './refusal.js'
 
 export interface KeeperOptions {
@@ -10,11 +10,6 @@ export interface KeeperOptions {
   readonly log: Logger
   readonly everyMs: number
   readonly keepInboxMs: number
-}
-
-/** `waybill:outbox`: how a shard is, now and then. */
-export interface OutboxEvent extends ShardStatus {
-  readonly app: string
 }
 
 const events = channel('waybill:outbox')

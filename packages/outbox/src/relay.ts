@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import type { Lease, Logger, OutboxPage, OutboxRow, OutboxStore, Parking, PluginTransport, Runtime } from '@waybill/core'
+import type { Lease, Logger, OutboxPage, OutboxRow, OutboxStore, Parking, PluginTransport, RelayEvent, Runtime } from '@waybill/core'
 import { bounded } from './bounded.js'
 import { Holding } from './holding.js'
 import { Line, type Sent } from './line.js'
@@ -15,19 +15,6 @@ export interface RelayOptions {
   readonly runtime: Runtime
   readonly log: Logger
   readonly options: ResolvedOptions
-}
-
-/** `waybill:relay`: a page was dealt with. */
-export interface RelayEvent {
-  readonly app: string
-  readonly shard: string
-  readonly sent: number
-  readonly parked: number
-  /** Met an outage, and are tried again. */
-  readonly left: number
-  readonly tookMs: number
-  /** From the commit to the confirm, of the oldest. */
-  readonly oldestMs: number
 }
 
 const events = channel('waybill:relay')

@@ -1,0 +1,30 @@
+import type { OutboxEvent } from '@waybill/core'
+import { label } from './labels.js'
+import { metric } from './names.js'
+import type { Subject } from './subject.js'
+
+/** What waits in the outbox, how fast it leaves, and what the inbox kept from running twice. Nothing where the app has no store. */
+export function outboxMetrics({ meters, watching, options }: Subject): void {
+  const labels = [label.shard] as const
+  const shards = new Map<string, OutboxEvent>()
+  watching.on('waybill:outbox', (event) => shards.set(event.shard, event))
+  meters.gauge({ name: metric.outboxPending, help: 'Messages that were committed and that no relay has sent yet.', labels }, (gauge) => {
+    for (const { shard, pending } of shards.values()) gauge.set({ [label.shard]: shard }, pending)
+  })
+  meters.gauge({ name: metric.outboxOldest, help: 'Seconds since the commit of the oldest of them.', labels }, (gauge) => {
+    for (const { shard, oldestMs } of shards.values()) gauge.set({ [label.shard]: shard }, (oldestMs ?? 0) / 1_000)
+  })
+  meters.gauge({ name: metric.outboxParked, help: 'Messages that were set aside with their key, as no broker takes them.', labels }, (gauge) => {
+    for (const { shard, parked } of shards.values()) gauge.set({ [label.shard]: shard }, parked)
+  })
+
+  const sent = meters.counter({ name: metric.outboxSent, help: 'Messages that the relay has sent.', labels })
+  const dispatch = meters.histogram({ name: metric.outboxDispatch, help: 'Seconds from the commit to the confirm, of the oldest of each page.', labels }, options.buckets.critical)
+  watching.on('waybill:relay', (event) => {
+    sent.inc({ [label.shard]: event.shard }, event.sent)
+    if (event.sent > 0) dispatch({ [label.shard]: event.shard }, event.oldestMs / 1_000)
+  })
+
+  const duplicates = meters.counter({ name: metric.duplicates, help: 'Messages that the inbox had already, so that they did not run again.', labels: [label.channel, label.group] })
+  watching.on('waybill:duplicate', ({ channel, group }) => duplicates.inc({ [label.channel]: channel, [label.group]: group }))
+}
