@@ -10,6 +10,7 @@ import { type Pace, paceOf } from './pace.js'
 import { JobScope } from './job-scope.js'
 import { Run, type RunWatch } from './run.js'
 import type { RunTimes, TimedRun } from './run-times.js'
+import type { Runtime } from './runtime.js'
 import { type Held, scopes } from './scope.js'
 import { readable } from './thrown.js'
 import { Turnstile } from './turnstile.js'
@@ -49,10 +50,12 @@ export class SingleRunner implements Runner, RunWatch {
   readonly #prefix: string
   readonly #end: RunEnd
   readonly #invocation: Invocation
-  readonly #ready: Turnstile
+  readonly #runtime: Runtime
   readonly #times: Deadlines<TimedRun>
   readonly #most: number
   readonly #pace: Pace | undefined
+  /** Made when somebody has to wait: a thousand lines that nobody stands in are much memory to look at. */
+  #line: Turnstile | undefined
   #running = 0
   #pumping = false
   #stopping = false
@@ -65,7 +68,8 @@ export class SingleRunner implements Runner, RunWatch {
     this.#end = options.end
     this.#invocation = new Invocation(options)
     this.isQuery = this.#invocation.isQuery
-    this.#ready = new Turnstile({ rate, runtime, bucketOf: (job) => this.#invocation.bucketOf(job), onReady: () => this.#pump() })
+    this.#runtime = runtime
+    if (rate) this.#line = this.#newLine()
     this.#most = concurrency.max
     this.#pace = paceOf(concurrency, runtime, () => this.#pump())
     this.#times = options.times.within(timeoutMs)
@@ -76,24 +80,26 @@ export class SingleRunner implements Runner, RunWatch {
   }
 
   get held(): number {
-    return this.#ready.held
+    return this.#line?.held ?? 0
   }
 
   offer(job: Job): void {
-    // Who finds room and nobody before it need not stand in line: a thousand lines are much memory to look at.
-    if (!this.#pumping && this.#hasRoom && this.#ready.isOpen) return this.#pump(job)
-    this.#ready.push(job)
+    const isFirst = this.#line?.isOpen ?? true
+    if (isFirst && this.#hasRoom && !this.#pumping) return this.#pump(job)
+    this.#line ??= this.#newLine()
+    this.#line.push(job)
     this.#pump()
   }
 
   offerFirst(job: Job): void {
-    this.#ready.unshift(job)
+    this.#line ??= this.#newLine()
+    this.#line.unshift(job)
     this.#pump()
   }
 
   stop(): void {
     this.#stopping = true
-    this.#ready.clear()
+    this.#line?.clear()
     this.#pace?.stop()
   }
 
@@ -122,7 +128,11 @@ export class SingleRunner implements Runner, RunWatch {
   }
 
   #next(): Job | undefined {
-    return this.#hasRoom ? this.#ready.next() : undefined
+    return this.#hasRoom ? this.#line?.next() : undefined
+  }
+
+  #newLine(): Turnstile {
+    return new Turnstile({ rate: this.listener.options.rate, runtime: this.#runtime, bucketOf: (job) => this.#invocation.bucketOf(job), onReady: () => this.#pump() })
   }
 
   #start(job: Job): void {
