@@ -50,6 +50,8 @@ export interface BenchPublisher extends Closable {
 export interface Receiver extends Closable {
   /** Returns at once; the orders are handled when this turn is over, as fast as it goes. */
   receive(bodies: readonly Buffer[]): void
+  /** How much of the time was parsing, the schema and the handler, since the beginning; where it has clocks there. Latencies leave that out. */
+  theirsMs?(): number
 }
 
 export interface Closable {

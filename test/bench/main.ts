@@ -10,7 +10,7 @@ import { type Progress, playRounds } from './rounds.js'
 import { type Scenario, labelOf } from './scenario.js'
 import { canPlay, type Setting, Stage } from './stage.js'
 
-const openBroker = { rabbitmq: openRabbitmq, kafka: openKafka, dispatch: openDispatch, observe: openRabbitmq }
+const openBroker = { rabbitmq: openRabbitmq, kafka: openKafka, dispatch: openDispatch, observe: openRabbitmq, harness: openDispatch }
 const interrupted = 130
 const open: Stage[] = []
 let isInterrupted = false

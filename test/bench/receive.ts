@@ -40,10 +40,11 @@ export async function receive(contender: Contender, { room, count, chunk }: Job 
       onChunk = resolve
     })
     receiver.receive(bodies)
+    const theirs = receiver.theirsMs?.() ?? 0
     const begin = performance.now()
     await handled
     const tookMs = performance.now() - begin
-    chunksMs[from / chunk] = tookMs
+    chunksMs[from / chunk] = tookMs - (receiver.theirsMs?.() ?? 0) + theirs
     elapsedMs += tookMs
     await breath()
   }

@@ -41,6 +41,12 @@ test('the table shows the ratio to raw', () => {
   expect(text).toMatch(/waybill +1\.15 +\(1\.10–1\.20\)/)
 })
 
+test('a contender that extends another is compared to it as well', () => {
+  const text = table('dispatch/receive', [series('raw', [4_000]), series('waybill', [2_000]), series('waybill-1000', [1_800])], false)
+
+  expect(text).toMatch(/waybill-1000 +0\.45 +\(0\.45–0\.45\) +0\.90 +\(0\.90–0\.90\)/)
+})
+
 test('without raw there is no ratio', () => {
   const text = table('rabbitmq/publish', [series('waybill', [1_100])], false)
 

@@ -41,12 +41,16 @@ export function rateOf({ handled, elapsedMs }: RoundResult): number {
   return (handled / elapsedMs) * 1000
 }
 
-const columns = ['contender', 'ratio', '(min–max)', 'rate/s', '(min–max)', 'p50 ms', 'p99 ms', 'CPU µs', 'broker µs', 'RSS MB', 'heap + MB', 'lost', 'dup.']
+const columns = ['contender', 'ratio', '(min–max)', 'of one', '(min–max)', 'rate/s', '(min–max)', 'p50 ms', 'p99 ms', 'CPU µs', 'broker µs', 'RSS MB', 'heap + MB', 'lost', 'dup.']
 
-/** A table for people. The ratio is to `raw`, round by round; of a latency scenario it compares the p99, so less is better. */
+/**
+ * A table for people. The ratio is to `raw`, round by round; of a latency scenario it compares the p99, so less is better.
+ * `of one` is the same to the contender whose name it extends: `waybill-1000` to `waybill`, `raw-1000` to `raw`.
+ */
 export function table(scenario: string, all: readonly Series[], isLatency: boolean): string {
   const raw = all.find((series) => series.contender === 'raw')
-  const rows = [columns, ...all.map((series) => row(scenario, series, raw, isLatency))]
+  const oneOf = ({ contender }: Series) => all.find((other) => contender.startsWith(`${other.contender}-`))
+  const rows = [columns, ...all.map((series) => row(scenario, series, { raw, one: oneOf(series) }, isLatency))]
   const widths = columns.map((_, at) => Math.max(...rows.map((cells) => cells[at]?.length ?? 0)))
   const lines = rows.map((cells) => cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  '))
   const errors = all.filter((series) => series.error).map((series) => `${series.contender}: a send was refused: ${series.error}`)
@@ -54,15 +58,21 @@ export function table(scenario: string, all: readonly Series[], isLatency: boole
   return [`${scenario}${isLatency ? ' (ratio of p99)' : ''}`, ...lines, ...errors].map((line, at) => (at === 0 ? line : `  ${line}`)).join('\n')
 }
 
-function row(scenario: string, series: Series, raw: Series | undefined, isLatency: boolean): string[] {
+interface Bases {
+  readonly raw: Series | undefined
+  readonly one: Series | undefined
+}
+
+function row(scenario: string, series: Series, { raw, one }: Bases, isLatency: boolean): string[] {
   const line = resultLine(scenario, series)
   const measure = isLatency ? (round: RoundResult) => round.p99Ms ?? Number.NaN : rateOf
-  const ratio = raw && pairedRatio(series.rounds.map(measure), raw.rounds.map(measure))
+  const ratioTo = (base: Series | undefined) => (base ? ratioCells(pairedRatio(series.rounds.map(measure), base.rounds.map(measure))) : ['', ''])
   const rate = spreadOf(series.rounds.map(rateOf))
 
   return [
     line.contender,
-    ...(ratio ? [ratio.median.toFixed(2), range(ratio, 2)] : ['', '']),
+    ...ratioTo(raw),
+    ...ratioTo(one),
     rate.median.toFixed(0),
     range(rate, 0),
     milliseconds(line.p50Ms),
@@ -74,6 +84,10 @@ function row(scenario: string, series: Series, raw: Series | undefined, isLatenc
     String(line.lost),
     String(line.duplicated),
   ]
+}
+
+function ratioCells(ratio: Spread): readonly [string, string] {
+  return [ratio.median.toFixed(2), range(ratio, 2)]
 }
 
 function range({ min, max }: Spread, digits: number): string {

@@ -1,10 +1,10 @@
 import type { Load } from './load.js'
 
-export type BrokerName = 'rabbitmq' | 'kafka' | 'dispatch' | 'observe'
+export type BrokerName = 'rabbitmq' | 'kafka' | 'dispatch' | 'observe' | 'harness'
 
 /** One thing that is measured. `messages` is sized for rounds of two to four seconds. */
 export interface Scenario {
-  /** `observe` is RabbitMQ with somebody who looks. `dispatch` has none: orders stay in the process, so what is seen is our own work alone. */
+  /** `observe` is RabbitMQ with somebody who looks. `dispatch` has none: orders stay in the process, so what is seen is our own work alone. Nor has `harness`, where an order is a test of its own. */
   readonly broker: BrokerName
   readonly name: string
   readonly messages: number
@@ -46,6 +46,7 @@ export const scenarios: readonly Scenario[] = [
   { broker: 'dispatch', name: 'receive-one', messages: 100_000, work: { kind: 'receive', chunk: 1 } },
   { broker: 'observe', name: 'consume', messages: 60_000, work: { kind: 'consume' } },
   { broker: 'dispatch', name: 'through', messages: 200_000, work: { kind: 'through', callers: 256, batch: 1 } },
+  { broker: 'harness', name: 'tests', messages: 50, work: { kind: 'through', callers: 1, batch: 1 } },
 ]
 
 export function labelOf(scenario: Scenario): string {

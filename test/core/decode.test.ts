@@ -5,8 +5,7 @@ import { z } from 'zod'
 import { jsonCodec } from '../../packages/core/src/codec.js'
 import { decode, inspect } from '../../packages/core/src/decode.js'
 import { defaultLimits } from '../../packages/core/src/limits.js'
-import type { MessageClass } from '../../packages/core/src/message.js'
-import { enveloped, prefix, rawDelivery } from './raw-delivery.js'
+import { enveloped, knownOf, prefix, rawDelivery } from './raw-delivery.js'
 
 class OrderPlaced extends Event('order.placed', {
   version: 3,
@@ -15,29 +14,29 @@ class OrderPlaced extends Event('order.placed', {
 }) {}
 
 const rules = { codec: jsonCodec, limits: defaultLimits }
-const type = OrderPlaced as unknown as MessageClass
+const known = knownOf(OrderPlaced)
 const body = JSON.stringify({ orderId: 'o-1', at: '2026-02-03' })
 const current = enveloped('order.placed', { [`${prefix}dataversion`]: '3' })
 
 function refusalOf(given: Parameters<typeof rawDelivery>[0]): string {
-  return decode(rawDelivery({ headers: current, body, ...given }), type, rules).refusal?.code ?? 'none'
+  return decode(rawDelivery({ headers: current, body, ...given }), known, rules).refusal?.code ?? 'none'
 }
 
 test('a listener gets what the schema made of the payload', () => {
-  const { message } = decode(rawDelivery({ headers: current, body }), type, rules)
+  const { message } = decode(rawDelivery({ headers: current, body }), known, rules)
 
   expect(message).toBeInstanceOf(OrderPlaced)
   expect(message).toMatchObject({ orderId: 'o-1', at: new Date('2026-02-03') })
 })
 
 test('a payload of an earlier version is brought up step by step', () => {
-  const { message } = decode(rawDelivery({ headers: enveloped('order.placed'), body: '{"id":"o-2"}' }), type, rules)
+  const { message } = decode(rawDelivery({ headers: enveloped('order.placed'), body: '{"id":"o-2"}' }), known, rules)
 
   expect(message).toMatchObject({ orderId: 'o-2', at: new Date('2026-01-01') })
 })
 
 test('R8 a version that nobody here knows is refused, naming both', () => {
-  const { refusal } = decode(rawDelivery({ headers: { ...current, [`${prefix}dataversion`]: '4' }, body }), type, rules)
+  const { refusal } = decode(rawDelivery({ headers: { ...current, [`${prefix}dataversion`]: '4' }, body }), known, rules)
 
   expect(refusal).toMatchObject({ code: 'UNKNOWN_VERSION', reason: expect.stringMatching(/"4".*up to 3/) })
 })
@@ -47,11 +46,11 @@ test.for(['0', '-1', '1.5', 'x', '1e3', {}, null, 99999999999])('R8 %j is no ver
 })
 
 test('an upcast that throws is a refusal, not a crash', () => {
-  expect(decode(rawDelivery({ headers: enveloped('order.placed'), body: 'null' }), type, rules).refusal?.code).toBe('UPCAST')
+  expect(decode(rawDelivery({ headers: enveloped('order.placed'), body: 'null' }), known, rules).refusal?.code).toBe('UPCAST')
 })
 
 test('R8 a payload that breaks its schema is refused with the path', () => {
-  const { refusal } = decode(rawDelivery({ headers: current, body: '{"orderId":7,"at":"2026-01-01"}' }), type, rules)
+  const { refusal } = decode(rawDelivery({ headers: current, body: '{"orderId":7,"at":"2026-01-01"}' }), known, rules)
 
   expect(refusal).toMatchObject({ code: 'SCHEMA', reason: expect.stringContaining('orderId') })
 })
@@ -86,7 +85,7 @@ test('B07 a thousand shallow lines are not taken for depth', () => {
 test('B07 a number beyond all numbers does not fit a schema of numbers', () => {
   class Priced extends Event('priced', { payload: z.object({ price: z.number() }) }) {}
 
-  expect(decode(rawDelivery({ headers: enveloped('priced'), body: '{"price":1e400}' }), Priced as unknown as MessageClass, rules).refusal?.code).toBe('SCHEMA')
+  expect(decode(rawDelivery({ headers: enveloped('priced'), body: '{"price":1e400}' }), knownOf(Priced), rules).refusal?.code).toBe('SCHEMA')
 })
 
 test.for(['text/plain', 'application/octet-stream', 'application/xml', '\u0000'])('B08 content type %j is refused', (contentType) => {
@@ -138,7 +137,7 @@ test('B02 header keys that name an object’s own machinery are only keys', () =
 })
 
 test('C16 a body over the limit is refused, and says both sizes', () => {
-  const { refusal } = decode(rawDelivery({ headers: current, body: Buffer.alloc(defaultLimits.bodyBytes + 1) }), type, rules)
+  const { refusal } = decode(rawDelivery({ headers: current, body: Buffer.alloc(defaultLimits.bodyBytes + 1) }), known, rules)
 
   expect(refusal).toMatchObject({ code: 'LIMIT', reason: expect.stringContaining('1048577') })
 })

@@ -1,6 +1,16 @@
 import { readEnvelope, type RawDelivery, type Settlement } from '@waybill/core'
+import type { Known } from '../../packages/core/src/decode.js'
+import { definitionOf, type MessageClass } from '../../packages/core/src/message.js'
 
 export const prefix = 'cloudEvents_'
+
+/** A message class as a listener takes it. */
+export function knownOf(type: unknown): Known {
+  const definition = definitionOf(type)
+  if (!definition) throw new Error('This is no message class.')
+
+  return { type: type as MessageClass, definition }
+}
 
 /** A delivery as an adapter hands it over, written by hand; what it was settled with is kept. */
 export function rawDelivery({

@@ -8,7 +8,7 @@ import { contextsOf } from '../../packages/core/src/context.js'
 import { deadLetterOf } from '../../packages/core/src/dead-letter.js'
 import { decode, type Decoded, inspect } from '../../packages/core/src/decode.js'
 import { defaultLimits as limits } from '../../packages/core/src/limits.js'
-import type { MessageClass } from '../../packages/core/src/message.js'
+import { knownOf } from '../core/raw-delivery.js'
 import { secret } from './mutated-body.js'
 import { mutatedDelivery } from './mutated-delivery.js'
 
@@ -18,6 +18,7 @@ class OrderPlaced extends Event('order.placed', {
   upcast: { 1: (payload: { orderId: string }) => ({ ...payload, orderId: payload.orderId.slice(0, 100) }) },
 }) {}
 
+const known = knownOf(OrderPlaced)
 const rules = { codec: jsonCodec, limits }
 const slowestMs = 5_000
 
@@ -59,7 +60,7 @@ function decodeOne(seed: number, n: number): string {
 }
 
 function judge(raw: RawDelivery): string {
-  const decoded: Decoded = decode(raw, OrderPlaced as unknown as MessageClass, rules)
+  const decoded: Decoded = decode(raw, known, rules)
   if (decoded.message) {
     if (!(decoded.message instanceof OrderPlaced)) throw new Error('The answer is neither a message nor a refusal.')
 

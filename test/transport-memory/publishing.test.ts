@@ -109,6 +109,19 @@ describe('publishing', () => {
 
     expect(outcomes).toEqual(['rejected'])
   })
+
+  test.each([
+    ['a Buffer', Buffer.from('before')],
+    ['a Uint8Array', new TextEncoder().encode('before')],
+  ])('%s that a stranger sent may be written over while its message waits', async (_title, body) => {
+    const app = await new Bench().app()
+    await app.declare()
+    app.bench.broker.send({ exchange: 'orders', routingKey: 'order.placed', body })
+
+    body.set(Buffer.from('AFTER!'))
+
+    expect((await app.listen()).texts).toEqual(['before'])
+  })
 })
 
 function nested(depth: number): unknown {

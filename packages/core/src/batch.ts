@@ -1,4 +1,4 @@
-import { Deadlines, type Due, type Expiring } from './deadlines.js'
+import type { Deadlines, Due } from './deadlines.js'
 import type { BatchItem } from './delivery.js'
 import type { ProcessEvent } from './diagnostics.js'
 import { readable } from './thrown.js'
@@ -9,7 +9,9 @@ import { JobDelivery, type Job } from './job.js'
 import type { Lanes } from './lanes.js'
 import type { ListenCall } from './middleware.js'
 import type { PlannedListener } from './plan.js'
-import { Pace } from './pace.js'
+import { type Pace, paceOf } from './pace.js'
+import { stoppedBefore } from './run.js'
+import type { TimedRun } from './run-times.js'
 import type { RunEnd, Runner, RunnerOptions } from './runner.js'
 import { Held, scopes } from './scope.js'
 import { Turnstile } from './turnstile.js'
@@ -38,8 +40,9 @@ export class BatchRunner implements Runner {
   readonly #waitMs: number
   readonly #invocation: Invocation
   readonly #ready: Turnstile
-  readonly #times: Deadlines<BatchRun>
-  readonly #pace: Pace
+  readonly #times: Deadlines<TimedRun>
+  readonly #most: number
+  readonly #pace: Pace | undefined
   #cancelWait: (() => void) | undefined
   #running = 0
   #pumping = false
@@ -52,8 +55,9 @@ export class BatchRunner implements Runner {
     this.#waitMs = options.listener.options.batch?.waitMs ?? 0
     this.#invocation = new Invocation(options)
     this.#ready = new Turnstile({ rate: this.listener.options.rate, runtime: options.runtime, bucketOf: (job) => this.#invocation.bucketOf(job), onReady: () => this.#pump() })
-    this.#pace = new Pace(this.listener.options.concurrency, options.runtime, () => this.#pump())
-    this.#times = new Deadlines(options.runtime, options.listener.options.timeoutMs, (run) => this.#expired(run))
+    this.#most = this.listener.options.concurrency.max
+    this.#pace = paceOf(this.listener.options.concurrency, options.runtime, () => this.#pump())
+    this.#times = options.times.within(this.listener.options.timeoutMs)
   }
 
   get running(): number {
@@ -84,21 +88,23 @@ export class BatchRunner implements Runner {
     this.#stopping = true
     this.#cancelWait?.()
     this.#ready.clear()
-    this.#pace.stop()
+    this.#pace?.stop()
   }
 
-  abandon(): number {
-    const runs = this.#times.drain()
-    const error = new WaybillError('STOPPED', `The app stopped before ${this.listener.label} had finished.`)
-    for (const run of runs) run.close(error)
-
-    return runs.length
+  expired(run: BatchRun): void {
+    this.#failed(
+      run,
+      new WaybillError(
+        'LISTENER_TIMEOUT',
+        `${this.listener.label} did not finish within ${this.listener.options.timeoutMs} ms. Make it faster, give it a longer "timeout", or make its batches smaller.`,
+      ),
+    )
   }
 
   #pump(): void {
     if (this.#pumping) return
     this.#pumping = true
-    while (!this.#stopping && this.#running < this.#pace.limit && this.#isDue()) {
+    while (!this.#stopping && this.#running < (this.#pace?.limit ?? this.#most) && this.#isDue()) {
       const jobs = this.#gather()
       if (jobs.length > 0) this.#start(jobs)
     }
@@ -153,9 +159,9 @@ export class BatchRunner implements Runner {
 
   #start(batch: readonly Work[]): void {
     this.#running++
-    const run = new BatchRun(batch, this.#options.prefix, this.#invocation)
+    const run = new BatchRun(batch, this.#options.prefix, this.#invocation, this)
     this.#times.add(run)
-    run.since = this.#pace.began()
+    if (this.#pace) run.since = this.#pace.began()
     const [{ channel, group, label }, [first]] = [this.listener, run.items]
     const call: ListenCall = { message: batch.map(({ message }) => message), delivery: first as BatchItem, items: run.items, listener: label, channel, group, told: run.told }
     let value: unknown
@@ -204,20 +210,10 @@ export class BatchRunner implements Runner {
     this.#pump()
   }
 
-  #expired(run: BatchRun): void {
-    this.#failed(
-      run,
-      new WaybillError(
-        'LISTENER_TIMEOUT',
-        `${this.listener.label} did not finish within ${this.listener.options.timeoutMs} ms. Make it faster, give it a longer "timeout", or make its batches smaller.`,
-      ),
-    )
-  }
-
   #close(run: BatchRun, error?: unknown): void {
     this.#running--
     this.#times.remove(run)
-    this.#pace.ended(run.since)
+    this.#pace?.ended(run.since)
     run.close(error)
   }
 }
@@ -228,17 +224,19 @@ interface Work {
 }
 
 /** One try of one batch. */
-class BatchRun implements Expiring<BatchRun> {
+class BatchRun implements TimedRun {
   readonly jobs: readonly Job[]
   readonly items: readonly JobBatchItem[]
   readonly held = new Held()
   isOver = false
   /** For the pace. */
   since = 0
-  due: Due<BatchRun> | undefined
+  due: Due<TimedRun> | undefined
   readonly told: readonly ProcessEvent[] | undefined
+  readonly #runner: BatchRunner
 
-  constructor(batch: readonly Work[], prefix: string, invocation: Invocation) {
+  constructor(batch: readonly Work[], prefix: string, invocation: Invocation, runner: BatchRunner) {
+    this.#runner = runner
     this.jobs = batch.map(({ job }) => job)
     this.items = this.jobs.map((job) => new JobBatchItem(job, prefix))
     const told = this.jobs.flatMap((job) => invocation.began(job, batch.length) ?? [])
@@ -255,6 +253,14 @@ class BatchRun implements Expiring<BatchRun> {
     if (this.failure) throw this.failure
 
     return true
+  }
+
+  expire(): void {
+    this.#runner.expired(this)
+  }
+
+  abandon(): void {
+    this.close(stoppedBefore(this.#runner.listener))
   }
 
   close(error?: unknown): void {

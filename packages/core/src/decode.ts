@@ -3,7 +3,7 @@ import type { RawMessage } from './delivery.js'
 import { DeadLetter } from './decision.js'
 import { InvalidMessage } from './error.js'
 import { excessOf, type Limits } from './limits.js'
-import { definitionOf, type Definition, type Message, type MessageClass } from './message.js'
+import type { Definition, Message, MessageClass } from './message.js'
 import type { RawDelivery } from './transport.js'
 
 /** Why a delivery cannot become a message. No retry mends it. Codes are stable: they stand on dead letters. */
@@ -19,11 +19,14 @@ export interface DecodeRules {
   readonly limits: Limits
 }
 
-/** Turns what came from outside into a message of that class, or says why not. Never throws, whatever came. */
-export function decode(raw: RawDelivery, type: MessageClass, { codec, limits }: DecodeRules): Decoded {
-  const definition = definitionOf(type)
-  if (!definition) return refuse('UNKNOWN_TYPE', `"${type.name}" is no message class.`)
+/** A message class, with what it knows about itself at hand: to look that up for each message costs more than the listener's own look-up. */
+export interface Known {
+  readonly type: MessageClass
+  readonly definition: Definition
+}
 
+/** Turns what came from outside into a message of that class, or says why not. Never throws, whatever came. */
+export function decode(raw: RawDelivery, { type, definition }: Known, { codec, limits }: DecodeRules): Decoded {
   const refusal = inspect(raw, limits)
   if (refusal) return { refusal }
   if (!codec.reads(raw.contentType, raw.contentEncoding)) return refuse('CONTENT_TYPE', unread(raw, codec))

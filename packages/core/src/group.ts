@@ -15,6 +15,7 @@ import type { Publishing } from './publishing.js'
 import type { Replier } from './replier.js'
 import { Outcomes, type OutcomesEnd } from './outcomes.js'
 import { Parking, type ParkingEnd } from './parking.js'
+import { RunTimes } from './run-times.js'
 import { SingleRunner, type Runner, type RunnerOptions } from './runner.js'
 import type { Runtime } from './runtime.js'
 import { Share } from './share.js'
@@ -33,7 +34,7 @@ export interface GroupOptions {
   readonly replier: Replier
   readonly burial: Burial
   readonly notices: DeathNotices
-  readonly runners: readonly Omit<RunnerOptions, 'end'>[]
+  readonly runners: readonly Omit<RunnerOptions, 'times' | 'end'>[]
 }
 
 /**
@@ -42,6 +43,7 @@ export interface GroupOptions {
  */
 export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   readonly #options: GroupOptions
+  readonly #times: RunTimes
   readonly #runners: readonly Runner[]
   readonly #intake: Intake
   readonly #share: Share
@@ -58,8 +60,10 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     this.#options = options
     this.#outcomes = new Outcomes(options, this)
     this.#suspects = new Suspects(options.runtime, this)
+    this.#times = new RunTimes(options.runtime)
+    const around = { times: this.#times, end: this.#outcomes }
     this.#runners = options.runners.map((runner) =>
-      runner.listener.mode === 'batch' ? new BatchRunner({ ...runner, lanes: this.#lanes, end: this.#outcomes }) : new SingleRunner({ ...runner, end: this.#outcomes }),
+      runner.listener.mode === 'batch' ? new BatchRunner({ ...runner, ...around, lanes: this.#lanes }) : new SingleRunner({ ...runner, ...around }),
     )
     this.#parking = this.#runners.some(parks) ? new Parking(options, this) : undefined
     this.#intake = new Intake(this.#runners, options.runtime)
@@ -103,7 +107,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     // Cancelling first would let the next process start a key whose predecessor still runs here.
     this.#consumer?.pause()
     await this.#idle(deadlineMs)
-    const abandoned = this.#runners.reduce((sum, runner) => sum + runner.abandon(), 0)
+    const abandoned = this.#times.abandon()
     this.#options.burial.stop()
     await this.#consumer?.stop()
 

@@ -1,5 +1,6 @@
+import type { Known } from './decode.js'
 import { Job } from './job.js'
-import { definitionOf, type MessageClass } from './message.js'
+import { definitionOf } from './message.js'
 import { attemptOf } from './retrying.js'
 import type { Runner } from './runner.js'
 import type { Runtime } from './runtime.js'
@@ -8,7 +9,7 @@ import type { RawDelivery } from './transport.js'
 /** Who takes messages of a name, and as what: a raw listener takes bytes. */
 export interface Taker {
   readonly runner: Runner
-  readonly type: MessageClass | undefined
+  readonly known: Known | undefined
 }
 
 /** Finds the listener of each delivery of a group. */
@@ -23,12 +24,14 @@ export class Intake {
       if (runner.listener.takes === 'raw') continue
       for (const type of runner.listener.takes) {
         const definition = definitionOf(type)
-        if (definition) this.#byName.set(definition.name, { runner, type })
-        if (definition?.foreignName !== undefined) this.#byName.set(definition.foreignName, { runner, type })
+        if (!definition) continue
+        const taker: Taker = { runner, known: { type, definition } }
+        this.#byName.set(definition.name, taker)
+        if (definition.foreignName !== undefined) this.#byName.set(definition.foreignName, taker)
       }
     }
     const raw = runners.find(({ listener }) => listener.takes === 'raw')
-    this.#raw = raw && { runner: raw, type: undefined }
+    this.#raw = raw && { runner: raw, known: undefined }
   }
 
   /** Undefined: nobody of the group takes it. */

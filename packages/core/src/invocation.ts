@@ -109,10 +109,10 @@ export class Invocation {
     return scope instanceof JobScope ? scope.job : undefined
   }
 
-  #read({ raw, type }: Job): Found {
+  #read({ raw, known }: Job): Found {
     const { rules, runtime } = this.#options
     if (this.isQuery && runtime.now() >= numberOf(raw.headers[header.deadline])) return { refusal: { code: 'EXPIRED', reason: 'Its caller does not wait any more.' } }
-    if (type) return decode(raw, type, rules)
+    if (known) return decode(raw, known, rules)
 
     const refusal = inspect(raw, rules.limits)
 

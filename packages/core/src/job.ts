@@ -1,8 +1,8 @@
+import type { Known } from './decode.js'
 import { ownHeaders, type Headers } from './envelope.js'
 import type { Delivery, ManualDelivery } from './delivery.js'
 import type { Found } from './invocation.js'
 import type { Taker } from './intake.js'
-import type { MessageClass } from './message.js'
 import type { RawDelivery } from './transport.js'
 import type { Runner } from './runner.js'
 
@@ -11,7 +11,7 @@ export class Job {
   readonly raw: RawDelivery
   readonly runner: Runner
   /** What becomes of its body; undefined: its listener takes bytes. */
-  readonly type: MessageClass | undefined
+  readonly known: Known | undefined
   readonly id: string
   readonly key: string | undefined
   attempt = 1
@@ -24,10 +24,10 @@ export class Job {
   /** When it came, where it may have to wait for a batch. */
   since = 0
 
-  constructor(raw: RawDelivery, { runner, type }: Taker, id: string, key: string | undefined) {
+  constructor(raw: RawDelivery, { runner, known }: Taker, id: string, key: string | undefined) {
     this.raw = raw
     this.runner = runner
-    this.type = type
+    this.known = known
     this.id = id
     this.key = key
   }

@@ -11,9 +11,16 @@ const slower = 2
 const forgetting = 1.002
 const slowDown = 0.75
 
+type Concurrency = ResolvedListenerOptions['concurrency']
+
+/** Undefined where the two bounds are one: there is nothing to follow. */
+export function paceOf(concurrency: Concurrency, runtime: Runtime, onFaster: () => void): Pace | undefined {
+  return concurrency.min === concurrency.max ? undefined : new Pace(concurrency, runtime, onFaster)
+}
+
 /**
  * How many runs of a listener may go at once. Between two bounds it follows what it sees: in each period in which all were in use it grows by a step, and
- * when runs take twice as long as they can, or the event loop is late, it goes back by a quarter. With one bound it stays.
+ * when runs take twice as long as they can, or the event loop is late, it goes back by a quarter.
  */
 export class Pace {
   readonly #min: number
@@ -29,7 +36,7 @@ export class Pace {
   #bestMs = Number.POSITIVE_INFINITY
   #cancel: (() => void) | undefined
 
-  constructor({ min, max }: ResolvedListenerOptions['concurrency'], runtime: Runtime, onFaster: () => void) {
+  constructor({ min, max }: Concurrency, runtime: Runtime, onFaster: () => void) {
     this.#min = min
     this.#max = max
     this.#step = Math.max(1, Math.round((max - min) / 20))
@@ -44,7 +51,6 @@ export class Pace {
 
   /** The moment to give to {@link ended}. */
   began(): number {
-    if (this.#min === this.#max) return 0
     if (++this.#running >= this.#limit) this.#wasFull = true
     if (!this.#cancel) this.#watch()
 
@@ -52,7 +58,6 @@ export class Pace {
   }
 
   ended(since: number): void {
-    if (this.#min === this.#max) return
     this.#running--
     this.#ended++
     this.#tookMs += this.#runtime.elapsed() - since

@@ -34,6 +34,11 @@ export class Turnstile {
     this.#rate = options.rate ? new Rate(options.rate, options.runtime) : undefined
   }
 
+  /** Who comes now has nobody before it, and there is no rate to keep. */
+  get isOpen(): boolean {
+    return this.#ready.length === 0 && this.#rate === undefined
+  }
+
   /** Those that do not wait for the rate. */
   get ready(): number {
     return this.#ready.length

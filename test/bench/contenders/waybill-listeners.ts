@@ -3,14 +3,15 @@ import { type AppOptions, Event, Listener, Service, createApp, unchecked } from 
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import type { Contender, Handle, Order, Room } from '../contender.js'
 import { orderSchema } from '../order-schema.js'
+import { typesOf } from '../order-types.js'
 
 type OrderSchema = ReturnType<typeof unchecked<Order>>
 
 /** Apps on one embedded broker: publishing, routing, dispatching and settling, without a network. Each of so many listeners takes a type of its own. */
-export function waybillWith(listeners: number): Contender & Required<Pick<Contender, 'openReceiver'>> {
+export function waybillWith(listeners: number, schema: OrderSchema = orderSchema): Contender & Required<Pick<Contender, 'openReceiver'>> {
   const broker = memoryBroker()
   const trusted = placedOf(listeners, unchecked<Order>())
-  const checked = placedOf(listeners, orderSchema)
+  const checked = placedOf(listeners, schema)
   const appOf = (room: Room, service: AppOptions['services'][number]) =>
     createApp({ name: 'bench', namespace: room.id, services: [service], transport: memory({ broker }), signals: false, log: false })
 
@@ -59,7 +60,7 @@ export function waybillWith(listeners: number): Contender & Required<Pick<Conten
 class Shop {}
 
 function placedOf(count: number, payload: OrderSchema) {
-  return Array.from({ length: count }, (_, at) => Event(`order.placed-${at}`, { channel: 'orders', payload }))
+  return typesOf(count).map((name) => Event(name, { channel: 'orders', payload }))
 }
 
 function typeFor<T>(types: readonly T[], id: number): T {

@@ -11,7 +11,7 @@ export function foreignMessage(foreign: ForeignMessage): Message | undefined {
     exchange: foreign.exchange ?? '',
     routingKey: foreign.routingKey,
     headers,
-    body: typeof foreign.body === 'string' ? new TextEncoder().encode(foreign.body) : foreign.body.slice(),
+    body: typeof foreign.body === 'string' ? new TextEncoder().encode(foreign.body) : new Uint8Array(foreign.body),
     contentType: foreign.contentType,
     contentEncoding: foreign.contentEncoding,
     replyTo: foreign.replyTo,

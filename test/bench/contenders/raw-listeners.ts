@@ -1,0 +1,65 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { BenchPublisher, Closable, Contender, Handle, Order, Receiver, Room } from '../contender.js'
+import { orderSchema } from '../order-schema.js'
+import { typesOf } from '../order-types.js'
+
+interface Listener {
+  readonly schema: typeof orderSchema
+  readonly take: (order: Order) => Promise<void>
+}
+
+/** What nobody can save. Through: encode, hand over in another turn, parse, call. Received: find the listener, parse, check, call within a scope, await. */
+export function rawWith(listeners: number): Contender & Required<Pick<Contender, 'openReceiver'>> {
+  const handles = new Map<string, Handle>()
+  const types = typesOf(listeners)
+
+  return {
+    footprint: (room) => ({ store: room.id }),
+
+    declare: async () => {},
+
+    async openPublisher(room: Room): Promise<BenchPublisher> {
+      const handle = handles.get(room.id)
+      if (!handle) throw new Error('A raw contender has no consumer in this room. Open one before the publisher.')
+
+      return {
+        send: (order, done) => {
+          const body = Buffer.from(JSON.stringify(order))
+          setImmediate(() => {
+            handle(JSON.parse(body.toString()) as Order)
+            done()
+          })
+        },
+        close: async () => {},
+      }
+    },
+
+    async openConsumer(room: Room, handle: Handle): Promise<Closable> {
+      handles.set(room.id, handle)
+
+      return { close: async () => void handles.delete(room.id) }
+    },
+
+    async openReceiver(_room: Room, handle: Handle): Promise<Receiver> {
+      const scopes = new AsyncLocalStorage<{ readonly body: Uint8Array }>()
+      const byType = new Map<string, Listener>(types.map((type) => [type, { schema: orderSchema, take: async (order) => handle(order) }]))
+      const work = async (received: readonly { readonly type: string; readonly body: Buffer }[]): Promise<void> => {
+        for (const { type, body } of received) {
+          const { schema, take } = byType.get(type) as Listener
+          const checked = schema['~standard'].validate(JSON.parse(body.toString()))
+          if (!('value' in checked)) throw new Error('An order does not fit its schema.')
+          await scopes.run({ body }, take, checked.value)
+        }
+      }
+      let count = 0
+
+      return {
+        receive(bodies) {
+          const received = bodies.map((body) => ({ type: types[count++ % types.length] as string, body }))
+          process.nextTick(() => void work(received))
+        },
+        close: async () => {},
+      }
+    },
+  }
+}
