@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { parseArguments } from './arguments.js'
-import { labelOf } from './scenario.js'
+import { labelOf, scenarios } from './scenario.js'
 
 test('a broker alone plays all of its scenarios for five rounds', () => {
   const options = parseArguments(['rabbitmq'])
 
-  expect(options.scenarios.map(labelOf)).toEqual(['rabbitmq/publish', 'rabbitmq/consume', 'rabbitmq/latency'])
+  expect(options.scenarios).toEqual(scenarios.filter(({ broker }) => broker === 'rabbitmq'))
   expect(options).toMatchObject({ broker: 'rabbitmq', rounds: 5, json: false })
   expect(options).toMatchObject({ messages: undefined, contenders: undefined, profile: undefined })
 })

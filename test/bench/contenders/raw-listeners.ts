@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { BenchPublisher, Closable, Contender, Handle, Order, Receiver, Room } from '../contender.js'
 import { orderSchema } from '../order-schema.js'
-import { typesOf } from '../order-types.js'
+import { typesOf } from '../order-classes.js'
 
 interface Listener {
   readonly schema: typeof orderSchema

@@ -3,7 +3,7 @@ import { type AppOptions, Event, Listener, Service, createApp, unchecked } from 
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import type { Contender, Handle, Order, Room } from '../contender.js'
 import { orderSchema } from '../order-schema.js'
-import { typesOf } from '../order-types.js'
+import { typesOf } from '../order-classes.js'
 
 type OrderSchema = ReturnType<typeof unchecked<Order>>
 
