@@ -8,6 +8,8 @@ export const lives = new AsyncLocalStorage<Life>()
 export class Life implements Runtime {
   readonly #runtime: Runtime
   readonly #timers = new Set<() => void>()
+  /** What was armed after the end; taking the app apart may wait for it. */
+  readonly #kept = new Set<() => void>()
   #sleeping = 0
   #isOver = false
   #isBuried = false
@@ -42,7 +44,7 @@ export class Life implements Runtime {
   }
 
   after(ms: number, work: () => void): () => void {
-    if (this.#isSilent) return () => undefined
+    if (this.#isSilent) return this.#keep(ms, work)
     const cancel = this.#runtime.after(ms, () => {
       this.#timers.delete(end)
       work()
@@ -78,6 +80,21 @@ export class Life implements Runtime {
   /** Lets the app that is dead be taken apart, which takes timers. */
   bury(): void {
     this.#isBuried = true
+    for (const arm of this.#kept) arm()
+    this.#kept.clear()
+  }
+
+  #keep(ms: number, work: () => void): () => void {
+    let cancel: (() => void) | undefined
+    const arm = (): void => {
+      cancel = this.after(ms, work)
+    }
+    this.#kept.add(arm)
+
+    return () => {
+      this.#kept.delete(arm)
+      cancel?.()
+    }
   }
 
   get #isSilent(): boolean {
