@@ -30,7 +30,9 @@ export class LogRecord {
 
   /** Everything that came, without a prototype; text where it is text, bytes where it is not, a list where a name came twice. */
   headers(): Record<string, unknown> {
-    const headers = Object.create(null) as Record<string, unknown>
+    // Made with no prototype at once it would be a table, in which all that is written and read takes twice as long.
+    const headers: Record<string, unknown> = {}
+    Object.setPrototypeOf(headers, null)
     const reader = new ByteReader(this.#bytes, this.#headersAt)
     let lists: Set<string> | undefined
     for (let left = reader.varint(); left > 0 && reader.at < this.#end; left--) {
