@@ -6,8 +6,8 @@ import type { LogRecord } from './log-record.js'
 import type { WaitingLine } from './waiting-line.js'
 import { DueLine, LogLine } from './waiting-line.js'
 
-/** Of those that may be given at once: about what one fetch brings, so that the next one is under way while these are handled. */
-const mostBytes = 1024 * 1024
+/** Of those that may be given at once: the next fetch, of up to a MiB, is under way while these are handled. */
+const mostBytes = 256 * 1024
 const mostDelayed = 1_000
 const mostDelayedBytes = 8 * 1024 * 1024
 
