@@ -32,7 +32,12 @@ describe('the answer to a fetch', () => {
     const found = await decodeFetch(answer, version)
 
     expect(found.responses[0]?.topicName).toBe('orders')
-    expect(found.responses[0]?.partitions[0]).toMatchObject({ partition: 3, errorCode: 0, highWatermark: '5000000000', abortedTransactions: [{ producerId: '7', firstOffset: '1' }] })
+    expect(found.responses[0]?.partitions[0]).toMatchObject({
+      partition: 3,
+      errorCode: 0,
+      highWatermark: '5000000000',
+      abortedTransactions: [{ producerId: '7', firstOffset: '1' }],
+    })
     expect(seen(found.responses[0]?.partitions[0]?.messages ?? [])).toEqual((known.responses[0]?.partitions[0]?.messages ?? []).map(plain))
   })
 
@@ -76,7 +81,9 @@ describe('the answer to a fetch', () => {
 })
 
 function seen(batches: readonly LogBatch[]): unknown[] {
-  return batches.flatMap((batch) => [...batch].map((found) => ({ offset: found.offset, timestamp: found.timestamp, key: found.key, value: found.value, headers: { ...found.headers() } })))
+  return batches.flatMap((batch) =>
+    [...batch].map((found) => ({ offset: found.offset, timestamp: found.timestamp, key: found.key, value: found.value, headers: { ...found.headers() } })),
+  )
 }
 
 function plain({ offset, timestamp: at, key, value, headers }: Known): unknown {
