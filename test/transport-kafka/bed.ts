@@ -64,11 +64,8 @@ export function bed() {
 
       return name
     },
-    /** Made by hand. Resolves when its partitions have leaders: kafkajs' own waiting gives up when a broker has not heard of it yet. */
-    async topic(topic: string): Promise<void> {
-      await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: false })
-      await eventually(() => hasLeaders(admin, topic))
-    },
+    /** Made by hand. */
+    topic: (topic: string, partitions = 1): Promise<void> => createTopic(admin, topic, partitions),
     /** Connected, and with that topology. */
     async party(
       topology: readonly ChannelTopology[] = [],
@@ -174,6 +171,12 @@ export async function eventually(condition: () => boolean | Promise<boolean>, fo
     if (performance.now() > end) throw new Error(`It did not come true within ${withinMs} ms. Found: ${JSON.stringify(found())}`)
     await wait(5)
   }
+}
+
+/** Resolves when its partitions have leaders: kafkajs' own waiting gives up when a broker has not heard of it yet. */
+export async function createTopic(admin: Admin, topic: string, partitions = 1): Promise<void> {
+  await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: false })
+  await eventually(() => hasLeaders(admin, topic))
 }
 
 async function hasLeaders(admin: Admin, topic: string): Promise<boolean> {

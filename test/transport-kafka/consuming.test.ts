@@ -222,6 +222,29 @@ describe('consuming from kafka', () => {
     expect(inbox.received[1]?.body.length).toBe(0)
   })
 
+  test('what a transaction took back is not delivered, and holds no commit back', async () => {
+    const name = channel()
+    const one = await party([channelOf(name)])
+    const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 10 })
+    const producer = client.producer({ transactionalId: name, maxInFlightRequests: 1, idempotent: true })
+    await producer.connect()
+
+    for (const [value, ending] of [
+      ['kept', 'commit'],
+      ['taken back', 'abort'],
+      ['kept too', 'commit'],
+    ] as const) {
+      const transaction = await producer.transaction()
+      await transaction.send({ topic: name, messages: [{ value }] })
+      await transaction[ending]()
+    }
+    await producer.disconnect()
+    await eventually(() => inbox.received.length === 2)
+
+    expect(inbox.texts()).toEqual(['kept', 'kept too'])
+    await eventually(async () => (await committed(name)) === 6)
+  })
+
   test('B02 headers named like parts of an object are headers like others', async () => {
     const name = channel()
     const one = await party([channelOf(name)])

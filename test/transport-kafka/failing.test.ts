@@ -9,7 +9,7 @@ class OrderMoved extends Event('order.moved', { channel: 'orders', key: 'orderId
 const of = { channel: 'orders', group: 'billing' }
 
 describe('records that nobody can do', () => {
-  const { admin, channel } = bed()
+  const { admin, channel, topic } = bed()
   const apps: App[] = []
   afterEach(() => Promise.all(apps.splice(0).map((app) => app.stop())))
 
@@ -29,14 +29,14 @@ describe('records that nobody can do', () => {
 
   test('K15 one whose tries are over is never committed before it is safe among the dead letters', async () => {
     const { app, namespace, tries, lines } = await started()
-    const topic = `${namespace}.orders.billing.dead`
-    await admin.deleteTopics({ topics: [topic] })
-    await eventually(async () => !(await admin.listTopics()).includes(topic))
+    const dead = `${namespace}.orders.billing.dead`
+    await admin.deleteTopics({ topics: [dead] })
+    await eventually(async () => !(await admin.listTopics()).includes(dead))
 
     await app.publish([1, 2, 3].map((step) => new OrderMoved({ orderId: 'a', step })))
     await eventually(() => lines.some((line) => line.includes('was not taken')))
     const meanwhile = await committed(namespace)
-    await admin.createTopics({ topics: [{ topic }] })
+    await topic(dead)
     await eventually(() => tries.includes(3))
 
     expect(meanwhile).toBeLessThanOrEqual(1)

@@ -6,7 +6,7 @@ import type { LogFields } from '@waybill/core'
 import { kafka, type KafkaOptions } from '@waybill/transport-kafka'
 import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { channelOf, eventually, listen, message, send, strangers } from './bed.js'
+import { channelOf, createTopic, eventually, listen, message, send, strangers } from './bed.js'
 import { type Certificates, certificates, storePassword } from './certificates.js'
 import { type OwnNodes, ownNodes } from './own-nodes.js'
 
@@ -206,7 +206,7 @@ async function allow(nodes: OwnNodes): Promise<void> {
   const sasl = { mechanism: 'plain', username: 'admin', password: 'adminpw' } as const
   const admin = new Kafka({ brokers: [...nodes.addresses('OPEN')], sasl, logLevel: logLevel.NOTHING }).admin()
   await admin.connect()
-  await admin.createTopics({ topics: [{ topic: 'readable' }] })
+  await createTopic(admin, 'readable')
   const acl = (resourceType: AclResourceTypes, resourceName: string, operation: AclOperationTypes, resourcePatternType = ResourcePatternTypes.PREFIXED) => ({
     resourceType,
     resourceName,

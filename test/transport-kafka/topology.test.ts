@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { bed, channelOf, eventually, listen, message, send, strangers } from './bed.js'
 
 describe('topics of an app', () => {
-  const { admin, channel, party } = bed()
+  const { admin, channel, party, topic } = bed()
 
   test('a channel, its groups and its replies get their topics by the rules of the wire', async () => {
     const name = channel()
@@ -49,7 +49,7 @@ describe('topics of an app', () => {
 
   test('an existing topic is used as it is, and a missing one is named', async () => {
     const [name, foreign] = [channel(), channel()]
-    await admin.createTopics({ topics: [{ topic: foreign, numPartitions: 2 }] })
+    await topic(foreign, 2)
     const one = await party([channelOf(name, ['billing'], { existing: { topic: foreign } })])
 
     const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 10 })
@@ -97,7 +97,7 @@ describe('topics of an app', () => {
 
   test('an app that only checks works with the topics that somebody made, long waits in the process', async () => {
     const name = channel()
-    await admin.createTopics({ topics: [name, `${name}.billing.retry.0`, `${name}.billing.dead`].map((topic) => ({ topic, numPartitions: 1 })) })
+    await Promise.all([name, `${name}.billing.retry.0`, `${name}.billing.dead`].map((made) => topic(made)))
     const one = await party([channelOf(name)], { options: { declare: 'check' } })
 
     const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 10 })
@@ -119,7 +119,7 @@ describe('topics of an app', () => {
     const [name, foreign] = [channel(), channel()]
     const waiting = party([channelOf(name, [], { existing: { topic: foreign } })], { options: { awaitTopics: '10s' } })
 
-    await admin.createTopics({ topics: [{ topic: foreign }] })
+    await topic(foreign)
 
     expect((await waiting).states.at(-1)?.kind).toBe('connected')
   })

@@ -49,7 +49,8 @@ export function parseJson(body: Uint8Array): unknown {
 
 /** The body as text, without the mark that some editors and .NET put before it. */
 export function textOf(body: Uint8Array): string {
-  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8')
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  const text = bytes.toString('utf8')
 
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
 }

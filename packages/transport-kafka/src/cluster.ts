@@ -2,6 +2,8 @@ import { BrokerRefused } from '@waybill/core'
 import type { Broker, Cluster, Kafka } from 'kafkajs'
 import { PartitionAssigners } from 'kafkajs'
 import { codeOf } from './broker-error.js'
+import type { FetchAnswer } from './fetch-answer.js'
+import { decodeFetch } from './fetch-answer.js'
 import type { Compression } from './options.js'
 import type { RecordBatch } from './record-batch.js'
 import { compressProduce, encodeProduce } from './record-batch.js'
@@ -9,10 +11,16 @@ import { compressProduce, encodeProduce } from './record-batch.js'
 /** The first version of a produce request that carries headers, and so an envelope. */
 const firstVersion = 3
 
-/** What kafkajs 2.2.4 does inside `Broker.produce` and its types do not say. */
+/** The same of a fetch. */
+const firstFetch = 4
+
+/** What kafkajs 2.2.4 does inside `Broker.produce` and `Broker.fetch` and its types do not say. */
 interface Protocol {
   readonly request: { readonly apiVersion: number; readonly encode: () => Promise<unknown> }
+  readonly response: { readonly decode: (answer: Buffer) => Promise<unknown> }
 }
+/** A request for records, as kafkajs makes it. */
+export type FetchRequest = Parameters<Broker['fetch']>[0]
 interface Targets extends Cluster {
   readonly targetTopics?: unknown
 }
@@ -86,6 +94,58 @@ export async function produce(broker: Broker, batch: RecordBatch, compression: C
   const ours = Object.create(broker) as Internals
   ours.lookupRequest = (apiKey, definition) => (request) => withBytes(lookupRequest(apiKey, definition)(request), bytes)
   await ours.produce({ acks: -1, topicData: [] })
+}
+
+/**
+ * One fetch request, whose answer is read by us and of which all else is kafkajs'. Batches begin where they were asked for.
+ * The records of a partition come as `LogBatch`, each in the place of a message.
+ */
+export async function fetchBatches(broker: Broker, request: FetchRequest): Promise<FetchAnswer> {
+  const { lookupRequest } = broker as Internals
+  if (typeof lookupRequest !== 'function') throw changed('look its requests up')
+  const ours = Object.create(broker) as Internals
+  ours.lookupRequest = (apiKey, definition) => (asked) => withReader(lookupRequest(apiKey, definition)(asked))
+  const answer = (await ours.fetch(request)) as FetchAnswer
+  for (const { topicName, partitions } of answer.responses) {
+    for (const { partition, messages } of partitions) {
+      const from = offsetAsked(request, topicName, partition)
+      for (const batch of messages) batch.skipTo(from)
+    }
+  }
+
+  return answer
+}
+
+/** Whatever this cluster's brokers are asked to fetch goes through `fetch`. Everything else they inherit. */
+export function tapFetches(cluster: Cluster, fetch: (broker: Broker, request: FetchRequest) => Promise<unknown>): void {
+  const tapped = new WeakMap<Broker, Broker>()
+  const findBroker = cluster.findBroker.bind(cluster)
+  cluster.findBroker = async (node) => {
+    const broker = await findBroker(node)
+    const known = tapped.get(broker)
+    if (known) return known
+    const ours = Object.create(broker) as Broker
+    ours.fetch = (request) => fetch(broker, request)
+    tapped.set(broker, ours)
+
+    return ours
+  }
+}
+
+function offsetAsked({ topics }: FetchRequest, topic: string, partition: number): number {
+  for (const asked of topics) {
+    const found = asked.topic === topic ? asked.partitions.find((one) => one.partition === partition) : undefined
+    if (found) return Number(found.fetchOffset)
+  }
+
+  return 0
+}
+
+function withReader(protocol: Protocol): Protocol {
+  const { apiVersion } = protocol.request
+  if (apiVersion < firstFetch) throw new BrokerRefused('KAFKA_TOO_OLD', `The broker was expected to give records with headers and gives none. Install Kafka 0.11 or later.`)
+
+  return { ...protocol, response: { ...protocol.response, decode: (answer) => decodeFetch(answer, apiVersion) } }
 }
 
 /** kafkajs wants an encoder of its own, of which it reads these two. */

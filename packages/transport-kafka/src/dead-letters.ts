@@ -66,9 +66,9 @@ export class KafkaDeadLetters implements DeadLetterAccess {
       const last = records.at(-1)
       if (!last) return
       for (const record of records) {
-        if (!mark.has(Number(record.offset))) yield new KafkaDelivery(record, place, nobody)
+        if (!mark.has(record.offset)) yield new KafkaDelivery(record, place, nobody)
       }
-      next = Number(last.offset) + 1
+      next = last.offset + 1
     }
   }
 

@@ -2,9 +2,9 @@ import type { Origin, RawDelivery, RawEnvelope, Settlement } from '@waybill/core
 import { header, readEnvelope } from '@waybill/core'
 import { isDelayTopic, isRetryTopic } from './rungs.js'
 import { isRepliesTopic } from './topology.js'
-import type { StoredRecord } from './wire.js'
+import type { LogRecord } from './log-record.js'
 import { readStructured } from './structured.js'
-import { contentEncodingHeader, contentTypeHeader, envelopePrefix, readHeaders, readRecordEnvelope, textHeader } from './wire.js'
+import { contentEncodingHeader, contentTypeHeader, envelopePrefix, readRecordEnvelope, textHeader } from './wire.js'
 
 /** Who hears what became of a delivery. */
 export interface Settler {
@@ -41,20 +41,19 @@ export class KafkaDelivery implements RawDelivery {
   readonly replyTo: string | undefined
   readonly redelivered: boolean
   readonly deliveryCount = undefined
-  readonly origin: Origin
   readonly toGroup: boolean
   readonly offset: number
   /** Nobody gets it before this moment, ms since the epoch. */
   readonly due: number
-  readonly #record: StoredRecord
+  readonly #record: LogRecord
   readonly #place: Place
   readonly #settler: Settler
   #isSettled = false
 
-  constructor(record: StoredRecord, place: Place, settler: Settler, redelivered = false) {
-    const headers = readHeaders(record.headers)
-    this.due = place.isDelay ? dueOf(headers, Number(record.timestamp)) : 0
-    delete headers[header.due]
+  constructor(record: LogRecord, place: Place, settler: Settler, redelivered = false) {
+    const headers = record.headers()
+    this.due = place.isDelay ? dueOf(headers, record.timestamp) : 0
+    if (header.due in headers) delete headers[header.due]
     this.headers = headers
     const value = record.value ?? nothing
     const type = textHeader(headers, contentTypeHeader)
@@ -65,12 +64,17 @@ export class KafkaDelivery implements RawDelivery {
     this.contentEncoding = textHeader(this.headers, contentEncodingHeader)
     this.replyTo = textHeader(this.headers, header.replyTo)
     this.redelivered = redelivered
-    this.origin = { address: place.topic, partition: place.partition, offset: record.offset, storedAt: Number(record.timestamp) }
     this.toGroup = place.isRetry
-    this.offset = Number(record.offset)
+    this.offset = record.offset
     this.#record = record
     this.#place = place
     this.#settler = settler
+  }
+
+  get origin(): Origin {
+    const { offset, timestamp } = this.#record
+
+    return { address: this.#place.topic, partition: this.#place.partition, offset: String(offset), storedAt: timestamp }
   }
 
   get isStale(): boolean {

@@ -7,6 +7,8 @@ const mostPatience = 20
 export interface Watched {
   /** Those that should be fetched at this moment. */
   partitions(): readonly AssignedPartition[]
+  /** So much of it is here that it waits. */
+  isHeld(partition: AssignedPartition): boolean
   /** One of them has records that are not fetched. */
   stalled(reason: string): void
 }
@@ -53,7 +55,7 @@ export class FetchWatch {
   }
 
   #judge(partitions: readonly AssignedPartition[]): void {
-    const behind = partitions.filter((partition) => !partition.isPaused && partition.unfetched > 0)
+    const behind = partitions.filter((partition) => !this.#watched.isHeld(partition) && partition.unfetched > 0)
     const stuck = behind.find((partition) => this.#stood.get(partition) === partition.position)
     if (behind.length < partitions.length || !stuck) this.#moved(partitions)
     this.#stood.clear()

@@ -2,8 +2,8 @@ import type { Runtime } from '@waybill/core'
 import { BrokerRefused } from '@waybill/core'
 import type { Assignment, Broker, Cluster, Kafka } from 'kafkajs'
 import { codeOf, verdictOf } from './broker-error.js'
-import { learnTopic, openCluster, refreshTopic } from './cluster.js'
-import type { StoredRecord } from './wire.js'
+import { fetchBatches, learnTopic, openCluster, refreshTopic } from './cluster.js'
+import type { LogRecord } from './log-record.js'
 
 const fetchBytes = 4 * 1024 * 1024
 const patienceMs = 5_000
@@ -27,12 +27,6 @@ export interface TopicPartition {
 export interface PartitionMark extends TopicPartition, Mark {}
 
 /** What kafkajs answers and does not describe. */
-interface FetchAnswer {
-  readonly responses: readonly { readonly partitions: readonly { readonly highWatermark: string; readonly messages: readonly FetchedRecord[] }[] }[]
-}
-interface FetchedRecord extends StoredRecord {
-  readonly isControlRecord?: boolean
-}
 interface MarkAnswer {
   readonly responses: readonly {
     readonly topic: string
@@ -56,7 +50,7 @@ export class LogReader {
   }
 
   /** The records of a partition from `from` on, as many as one fetch brings; empty at the end. */
-  async read(of: TopicPartition, from: number): Promise<readonly StoredRecord[]> {
+  async read(of: TopicPartition, from: number): Promise<readonly LogRecord[]> {
     return this.#patiently(of.topic, () => this.#read(of, from))
   }
 
@@ -167,13 +161,13 @@ export class LogReader {
     await coordinator.offsetCommit({ groupId: group, groupGenerationId: -1, memberId: '', topics: [{ topic, partitions }] })
   }
 
-  async #read({ topic, partition }: TopicPartition, from: number): Promise<readonly StoredRecord[]> {
+  async #read({ topic, partition }: TopicPartition, from: number): Promise<readonly LogRecord[]> {
     const leader = await this.#leaderOf(topic, partition)
     const partitions = [{ partition, fetchOffset: String(from), maxBytes: fetchBytes }]
-    const answer = (await leader.fetch({ maxWaitTime: 0, minBytes: 0, isolationLevel: 1, topics: [{ topic, partitions }] })) as FetchAnswer
-    const records = answer.responses[0]?.partitions[0]?.messages ?? []
+    const { responses } = await fetchBatches(leader, { maxWaitTime: 0, minBytes: 0, isolationLevel: 1, topics: [{ topic, partitions }] })
+    const batches = responses[0]?.partitions[0]?.messages ?? []
 
-    return records.filter(({ offset, isControlRecord }) => Number(offset) >= from && isControlRecord !== true)
+    return batches.filter(({ isControlRecord }) => !isControlRecord).flatMap((batch) => [...batch])
   }
 
   async #offsets(topic: string, partitions: readonly number[], where: Place): Promise<ReadonlyMap<number, number>> {

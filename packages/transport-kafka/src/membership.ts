@@ -5,11 +5,15 @@ import { evenAssigner } from './assigner.js'
 import { Backoff } from './backoff.js'
 import { codeOf, sentenceOf, verdictOf } from './broker-error.js'
 import type { Connection } from './connection.js'
+import { fetchBatches, tapFetches } from './cluster.js'
+import { LogBatch } from './log-batch.js'
 import type { LogReader } from './log-reader.js'
 import type { ResolvedOptions } from './options.js'
 
-/** The longest that a fetch waits at the broker: also how late a partition is resumed that was paused. */
+/** The longest that a fetch waits at the broker. */
 const fetchWaitMs = 250
+/** The same while some partitions are left out: so late they are fetched again. */
+const heldWaitMs = 20
 const goodbyeMs = 3_000
 
 export interface MembershipEvents {
@@ -22,7 +26,16 @@ export interface MembershipEvents {
   /** A fetch went past this offset and brought nothing. */
   passed(topic: string, partition: number, lastOffset: string): void
   /** Must return soon: the whole broker waits for it. */
-  fetched(payload: EachBatchPayload): Promise<void>
+  fetched(payload: FetchedBatches): Promise<void>
+  /** Whether more of this partition may be fetched. */
+  hasRoom(topic: string, partition: number): boolean
+  /** Resolves when that may have changed, and after some time. */
+  room(): Promise<void>
+}
+
+/** What a fetch brought of one partition. */
+export interface FetchedBatches extends Pick<EachBatchPayload, 'batch' | 'resolveOffset' | 'commitOffsetsIfNecessary'> {
+  readonly batches: readonly LogBatch[]
 }
 
 export interface MembershipOptions {
@@ -82,14 +95,6 @@ export class Membership {
     void this.#crashed(new Error(reason))
   }
 
-  pause(topic: string, partition: number): void {
-    this.#whileRunning((consumer) => consumer.pause([{ topic, partitions: [partition] }]))
-  }
-
-  resume(topic: string, partition: number): void {
-    this.#whileRunning((consumer) => consumer.resume([{ topic, partitions: [partition] }]))
-  }
-
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#reason = 'stopped'
@@ -123,7 +128,7 @@ export class Membership {
     const { connection, groupId, options } = this.#to
     const consumer = connection.kafka.consumer({
       groupId,
-      partitionAssigners: [evenAssigner],
+      partitionAssigners: [(config) => evenAssigner(this.#tapped(config))],
       sessionTimeout: options.sessionTimeoutMs,
       heartbeatInterval: Math.max(1, Math.floor(options.sessionTimeoutMs / 30)),
       maxWaitTimeInMs: fetchWaitMs,
@@ -141,6 +146,24 @@ export class Membership {
     consumer.on(consumer.events.CRASH, ({ payload }) => void (isCurrent() && this.#crashed(payload.error)))
 
     return consumer
+  }
+
+  /** The cluster that this consumer fetches from. A pause of kafkajs waits out a fetch; what is left out of a fetch is asked for with the next one. */
+  #tapped<C extends Parameters<typeof evenAssigner>[0]>(config: C): C {
+    tapFetches(config.cluster, async (broker, request) => {
+      const topics = request.topics.map(({ topic, partitions }) => ({ topic, partitions: partitions.filter(({ partition }) => this.#events.hasRoom(topic, partition)) }))
+      const wanted = topics.filter(({ partitions }) => partitions.length > 0)
+      if (wanted.length === 0) {
+        await this.#events.room()
+
+        return { responses: [] }
+      }
+      const isWhole = topics.every(({ partitions }, at) => partitions.length === request.topics[at]?.partitions.length)
+
+      return fetchBatches(broker, isWhole ? request : { ...request, topics: wanted, maxWaitTime: heldWaitMs })
+    })
+
+    return config
   }
 
   #assigned(memberId: string, assignment: Assignment): void {
@@ -186,7 +209,7 @@ export class Membership {
   /** A TypeError that reaches kafkajs stops the consumer for good, so nothing does. */
   async #fetched(payload: EachBatchPayload): Promise<void> {
     try {
-      await this.#events.fetched(payload)
+      await this.#events.fetched({ ...payload, batches: payload.batch.messages.map(batchOf) })
     } catch (error) {
       this.#to.host.log.error('kafka: a fetched batch could not be taken and is fetched again', { group: this.#to.groupId, error: sentenceOf(error) })
     }
@@ -200,12 +223,6 @@ export class Membership {
     }
   }
 
-  #whileRunning(work: (consumer: Consumer) => void): void {
-    if (!this.#consumer || this.#reason !== undefined) return
-    const consumer = this.#consumer
-    this.#guard(() => work(consumer))
-  }
-
   #tell(kind: ConnectionState['kind'], reason: string | undefined): void {
     this.#to.tell({ purpose: `consuming ${this.#to.groupId}`, kind, reason })
   }
@@ -217,6 +234,11 @@ export class Membership {
       { cause: error },
     )
   }
+}
+
+function batchOf(message: unknown): LogBatch {
+  if (message instanceof LogBatch) return message
+  throw new BrokerRefused('KAFKAJS_CHANGED', 'kafkajs was expected to hand over what was fetched and did not. Install kafkajs 2.2.4.')
 }
 
 async function disconnect(consumer: Consumer | undefined): Promise<void> {

@@ -1,10 +1,13 @@
 import type { Settlement } from '@waybill/core'
 import type { Place, Settler } from './delivery.js'
 import { KafkaDelivery, placeOf } from './delivery.js'
+import type { LogBatch } from './log-batch.js'
+import type { LogRecord } from './log-record.js'
 import type { WaitingLine } from './waiting-line.js'
 import { DueLine, LogLine } from './waiting-line.js'
-import type { StoredRecord } from './wire.js'
 
+/** Of those that may be given at once: the next fetch, of up to a MiB, is under way while these are handled. */
+const mostBytes = 256 * 1024
 const mostDelayed = 1_000
 const mostDelayedBytes = 8 * 1024 * 1024
 
@@ -20,7 +23,7 @@ export interface PartitionOptions {
   readonly partition: number
   readonly owner: PartitionOwner
   /** Others are passed over, as if they were done. */
-  readonly wanted: (record: StoredRecord) => boolean
+  readonly wanted: (record: LogRecord) => boolean
   /** Records below this offset have been delivered before. */
   readonly givenBefore: number
 }
@@ -33,7 +36,7 @@ export interface Commit {
 
 /** What a fetch brought. */
 export interface Fetched {
-  readonly records: readonly StoredRecord[]
+  readonly batches: readonly LogBatch[]
   /** The last one that the fetch passed, also where it was no message. */
   readonly lastOffset: string
   readonly highWatermark: string
@@ -47,9 +50,8 @@ export interface Fetched {
 export class AssignedPartition implements Settler {
   readonly topic: string
   readonly partition: number
-  isPaused = false
   readonly #owner: PartitionOwner
-  readonly #wanted: (record: StoredRecord) => boolean
+  readonly #wanted: (record: LogRecord) => boolean
   readonly #givenBefore: number
   readonly #place: Place
   readonly #waiting: WaitingLine
@@ -70,7 +72,7 @@ export class AssignedPartition implements Settler {
     this.#wanted = wanted
     this.#givenBefore = givenBefore
     this.#place = placeOf(topic, partition)
-    this.#waiting = this.#place.isDelay ? new DueLine() : new LogLine()
+    this.#waiting = this.#place.isDelay ? new DueLine((record) => this.#opened(record)) : new LogLine((record) => this.#opened(record))
   }
 
   get isLost(): boolean {
@@ -87,9 +89,9 @@ export class AssignedPartition implements Settler {
     return this.#waiting.nextDue
   }
 
-  /** So much is here that no more is to be fetched: beyond a window, or of those that wait for their time beyond what memory is spared for them. */
+  /** So much is here that no more is to be fetched; of those that wait for their time what memory is spared for them. */
   isFull(window: number): boolean {
-    if (this.#waiting instanceof LogLine) return this.backlog > window
+    if (!this.#place.isDelay) return this.#waiting.bytes > mostBytes
 
     return this.backlog > Math.max(window, mostDelayed) || this.#waiting.bytes > mostDelayedBytes
   }
@@ -125,7 +127,7 @@ export class AssignedPartition implements Settler {
 
   /** What to commit, if there is something new to say. */
   get committable(): Commit | undefined {
-    const offset = this.#open.first ?? this.#position
+    const offset = this.#open.first ?? this.#waiting.unopened ?? this.#position
     if (offset === undefined) return undefined
     const isKnown = offset === this.#committed?.offset && this.given === this.#committed.given
 
@@ -137,13 +139,11 @@ export class AssignedPartition implements Settler {
   }
 
   /** Takes what is new: after a rebalance the broker sends again what is here already. */
-  append({ records, lastOffset, highWatermark, now }: Fetched): void {
-    for (const record of records) {
-      if (this.#position !== undefined && Number(record.offset) < this.#position) continue
-      if (!this.#wanted(record)) continue
-      const delivery = new KafkaDelivery(record, this.#place, this, Number(record.offset) < this.#givenBefore)
-      this.#open.add(delivery.offset)
-      this.#waiting.push(delivery)
+  append({ batches, lastOffset, highWatermark, now }: Fetched): void {
+    for (const batch of batches) {
+      if (this.#position !== undefined && batch.lastOffset < this.#position) continue
+      batch.skipTo(this.#position ?? 0)
+      this.#waiting.add(batch)
     }
     this.#position = Math.max(this.#position ?? 0, Number(lastOffset) + 1)
     this.#end = Math.max(this.#end, Number(highWatermark))
@@ -188,6 +188,13 @@ export class AssignedPartition implements Settler {
   giveAgain(delivery: KafkaDelivery): void {
     if (this.#isLost) return
     this.#waiting.unshift(delivery.again())
+  }
+
+  #opened(record: LogRecord): KafkaDelivery | undefined {
+    if (!this.#wanted(record)) return undefined
+    this.#open.add(record.offset)
+
+    return new KafkaDelivery(record, this.#place, this, record.offset < this.#givenBefore)
   }
 
   /** Somebody else has it now, or nobody. Resolves to nothing what is still said about it. */

@@ -2,11 +2,12 @@ import type { GroupAddress, PublishOutcome, Runtime } from '@waybill/core'
 import { attribute, BrokerRefused, header } from '@waybill/core'
 import { codeOf } from './broker-error.js'
 import type { LogReader, Place } from './log-reader.js'
+import type { LogRecord } from './log-record.js'
 import type { KafkaPublisher } from './publisher.js'
 import { sizeOfContent } from './record-batch.js'
 import { memberCodes } from './start.js'
 import type { KafkaNames } from './topology.js'
-import type { StoredRecord, WireRecord } from './wire.js'
+import type { WireRecord } from './wire.js'
 import { envelopePrefix } from './wire.js'
 
 export interface ReplayRange {
@@ -53,10 +54,10 @@ export async function replay(tools: ReplayTools, of: GroupAddress, range: Replay
       const records = await reader.read({ topic, partition }, next)
       const last = records.at(-1)
       if (!last) break
-      const copies = records.filter(({ offset }) => Number(offset) < end).map((record) => copyOf(record, range, tools.runtime))
+      const copies = records.filter(({ offset }) => offset < end).map((record) => copyOf(record, range, tools.runtime))
       await send(tools, names.retry(of), copies, `partition ${partition} from offset ${next} on, after ${count} messages`)
       count += copies.length
-      next = Number(last.offset) + 1
+      next = last.offset + 1
     }
   }
 
@@ -78,18 +79,19 @@ async function send({ publisher }: ReplayTools, topic: string, copies: readonly 
 /** What counts tries is not copied: a record that everybody may write says nothing of them. */
 const dropped: ReadonlySet<string> = new Set([header.attempt, header.redriven, header.due])
 
-function copyOf({ key, value, headers: found = {} }: StoredRecord, { newIds = false }: ReplayRange, runtime: Runtime): WireRecord {
+function copyOf(record: LogRecord, { newIds = false }: ReplayRange, runtime: Runtime): WireRecord {
   const idHeader = envelopePrefix + attribute.id
+  const found = record.headers()
   const headers: (string | Uint8Array)[] = []
   for (const name of Object.keys(found)) {
     if (dropped.has(name)) continue
-    for (const part of [found[name]].flat()) {
-      if (part === undefined) continue
+    for (const value of [found[name]].flat()) {
+      const part = typeof value === 'string' || value instanceof Uint8Array ? value : ''
       if (newIds && name === idHeader) headers.push(name, runtime.id(), header.originId, part)
       else if (!newIds || name !== header.originId) headers.push(name, part)
     }
   }
-  const content = { key, value: value ?? Buffer.alloc(0), headers }
+  const content = { key: record.key, value: record.value ?? Buffer.alloc(0), headers }
 
   return { ...content, size: sizeOfContent(content) }
 }

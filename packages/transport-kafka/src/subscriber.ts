@@ -1,24 +1,24 @@
 import type { Consumer, ConsumerHealth, Deliver } from '@waybill/core'
-import type { Assignment, EachBatchPayload } from 'kafkajs'
+import type { Assignment } from 'kafkajs'
 import { sentenceOf } from './broker-error.js'
 import { Commits, givenOf } from './commits.js'
 import type { KafkaDelivery } from './delivery.js'
 import { FetchWatch } from './fetch-watch.js'
-import type { MembershipEvents, MembershipOptions } from './membership.js'
+import type { LogRecord } from './log-record.js'
+import type { FetchedBatches, MembershipEvents, MembershipOptions } from './membership.js'
 import { Membership } from './membership.js'
 import type { PartitionOwner } from './offsets.js'
 import { AssignedPartition } from './offsets.js'
-import type { StoredRecord } from './wire.js'
 
-/** Waiting inside a fetch holds up every partition of the broker; this little spares fast listeners a pause. */
-const drainMs = 20
+/** So long a fetch waits that has nothing to ask for: the group must hear of its members meanwhile. */
+const patienceMs = 200
 const returnMs = 100
 const longestSleepMs = 60_000
 
 export interface SubscriberOptions extends MembershipOptions {
   readonly window: number
   readonly address: string | undefined
-  readonly wanted: (record: StoredRecord) => boolean
+  readonly wanted: (record: LogRecord) => boolean
 }
 
 /** Takes records of a group's partitions, gives core at most `window` of them, and commits what is done. */
@@ -35,7 +35,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
   readonly #commits: Commits
   readonly #watch: FetchWatch
   #cancelWake: () => void = () => {}
-  #drained: () => void = () => {}
+  #onRoom: () => void = () => {}
   #window: number
   #isPaused = false
   #isRebalancing = false
@@ -53,6 +53,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     this.#commits = new Commits(to, () => this.#partitions.values())
     this.#watch = new FetchWatch(to, {
       partitions: () => (this.#isPaused || this.#isRebalancing || this.#membership.reason !== undefined ? [] : [...this.#partitions.values()]),
+      isHeld: (partition) => partition.isFull(this.#window),
       stalled: (reason) => this.#membership.restart(reason),
     })
   }
@@ -88,7 +89,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     this.#isStopped = true
     this.#cancelWake()
     this.#watch.stop()
-    this.#drained()
+    this.#onRoom()
     await this.#commits.stop()
     this.#loseAll()
     await this.#membership.stop()
@@ -126,7 +127,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     // The request for this commit leaves before the one that joins again, so it still counts.
     this.#commits.pause()
     this.#isRebalancing = true
-    this.#drained()
+    this.#onRoom()
   }
 
   lost(): void {
@@ -135,17 +136,28 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     this.#loseAll()
   }
 
-  async fetched({ batch, resolveOffset, commitOffsetsIfNecessary }: EachBatchPayload): Promise<void> {
+  async fetched({ batch, batches, resolveOffset, commitOffsetsIfNecessary }: FetchedBatches): Promise<void> {
     await this.#notes
     if (this.#isStopped || this.#isRebalancing) return
     const partition = this.#partitionOf(batch.topic, batch.partition)
     if (!partition) return
     this.#commits.use(commitOffsetsIfNecessary)
-    partition.append({ records: batch.messages, lastOffset: batch.lastOffset(), highWatermark: batch.highWatermark, now: this.#to.host.runtime.now() })
+    partition.append({ batches, lastOffset: batch.lastOffset(), highWatermark: batch.highWatermark, now: this.#to.host.runtime.now() })
     resolveOffset(batch.lastOffset())
-    this.#pump()
-    if (partition.isFull(this.#window) && !this.#isPaused) await this.#drain()
-    if (partition.isFull(this.#window) && this.#has(partition)) this.#hold(partition)
+    this.#pumpSoon()
+  }
+
+  hasRoom(topic: string, partition: number): boolean {
+    return this.#partitions.get(nameOf(topic, partition))?.isFull(this.#window) !== true
+  }
+
+  async room(): Promise<void> {
+    let stop: () => void = () => {}
+    await new Promise<void>((resolve) => {
+      this.#onRoom = resolve
+      stop = this.#to.host.runtime.after(patienceMs, resolve)
+    })
+    stop()
   }
 
   /** A fetch brought nothing but what no listener sees: marks of transactions. */
@@ -201,7 +213,6 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
       const before = batch.length
       partition.take(Math.ceil(room / (ready.length - i)), now, batch)
       room -= batch.length - before
-      this.#release(partition)
     }
     this.#firstTurn++
     if (batch.length > 0) this.#give(batch)
@@ -219,7 +230,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     } catch (error) {
       this.#to.host.log.error('kafka: core did not take a batch', { group: this.#to.groupId, error: sentenceOf(error) })
     }
-    if (![...this.#partitions.values()].some((partition) => partition.isFull(this.#window))) this.#drained()
+    this.#onRoom()
   }
 
   #unsettled(): number {
@@ -229,34 +240,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     return sum
   }
 
-  // ── back-pressure
-
-  async #drain(): Promise<void> {
-    let stop: () => void = () => {}
-    await new Promise<void>((resolve) => {
-      this.#drained = resolve
-      stop = this.#to.host.runtime.after(drainMs, resolve)
-    })
-    stop()
-    this.#drained = () => {}
-  }
-
-  #hold(partition: AssignedPartition): void {
-    partition.isPaused = true
-    this.#membership.pause(partition.topic, partition.partition)
-  }
-
-  #release(partition: AssignedPartition): void {
-    if (!partition.isPaused || partition.isFull(this.#window)) return
-    partition.isPaused = false
-    this.#membership.resume(partition.topic, partition.partition)
-  }
-
   // ── partitions that come and go
-
-  #has(partition: AssignedPartition): boolean {
-    return this.#partitions.get(nameOf(partition.topic, partition.partition)) === partition
-  }
 
   #partitionOf(topic: string, partition: number): AssignedPartition | undefined {
     const name = nameOf(topic, partition)
@@ -288,8 +272,6 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     this.#given.set(name, partition.given)
     partition.lose()
     this.#partitions.delete(name)
-    // kafkajs remembers a pause beyond the assignment, and would keep it when the partition comes back.
-    if (partition.isPaused) this.#membership.resume(partition.topic, partition.partition)
   }
 
   #loseAll(): void {

@@ -1,12 +1,19 @@
 import type { KafkaDelivery } from './delivery.js'
+import type { LogBatch } from './log-batch.js'
+import type { LogRecord } from './log-record.js'
 
-/** Deliveries that were fetched and not yet given to core. */
+/** Makes a delivery of a record, which is open from then on; undefined: nobody wants it. */
+export type Open = (record: LogRecord) => KafkaDelivery | undefined
+
+/** Records that were fetched and not yet given to core. */
 export interface WaitingLine {
   readonly length: number
   readonly bytes: number
   /** The moment (ms since the epoch) at which the next one may be given; 0: now. Undefined: there is none. */
   readonly nextDue: number | undefined
-  push(delivery: KafkaDelivery): void
+  /** The first offset that was not opened yet. Undefined: all are. */
+  readonly unopened: number | undefined
+  add(batch: LogBatch): void
   /** Before all others. */
   unshift(delivery: KafkaDelivery): void
   /** The next one that may be given. */
@@ -14,16 +21,20 @@ export interface WaitingLine {
   clear(): void
 }
 
-const sliceAt = 4_096
-
-/** In the order of the log. */
+/** In the order of the log. Batches stay as they came until their turn comes: what waits is bytes, not objects. */
 export class LogLine implements WaitingLine {
-  #waiting: KafkaDelivery[] = []
-  #next = 0
+  readonly #open: Open
+  #batches: LogBatch[] = []
+  #again: KafkaDelivery[] = []
+  #length = 0
   #bytes = 0
 
+  constructor(open: Open) {
+    this.#open = open
+  }
+
   get length(): number {
-    return this.#waiting.length - this.#next
+    return this.#again.length + this.#length
   }
 
   get bytes(): number {
@@ -34,40 +45,58 @@ export class LogLine implements WaitingLine {
     return this.length > 0 ? 0 : undefined
   }
 
-  push(delivery: KafkaDelivery): void {
-    this.#bytes += delivery.body.length
-    this.#waiting.push(delivery)
+  get unopened(): number | undefined {
+    return this.#batches[0]?.next
+  }
+
+  add(batch: LogBatch): void {
+    if (batch.left === 0) return
+    this.#batches.push(batch)
+    this.#length += batch.left
+    this.#bytes += batch.bytes
   }
 
   unshift(delivery: KafkaDelivery): void {
-    this.#bytes += delivery.body.length
-    this.#waiting.splice(this.#next, 0, delivery)
+    this.#again.unshift(delivery)
   }
 
   shift(): KafkaDelivery | undefined {
-    const delivery = this.#waiting[this.#next]
-    if (!delivery) return undefined
-    this.#next++
-    this.#bytes -= delivery.body.length
-    if (this.#next === this.#waiting.length || this.#next === sliceAt) {
-      this.#waiting = this.#waiting.slice(this.#next)
-      this.#next = 0
+    if (this.#again.length > 0) return this.#again.shift()
+    for (let batch = this.#batches[0]; batch; batch = this.#batches[0]) {
+      const before = batch.left
+      const record = batch.read()
+      this.#length -= before - batch.left
+      if (batch.left === 0) this.#drop(batch)
+      const delivery = record && this.#open(record)
+      if (delivery) return delivery
     }
 
-    return delivery
+    return undefined
   }
 
   clear(): void {
-    this.#waiting = []
-    this.#next = 0
+    this.#batches = []
+    this.#again = []
+    this.#length = 0
     this.#bytes = 0
+  }
+
+  #drop(batch: LogBatch): void {
+    this.#batches.shift()
+    this.#bytes -= batch.bytes
   }
 }
 
 /** In the order of the moments at which they may be given: a heap. */
 export class DueLine implements WaitingLine {
+  readonly unopened = undefined
+  readonly #open: Open
   #heap: KafkaDelivery[] = []
   #bytes = 0
+
+  constructor(open: Open) {
+    this.#open = open
+  }
 
   get length(): number {
     return this.#heap.length
@@ -81,17 +110,20 @@ export class DueLine implements WaitingLine {
     return this.#heap[0]?.due
   }
 
-  push(delivery: KafkaDelivery): void {
+  add(batch: LogBatch): void {
+    for (const record of batch) {
+      const delivery = this.#open(record)
+      if (delivery) this.unshift(delivery)
+    }
+  }
+
+  unshift(delivery: KafkaDelivery): void {
     this.#bytes += delivery.body.length
     this.#heap.push(delivery)
     for (let at = this.#heap.length - 1; at > 0; at = (at - 1) >> 1) {
       if (!this.#isBefore(at, (at - 1) >> 1)) break
       this.#swap(at, (at - 1) >> 1)
     }
-  }
-
-  unshift(delivery: KafkaDelivery): void {
-    this.push(delivery)
   }
 
   shift(now: number): KafkaDelivery | undefined {

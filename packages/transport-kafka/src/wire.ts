@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { Outgoing, RawEnvelope } from '@waybill/core'
 import { header, writeEnvelope } from '@waybill/core'
-import type { IHeaders } from 'kafkajs'
 import { sizeOfContent } from './record-batch.js'
 
 /** Names of the CloudEvents binding for Kafka. */
@@ -21,15 +20,6 @@ export interface WireRecord {
   readonly size: number
 }
 
-/** A record as kafkajs hands it over. */
-export interface StoredRecord {
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  readonly headers?: IHeaders | undefined
-  readonly offset: string
-  readonly timestamp: string
-}
-
 type Headers = Readonly<Record<string, unknown>>
 
 /** Every header of Kafka is bytes: numbers and booleans leave as text, and come back as text. */
@@ -45,14 +35,6 @@ export function toRecord(message: Outgoing, key: string | undefined, due?: numbe
   const content = { key: key ?? null, value: message.body, headers }
 
   return { ...content, size: sizeOfContent(content) }
-}
-
-/** Everything that came, without a prototype; text where it is text, bytes where it is not, a list where a name came twice. */
-export function readHeaders(found: IHeaders | undefined): Record<string, unknown> {
-  const headers = Object.create(null) as Record<string, unknown>
-  for (const name of Object.keys(found ?? {})) headers[name] = fromHeader(found?.[name])
-
-  return headers
 }
 
 /** The envelope of a record; a foreign one has at least its key, and what Spring says of its type. */
@@ -82,21 +64,6 @@ function toHeader(value: unknown): string | Uint8Array {
 
   // A header of Kafka may be null, and readers seldom expect it, so nothing is written as empty.
   return value === null || value === undefined ? '' : String(value)
-}
-
-/**
- * kafkajs gathers headers in an object with a prototype: one named `constructor` or `__proto__` comes as a list
- * whose first item is what the prototype has there.
- */
-function fromHeader(value: unknown): unknown {
-  if (!Array.isArray(value)) return fromBytes(value)
-  const parts = value.filter((part) => part === null || Buffer.isBuffer(part)).map(fromBytes)
-
-  return parts.length === 1 ? parts[0] : parts
-}
-
-function fromBytes(value: unknown): unknown {
-  return Buffer.isBuffer(value) ? (textOf(value) ?? value) : value
 }
 
 function textOf(bytes: Buffer): string | undefined {
