@@ -52,6 +52,8 @@ export const header = {
   saga: 'waybill-saga',
   /** On a command that no message answers: its saga is also told that it is done. */
   receipt: 'waybill-receipt',
+  /** On a command that comes again and is not to be done any more where it was not: its saga wants to know which. */
+  withdraws: 'waybill-withdraws',
   /** On a command that takes another one back: the id of that one, and after a space its type. */
   undoes: 'waybill-undoes',
   /** Typed context that travels with a call: `waybill-context-<name>`. */

@@ -135,7 +135,7 @@ export class Engine {
     })
   }
 
-  async #settled({ commandId, failure }: Settlement): Promise<void> {
+  async #settled({ commandId, failure, withdrawn }: Settlement): Promise<void> {
     if (typeof commandId !== 'string') throw new DeadLetter('It names no command.')
     await this.#transactions.use(async (transaction) => {
       const found = await transaction.sagas.stepOf(commandId)
@@ -145,6 +145,7 @@ export class Engine {
       if (!loaded || !step || loaded.saga.isOver) return
       await this.#act(transaction, loaded.saga, loaded.graph, (progress) => {
         if (failure) progress.failed(step, found.phase, { code: String(failure.code), message: String(failure.message) })
+        else if (withdrawn) progress.withdrawn(step)
         else if (found.phase === 'undo') progress.undone(step)
         else if (step.done.length === 0) progress.done(step, {})
       })

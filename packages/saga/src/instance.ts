@@ -4,8 +4,8 @@ import type { Failure, State } from './graph.js'
 
 export type Phase = SagaStep['phase']
 
-/** `unsure`: nobody answered, so it may have happened. `waiting`: it is sent again at its time. */
-export type StepStatus = 'sent' | 'waiting' | 'done' | 'refused' | 'skipped' | 'unsure'
+/** `unsure`: nobody answered, so it may have happened. `withdrawn`: it did not, and will not. `waiting`: it is sent again at its time. */
+export type StepStatus = 'sent' | 'waiting' | 'done' | 'refused' | 'skipped' | 'unsure' | 'withdrawn'
 
 /** The two honest ends. */
 export const ended: readonly string[] = ['completed', 'compensated']

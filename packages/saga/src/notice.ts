@@ -8,10 +8,11 @@ export class SagaStuck extends Event('saga.stuck', {
   payload: unchecked<{ readonly saga: string; readonly id: string; readonly step: string; readonly reason: string }>(),
 }) {}
 
-/** What the app of a participant says of a command: its listener has ended, or will not be tried again. */
+/** What the app of a participant says of a command: its listener has ended, or will not be tried again, or was not to do it any more. */
 export interface Settlement {
   readonly commandId: string
-  /** Undefined: it is done. */
+  /** It was not done, and will not be. */
+  readonly withdrawn?: true
   readonly failure?: { readonly code: string; readonly message: string }
 }
 

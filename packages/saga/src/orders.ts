@@ -30,9 +30,14 @@ export class Orders {
     this.#now = now
   }
 
-  /** The command of a step; resolves with its id, which is the same each time. */
+  /** The command of a step; returns its id, which is the same each time. */
   command({ name, command, done }: StepPlan): string {
-    return this.#push(`do ${name}`, new command.message(command.payload(this.#saga.data)), done.length === 0 ? { [header.receipt]: 'true' } : {})
+    return this.#push(`do ${name}`, made(command, this.#saga.data), done.length === 0 ? { [header.receipt]: 'true' } : {})
+  }
+
+  /** The same command, which is not to be done any more where it was not. */
+  withdrawal({ name, command }: StepPlan): string {
+    return this.#push(`do ${name}`, made(command, this.#saga.data), { [header.withdraws]: 'true' })
   }
 
   undo(step: StepPlan): string {

@@ -14,15 +14,22 @@ export class Participant {
     const commands = call.heads.flatMap((head, index) => commandOf(head, call.items?.[index]?.id ?? call.delivery.id))
     if (commands.length === 0) return next()
     const [only] = commands
-    if (!call.items && only?.undoes && !(await this.#happened(only.undoes))) {
-      await this.#tell(only)
+    if (!call.items && only && (await this.#isVoid(only))) {
+      await this.#send(only.saga, { commandId: only.id, ...(only.withdraws && { withdrawn: true }) })
 
       return undefined
     }
     const value = await this.#tried(call, commands, next)
-    for (const command of commands) if (command.wantsReceipt) await this.#tell(command)
+    for (const command of commands) if (command.wantsReceipt) await this.#send(command.saga, { commandId: command.id })
 
     return value
+  }
+
+  /** Nothing is to be done: what it undoes never was, or it is withdrawn, and by its inbox row was not done before. */
+  async #isVoid({ undoes, withdraws }: SagaCommand): Promise<boolean> {
+    if (withdraws) return this.#host.transactions?.current() !== undefined
+
+    return undoes !== undefined && !(await this.#happened(undoes))
   }
 
   /** False: what is to be undone was never done here, and never will be: its id counts as processed from now on. */
@@ -51,10 +58,6 @@ export class Participant {
     return this.#host.plan.listeners.find(({ label, channel }) => label === call.listener && channel === call.channel)
   }
 
-  async #tell({ saga, id }: SagaCommand): Promise<void> {
-    await this.#send(saga, { commandId: id })
-  }
-
   /** By itself, as what the listener did is rolled back. Where it is lost, the saga finds out by its timer. */
   async #tellFailure({ saga, id }: SagaCommand, error: unknown): Promise<void> {
     const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'FAILED'
@@ -74,6 +77,7 @@ interface SagaCommand {
   readonly saga: string
   readonly wantsReceipt: boolean
   readonly undoes: string | undefined
+  readonly withdraws: boolean
 }
 
 /** A saga's name becomes a channel: what a stranger writes there is not believed. */
@@ -83,7 +87,15 @@ function commandOf({ headers }: Head, id: string): SagaCommand[] {
   const [saga, undoes] = [headers[header.saga], headers[header.undoes]]
   if (typeof saga !== 'string' || !sagaName.test(saga)) return []
 
-  return [{ id, saga, wantsReceipt: headers[header.receipt] === 'true', undoes: typeof undoes === 'string' && undoes.includes(' ') ? undoes : undefined }]
+  return [
+    {
+      id,
+      saga,
+      wantsReceipt: headers[header.receipt] === 'true',
+      undoes: typeof undoes === 'string' && undoes.includes(' ') ? undoes : undefined,
+      withdraws: headers[header.withdraws] === 'true',
+    },
+  ]
 }
 
 /** After this one the listener is not tried again. */

@@ -48,6 +48,15 @@ export class Progress {
     return true
   }
 
+  /** The participant's app says that it was not done, and will not be. */
+  withdrawn(step: StepPlan): void {
+    if (!this.#isOpen(step)) return
+    this.#orders.letSleep(`do/${step.name}`)
+    this.#saga.put('do', step.name, { status: 'withdrawn', deadlineAt: undefined })
+    this.#saga.note('withdrawn', { step: step.name })
+    this.#settle()
+  }
+
   /** The participant's app says that no try of its own can do it. */
   failed(step: StepPlan, phase: Phase, failure: Omit<Failure, 'step'>): void {
     if (this.#saga.statusOf(phase, step.name) !== 'sent') return
@@ -174,16 +183,24 @@ export class Progress {
     return typeof undo === 'object' && (status === 'done' || status === 'unsure') && this.#saga.statusOf('undo', name) !== 'done'
   }
 
-  /** Of what may have happened, and whose undo needs its reply, the reply is fetched first: the same command again has the same effect, once. */
+  /** Of what may have happened, and whose undo needs its reply: whoever takes the command says that it did not, or its reply comes. */
   #takeBack(step: StepPlan): void {
     const isKnown = this.#saga.statusOf('do', step.name) === 'done' || this.#orders.canUndo(step)
     if (isKnown) return this.#sendUndo(step, 1)
     const attempt = this.#attempt('do', step)
-    this.#send(step, attempt + 1, patienceMs(attempt))
+    this.#withdraw(step, attempt + 1)
     if (attempt >= Math.max(undoTries, step.retry.attempts)) this.#alarm(step.name, { code: 'UNSURE', message: 'Nobody says whether it happened, and its undo needs to know what it did.' })
   }
 
-  #send(step: StepPlan, attempt: number, waitMs = step.within?.ms): void {
+  #withdraw(step: StepPlan, attempt: number): void {
+    const commandId = this.#orders.withdrawal(step)
+    const deadlineAt = this.#orders.wake(`do/${step.name}`, patienceMs(attempt), attempt)
+    this.#saga.put('do', step.name, { status: 'sent', attempt, commandId, deadlineAt })
+    this.#saga.note('withdrawal sent', { step: step.name, attempt, commandId })
+  }
+
+  #send(step: StepPlan, attempt: number): void {
+    const waitMs = step.within?.ms
     const commandId = this.#orders.command(step)
     const deadlineAt = waitMs === undefined ? undefined : this.#orders.wake(`do/${step.name}`, waitMs, attempt)
     this.#saga.put('do', step.name, { status: 'sent', attempt, commandId, deadlineAt })

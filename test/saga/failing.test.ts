@@ -1,0 +1,88 @@
+import { Listener, Publisher, Service } from '@waybill/core'
+import { Saga, SagaStuck, startedBy } from '@waybill/saga'
+import { expect, test } from 'vitest'
+import { startBed } from './bed.js'
+import { OrderConfirmed, OrderPlaced, OrderRejected, ReserveStock, StockReserved } from './shop.js'
+
+const placed = new OrderPlaced({ orderId: 'o-1', total: 5 })
+
+test('G5 timers survive a crash, and what they do is done once', async () => {
+  const { shop, script, status, books } = await startBed()
+  script.fail('mute reserve o-1')
+
+  await shop.when(placed)
+  shop.faults.crash({ downFor: '10s' })
+  await shop.advance('45s')
+  await shop.settled({ within: '1m' })
+
+  expect([await status('o-1'), books()]).toEqual(['compensated', [0]])
+  expect(script.runs).toEqual(['reserve o-1', 'release o-1'])
+})
+
+test('G5 of a time-out and the reply that races it exactly one wins', async () => {
+  const { shop, script, status, books } = await startBed()
+  script.fail('mute reserve o-1')
+  await shop.when(placed)
+  const command = [...script.runs]
+
+  await shop.advance('30s')
+  await shop.when(new StockReserved({ orderId: 'o-1', reservation: 'late' }))
+  await shop.settled({ within: '1m' })
+
+  expect(command).toEqual(['reserve o-1'])
+  expect([await status('o-1'), books()]).toEqual(['compensated', [0]])
+  expect([shop.published(OrderRejected).length, shop.published(OrderConfirmed).length]).toEqual([1, 0])
+})
+
+test('G6 an undo that fails five times is stuck with an alarm, goes on after a crash at that step, and ends', async () => {
+  const { shop, script, status, books, sagas: operator, kinds } = await startBed()
+  script.fail('refuse charge o-1')
+  script.fail('break release o-1', 6)
+
+  await shop.when(placed)
+  await shop.advance('40s')
+  const before = [await status('o-1'), (await operator.stuck()).map(({ id, step }) => `${id} ${step}`), shop.published(SagaStuck).length]
+  shop.faults.crash({ downFor: '1s' })
+  await shop.advance('5m')
+  await shop.settled({ within: '5m' })
+
+  expect(before).toEqual(['stuck', ['o-1 reserve'], 1])
+  expect([await status('o-1'), books()]).toEqual(['compensated', [0]])
+  expect((await kinds('o-1')).filter((kind) => kind === 'failed reserve')).toHaveLength(6)
+})
+
+test('behind the pivot a step is tried until it succeeds, with an alarm meanwhile', async () => {
+  const { shop, script, status } = await startBed()
+  script.fail('break ship o-1', 5)
+
+  await shop.when(placed)
+  await shop.advance('3s')
+  const before = await status('o-1')
+  await shop.advance('10s')
+  await shop.settled({ within: '1m' })
+
+  expect([before, await status('o-1')]).toEqual(['stuck', 'completed'])
+})
+
+test('the deadline undoes what is under way', async () => {
+  @Service('deaf')
+  class Deaf {
+    @Listener(ReserveStock)
+    @Publisher(StockReserved)
+    async reserve(): Promise<StockReserved | undefined> {
+      return undefined
+    }
+  }
+  @Saga('checkout', { version: 1, deadline: '1m' })
+  class Patient {
+    readonly flow = startedBy(OrderPlaced, { id: (order) => order.orderId, state: ({ orderId }) => ({ orderId }) })
+      .step('reserve', (step) => step.send(ReserveStock, (s) => s).done(StockReserved).noUndo())
+      .ends({ completed: [OrderConfirmed, (s) => ({ ...s, charge: '' })], compensated: [OrderRejected, (_, why) => ({ orderId: 'o-1', code: why.code, reason: why.message })] })
+  }
+  const { shop, status } = await startBed([Patient, Deaf])
+
+  await shop.when(placed)
+  await shop.advance('61s')
+
+  expect([await status('o-1'), shop.published(OrderRejected)]).toMatchObject(['compensated', [{ code: 'DEADLINE' }]])
+})
