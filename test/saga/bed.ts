@@ -18,12 +18,19 @@ export interface Bed {
   books(): readonly unknown[]
 }
 
+interface Parts extends Partial<Pick<AppOptions, 'services' | 'middleware'>> {
+  readonly database?: MemoryDatabase
+  readonly seed?: number
+}
+
 /** Sagas and their participants on the memory pair, on a clock that stands still. */
-export async function startBed(services: AppOptions['services'] = [Checkout, Stock, Payment, Shipping], database = memoryDatabase()): Promise<Bed> {
+export async function startBed({ services = [Checkout, Stock, Payment, Shipping], database = memoryDatabase(), middleware = [], seed = 1 }: Parts = {}): Promise<Bed> {
   script.current = new Script()
   const made: { plugin: Sagas } = { plugin: sagas() }
   const shop = await harness({
     services,
+    middleware,
+    seed,
     log: false,
     plugins: () => {
       made.plugin = sagas()

@@ -168,7 +168,7 @@ export class Operator {
     return mermaidOf(this.#engine('mermaid', name).current.graph)
   }
 
-  purge(name: string, keep: Duration): Promise<number> {
+  async purge(name: string, keep: Duration): Promise<number> {
     return this.#transactions.store.sagas.purge(this.#engine('purge', name).name, ended, msOf('purge', keep))
   }
 
@@ -182,7 +182,7 @@ export class Operator {
     return isTurned
   }
 
-  #change(verb: string, name: string, id: string, act: Act): Promise<boolean> {
+  async #change(verb: string, name: string, id: string, act: Act): Promise<boolean> {
     const engine = this.#engine(verb, name)
 
     return this.#transactions.run(`sagas.${verb}`, { propagation: 'new' }, () => engine.change(id, act))
