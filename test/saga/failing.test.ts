@@ -43,7 +43,10 @@ test.each(['29999ms', '30s', '30001ms'] as const)('G5 of a time-out after 30s an
   await bed.shop.settled({ within: '1m' })
   const ends = [bed.shop.published(OrderConfirmed).length, bed.shop.published(OrderRejected).length]
 
-  expect([['completed', 1, 0], ['compensated', 0, 1]]).toContainEqual([await bed.status('o-1'), ...ends])
+  expect([
+    ['completed', 1, 0],
+    ['compensated', 0, 1],
+  ]).toContainEqual([await bed.status('o-1'), ...ends])
   expect(bed.shop.published(ReleaseStock)).toHaveLength(ends[1] ?? 0)
 })
 
@@ -89,7 +92,12 @@ test('the deadline undoes what is under way', async () => {
   @Saga('checkout', { version: 1, deadline: '1m' })
   class Patient {
     readonly flow = startedBy(OrderPlaced, { id: (order) => order.orderId, state: ({ orderId }) => ({ orderId }) })
-      .step('reserve', (step) => step.send(ReserveStock, (s) => s).done(StockReserved).noUndo())
+      .step('reserve', (step) =>
+        step
+          .send(ReserveStock, (s) => s)
+          .done(StockReserved)
+          .noUndo(),
+      )
       .ends({ completed: [OrderConfirmed, (s) => ({ ...s, charge: '' })], compensated: [OrderRejected, (_, why) => ({ orderId: 'o-1', code: why.code, reason: why.message })] })
   }
   const { shop, status } = await startBed({ services: [Patient, Deaf] })

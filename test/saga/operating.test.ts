@@ -14,8 +14,20 @@ test('an operator lists sagas by status, step and age, and looks at one', async 
   const idle = await sagas.list({ idle: '1h' })
   const one = await sagas.get('checkout', 'o-1')
 
-  expect([running.map(({ id }) => id), idle, (await sagas.list({ limit: 1 })).length, (await sagas.list({ after: running[0] as (typeof running)[number] })).length]).toEqual([['o-1'], [], 1, 1])
-  expect(one).toMatchObject({ status: 'running', state: { orderId: 'o-1', reservation: 'r-o-1' }, steps: [{ step: 'reserve', status: 'done' }, { step: 'charge', status: 'waiting', error: { code: 'FAILED' } }] })
+  expect([running.map(({ id }) => id), idle, (await sagas.list({ limit: 1 })).length, (await sagas.list({ after: running[0] as (typeof running)[number] })).length]).toEqual([
+    ['o-1'],
+    [],
+    1,
+    1,
+  ])
+  expect(one).toMatchObject({
+    status: 'running',
+    state: { orderId: 'o-1', reservation: 'r-o-1' },
+    steps: [
+      { step: 'reserve', status: 'done' },
+      { step: 'charge', status: 'waiting', error: { code: 'FAILED' } },
+    ],
+  })
   expect(one?.timers.map(({ id }) => id)).toEqual(['checkout/o-1/do/charge', 'checkout/o-1/deadline'])
   expect(await sagas.get('checkout', 'nobody')).toBeUndefined()
 })

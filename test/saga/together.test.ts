@@ -1,50 +1,8 @@
 import { Listener, Publisher, Service } from '@waybill/core'
-import { Saga, startedBy } from '@waybill/saga'
 import { expect, test } from 'vitest'
 import { startBed } from './bed.js'
-import {
-  CardCharged,
-  CardDeclined,
-  ChargeCard,
-  OrderConfirmed,
-  OrderPlaced,
-  OrderRejected,
-  Payment,
-  RefundCard,
-  ReleaseStock,
-  ReserveStock,
-  Stock,
-  StockRejected,
-  StockReserved,
-} from './shop.js'
-
-@Saga('checkout', { version: 1 })
-class Both {
-  readonly flow = startedBy(OrderPlaced, { id: (order) => order.orderId, state: ({ orderId, total }) => ({ orderId, total }) })
-    .stepIf(
-      'nothing',
-      ({ total }) => total > 1_000,
-      (step) => step.send(ReserveStock, ({ orderId }) => ({ orderId })).done(StockReserved).noUndo(),
-    )
-    .together({
-      reserve: (step) =>
-        step
-          .send(ReserveStock, ({ orderId }) => ({ orderId }))
-          .done(StockReserved, ({ reservation }) => ({ reservation }))
-          .refused(StockRejected, ({ reason }) => reason)
-          .undo(ReleaseStock, ({ orderId }) => ({ orderId })),
-      charge: (step) =>
-        step
-          .send(ChargeCard, ({ orderId, total }) => ({ orderId, amount: total }))
-          .done(CardCharged, ({ charge }) => ({ charge }))
-          .refused(CardDeclined)
-          .undo(RefundCard, ({ orderId, charge }) => ({ orderId, charge })),
-    })
-    .ends({
-      completed: [OrderConfirmed, ({ orderId, charge, reservation }) => ({ orderId, charge: `${charge} ${reservation}` })],
-      compensated: [OrderRejected, ({ orderId = '' }, { code, message }) => ({ orderId, code, reason: message })],
-    })
-}
+import { Both } from './both.js'
+import { CardCharged, CardDeclined, ChargeCard, OrderConfirmed, OrderPlaced, Payment, RefundCard, Stock } from './shop.js'
 
 const placed = new OrderPlaced({ orderId: 'o-1', total: 5 })
 

@@ -53,7 +53,12 @@ test('G7 a saga that runs keeps the version it was started with; new ones get th
 
   expect([await status('o-1'), await status('o-2')]).toEqual(['completed', 'completed'])
   expect((await sagas.list()).map(({ id, version }) => `${id} ${version}`).sort()).toEqual(['o-1 1', 'o-2 2'])
-  expect(shop.published(OrderConfirmed).map(({ charge }) => charge).sort()).toEqual(['c-o-1', 'second'])
+  expect(
+    shop
+      .published(OrderConfirmed)
+      .map(({ charge }) => charge)
+      .sort(),
+  ).toEqual(['c-o-1', 'second'])
 })
 
 test('G7 a definition that is missing for sagas that run is an error at start', async () => {

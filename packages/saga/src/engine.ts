@@ -107,7 +107,10 @@ export class Engine {
     await this.#transactions.use(async (transaction) => {
       const loaded = await this.#load(transaction, id)
       if (!loaded)
-        throw new WaybillError('UNKNOWN_SAGA', `"${name}" cancels the saga "${this.name}" "${id}", which was not started, or not yet. It is tried again, and then kept as a dead letter.`)
+        throw new WaybillError(
+          'UNKNOWN_SAGA',
+          `"${name}" cancels the saga "${this.name}" "${id}", which was not started, or not yet. It is tried again, and then kept as a dead letter.`,
+        )
       if (loaded.saga.isOver) return this.#note(transaction, id, 'cancelled too late, ignored')
       await this.#act(transaction, loaded.saga, loaded.graph, (progress, saga) => {
         const isTurned = progress.turnBack({ step: this.name, code: 'CANCELLED', message: `"${name}" cancelled it.` }, 'wait')

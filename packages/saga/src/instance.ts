@@ -81,7 +81,18 @@ export class Instance {
   put(phase: Phase, name: string, { failure, result, ...change }: StepChange): void {
     const known = this.step(phase, name)
     const attempt = change.attempt ?? known?.attempt ?? 1
-    const fresh: SagaStep = { saga: this.saga, id: this.id, step: name, phase, attempt, status: '', commandId: undefined, deadlineAt: undefined, result: undefined, error: undefined }
+    const fresh: SagaStep = {
+      saga: this.saga,
+      id: this.id,
+      step: name,
+      phase,
+      attempt,
+      status: '',
+      commandId: undefined,
+      deadlineAt: undefined,
+      result: undefined,
+      error: undefined,
+    }
     // An id belongs to one try at a time: the last one.
     if (known && known.attempt < attempt) this.#change({ ...known, status: 'failed', commandId: undefined })
     this.#change({
@@ -111,7 +122,12 @@ export class Instance {
   idOf(part: string): string {
     const { name, id, startedAt } = this.#row
 
-    return uuid8From(startedAt, createHash('sha256').update(JSON.stringify([name, id, startedAt, part])).digest())
+    return uuid8From(
+      startedAt,
+      createHash('sha256')
+        .update(JSON.stringify([name, id, startedAt, part]))
+        .digest(),
+    )
   }
 
   /** The row as it is to be written. */
@@ -123,7 +139,8 @@ export class Instance {
 
   /** Writes what changed. Throws a conflict where somebody else was faster, as the whole may run again. */
   async save(sagas: TransactionSagas, timers: TransactionTimers): Promise<void> {
-    if (!(await sagas.save(this.row))) throw new StoreConflict('SAGA_CONFLICT', `The saga "${this.saga}" "${this.id}" was changed meanwhile; nothing was done, and it can run again.`)
+    if (!(await sagas.save(this.row)))
+      throw new StoreConflict('SAGA_CONFLICT', `The saga "${this.saga}" "${this.id}" was changed meanwhile; nothing was done, and it can run again.`)
     await sagas.saveSteps([...this.#changed.values()])
     await sagas.append(this.saga, this.id, this.#entries)
     if (this.isOver) return void (await timers.cancel({ target: timerTarget(this.saga), subject: this.id }))

@@ -135,7 +135,14 @@ export class Operator {
   skip(name: string, id: string, step: string, result: State = {}): Promise<boolean> {
     return this.#change('skip', name, id, (progress, saga, graph) => {
       const known = stepOf(graph, step)
-      if (!known) throw new WaybillError('UNKNOWN_STEP', `The saga "${name}" has no step "${step}".${suggest(step, graph.stages.flat().map((one) => one.name))}`)
+      if (!known)
+        throw new WaybillError(
+          'UNKNOWN_STEP',
+          `The saga "${name}" has no step "${step}".${suggest(
+            step,
+            graph.stages.flat().map((one) => one.name),
+          )}`,
+        )
       const open = openOf(saga, graph).find((one) => one.step === known)
       if (!open) throw new WaybillError('STEP_NOT_OPEN', `The step "${step}" of the saga "${name}" "${id}" is not under way, so it cannot be skipped. Look at it by get().`)
       progress.skip(known, open.phase, result)
@@ -192,7 +199,10 @@ export class Operator {
     const found = this.#engines.get(name)
     if (found) return found
 
-    throw new WaybillError('NO_SAGA', `sagas.${verb} names the saga "${name}", which this app does not have.${suggest(name, this.#engines.keys())} It has: ${[...this.#engines.keys()].join(', ') || 'none'}.`)
+    throw new WaybillError(
+      'NO_SAGA',
+      `sagas.${verb} names the saga "${name}", which this app does not have.${suggest(name, this.#engines.keys())} It has: ${[...this.#engines.keys()].join(', ') || 'none'}.`,
+    )
   }
 }
 

@@ -189,7 +189,8 @@ export class Progress {
     if (isKnown) return this.#sendUndo(step, 1)
     const attempt = this.#attempt('do', step)
     this.#withdraw(step, attempt + 1)
-    if (attempt >= Math.max(undoTries, step.retry.attempts)) this.#alarm(step.name, { code: 'UNSURE', message: 'Nobody says whether it happened, and its undo needs to know what it did.' })
+    if (attempt >= Math.max(undoTries, step.retry.attempts))
+      this.#alarm(step.name, { code: 'UNSURE', message: 'Nobody says whether it happened, and its undo needs to know what it did.' })
   }
 
   #withdraw(step: StepPlan, attempt: number): void {

@@ -102,4 +102,3 @@ function missing(name: string, version: number, count: number): Fault {
     message: `${count} sagas "${name}" that are not over were started with version ${version}, which this app does not have. Name its class in "earlier" of @Saga, or bring them up by "migrate".`,
   }
 }
-

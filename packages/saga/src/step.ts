@@ -17,10 +17,7 @@ export interface Sending<S extends object> {
 export interface Step<S extends object, P> {
   readonly [learned]?: P
   /** The reply that ends the step, and what the saga learns from it. */
-  done<M extends Named<'event'>, L extends object = Nothing>(
-    reply: M,
-    learn?: (reply: InstanceType<M>, state: S) => L & Stored<L>,
-  ): Step<S, Nothing extends P ? L : P | L>
+  done<M extends Named<'event'>, L extends object = Nothing>(reply: M, learn?: (reply: InstanceType<M>, state: S) => L & Stored<L>): Step<S, Nothing extends P ? L : P | L>
   /** The reply that refuses: everything done so far is undone. */
   refused<M extends Named<'event'>>(reply: M, why?: (reply: InstanceType<M>) => string): Step<S, P>
   /** The command that takes the step back. */
@@ -41,10 +38,7 @@ export interface ForwardSending<S extends object> {
 /** A step after the pivot: it is tried until it succeeds, so nothing refuses or undoes it. */
 export interface ForwardStep<S extends object, P> {
   readonly [learned]?: P
-  done<M extends Named<'event'>, L extends object = Nothing>(
-    reply: M,
-    learn?: (reply: InstanceType<M>, state: S) => L & Stored<L>,
-  ): ForwardStep<S, Nothing extends P ? L : P | L>
+  done<M extends Named<'event'>, L extends object = Nothing>(reply: M, learn?: (reply: InstanceType<M>, state: S) => L & Stored<L>): ForwardStep<S, Nothing extends P ? L : P | L>
   /** How long a reply may take before the same command is sent again. */
   within(time: Duration): ForwardStep<S, P>
   /** When the same command is sent again, and after how many tries an alarm is raised. It is tried on nevertheless. */
@@ -126,7 +120,8 @@ class StepWriter {
 
   retry(options: RetryOptions): this {
     this.#retry = resolveRetry(options, (code, message) => this.complain(code, message.replace(/\.$/, '')))
-    if (this.#retry.unless.length > 0) this.complain('RETRY', '`retry.unless` names error classes, and errors of another service do not travel. Let its listener throw DeadLetter instead')
+    if (this.#retry.unless.length > 0)
+      this.complain('RETRY', '`retry.unless` names error classes, and errors of another service do not travel. Let its listener throw DeadLetter instead')
 
     return this
   }
