@@ -4,7 +4,7 @@ import { type Sagas, sagas } from '@waybill/saga'
 import { memoryDatabase, type MemoryDatabase, memoryStore } from '@waybill/store-memory'
 import { type Harness, harness } from '@waybill/testing'
 import { onTestFinished } from 'vitest'
-import { Checkout, Payment, Script, script, Shipping, Stock } from './shop.js'
+import { type Booked, Checkout, Payment, Script, script, Shipping, Stock } from './shop.js'
 
 export interface Bed {
   readonly shop: Harness
@@ -49,6 +49,6 @@ export async function startBed({ services = [Checkout, Stock, Payment, Shipping]
     },
     status: async (id) => (await made.plugin.get('checkout', id))?.status,
     kinds: async (id) => (await made.plugin.timeline('checkout', id)).map(({ kind, step }) => (step === undefined ? kind : `${kind} ${String(step)}`)),
-    books: () => database.rows('books'),
+    books: () => (database.rows('books') as readonly Booked[]).map(({ count }) => count),
   }
 }

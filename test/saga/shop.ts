@@ -1,6 +1,7 @@
 import { Command, Event, Listener, Publisher, Service } from '@waybill/core'
 import { Database } from '@waybill/outbox'
 import { Saga, startedBy } from '@waybill/saga'
+import type { MemoryTables } from '@waybill/store-memory'
 import { z } from 'zod'
 
 const orderId = z.string()
@@ -112,13 +113,14 @@ function run(what: string): void {
 
 /** The books: what is taken and given back of each order. */
 async function book(database: Database, row: string, change: number): Promise<void> {
-  const books = database.client<Books>()
-  await books.set('books', row, Number((await books.lock('books', row)) ?? 0) + change)
+  const books = database.client<MemoryTables>()
+  const known = await books.lock<Booked>('books', row)
+  await books.set('books', row, { row, count: (known?.count ?? 0) + change } satisfies Booked)
 }
 
-interface Books {
-  lock(table: string, row: string): Promise<unknown>
-  set(table: string, row: string, value: unknown): Promise<void>
+export interface Booked {
+  readonly row: string
+  readonly count: number
 }
 
 @Saga('checkout', { version: 1, deadline: '1h' })
