@@ -66,6 +66,20 @@ export function versionsOf(definition: SagaDefinition): readonly SagaDefinition[
   return [definition, ...definition.earlier]
 }
 
+/** What a class marked `@Saga` hears and sends, all its versions together. */
+export interface SagaMessages {
+  readonly saga: string
+  readonly heard: readonly MessageClass[]
+  readonly sent: readonly MessageClass[]
+}
+
+/** Undefined for a class that is no saga, or whose flow cannot be read. */
+export function messagesOfSaga(type: SagaClass): SagaMessages | undefined {
+  const definition = definitionOfSaga(type)
+
+  return definition?.graph && { saga: definition.name, ...messagesOf(definition) }
+}
+
 export function messagesOf(definition: SagaDefinition): { readonly heard: readonly MessageClass[]; readonly sent: readonly MessageClass[] } {
   const graphs = versionsOf(definition).flatMap(({ graph }) => graph ?? [])
 
