@@ -69,7 +69,13 @@ class SagaRun {
         plugins: () => {
           this.#operator = sagas()
 
-          return [outbox(this.#store(() => process), { lease: '2s', page: 5, poll: '1s' }), this.#operator]
+          return [
+            outbox(
+              this.#store(() => process),
+              { lease: '2s', page: 5, poll: '1s' },
+            ),
+            this.#operator,
+          ]
         },
       })
       this.#processes.push(process)
@@ -131,7 +137,7 @@ class SagaRun {
     for (let looks = 0; looks < 60; looks++) {
       await this.front.advance('1m')
       this.#ended = new Map((await this.#operator.list({ limit: 1_000 })).map(({ id, status }) => [id, status]))
-      if ([...this.#started].every((id) => ['completed', 'compensated'].includes(this.#ended.get(id) ?? ''))) return void (await this.front.advance('1m'))
+      if ([...this.#started].every((id) => ['completed', 'compensated'].includes(this.#ended.get(id) ?? ''))) return this.front.advance('1m')
     }
   }
 
@@ -139,7 +145,8 @@ class SagaRun {
     const isOver = (status: string): boolean => status === 'completed' || status === 'compensated'
     const books = new Map((this.#database.rows('books') as readonly Booked[]).map(({ row, count }) => [row, count]))
     const said = new Map<string, number>()
-    for (const { orderId } of this.#processes.flatMap((process) => [...process.published(OrderConfirmed), ...process.published(OrderRejected)])) said.set(orderId, (said.get(orderId) ?? 0) + 1)
+    for (const { orderId } of this.#processes.flatMap((process) => [...process.published(OrderConfirmed), ...process.published(OrderRejected)]))
+      said.set(orderId, (said.get(orderId) ?? 0) + 1)
 
     return [
       ...[...this.#started].filter((id) => !this.#ended.has(id)).map((id) => `I1 ${id} was placed, and no saga is there`),

@@ -93,8 +93,8 @@ export class SagaCase implements AsyncDisposable {
   }
 }
 
-/** After something has happened. Awaited without `then`, it has happened and nothing is expected of it. */
-export class SagaMoment implements PromiseLike<SagaCase> {
+/** Something that happens to a saga. Say what comes of it by `then`, or nothing of it by `happens`. */
+export class SagaMoment {
   readonly #case: SagaCase
   readonly #played: Promise<void>
 
@@ -106,15 +106,24 @@ export class SagaMoment implements PromiseLike<SagaCase> {
     played.catch(() => undefined)
   }
 
-  /** What the saga sent because of it, in any order, and what it knows now, as far as it is named. Rejects with an AssertionError otherwise. */
-  then(expected: object | readonly object[], state?: Known): Promise<SagaCase>
-  // biome-ignore lint/suspicious/noThenProperty: the word of the test kit, and a moment can be awaited as it is
-  then<R, F = never>(fulfilled?: ((of: SagaCase) => R | PromiseLike<R>) | null, rejected?: ((reason: unknown) => F | PromiseLike<F>) | null): Promise<R | F>
-  // biome-ignore lint/suspicious/noThenProperty: as above
-  then(first: unknown, second: unknown): Promise<unknown> {
-    if (typeof first !== 'object' || first === null) return this.#played.then(() => this.#case).then(first as () => unknown, second as () => unknown)
+  /** Lets it happen, and expects nothing. */
+  async happens(): Promise<SagaCase> {
+    await this.#played
 
-    return this.#expect(Array.isArray(first) ? first : [first], second as Known | undefined)
+    return this.#case
+  }
+
+  /** What the saga sent because of it, in any order, and what it knows now, as far as it is named. Rejects with an AssertionError otherwise. */
+  // biome-ignore lint/suspicious/noThenProperty: it is the word of the test kit, and awaited without it says so
+  async then(expected: object | readonly object[], state?: Known): Promise<SagaCase> {
+    if (typeof expected === 'function') {
+      const reject: unknown = state
+      if (typeof reject === 'function') reject(new Error('Say what is expected of it, `.then(message, state)`, or nothing, `.happens()`.'))
+
+      return this.#case
+    }
+
+    return this.#expect(Array.isArray(expected) ? expected : [expected], state)
   }
 
   async #expect(expected: readonly object[], state: Known | undefined): Promise<SagaCase> {
