@@ -13,7 +13,7 @@ import { databaseUrl, declareShop, footprint, insertPurchase, keyOf, purchaseOf,
 
 export { footprint }
 
-const postgresOf = (room: Room, more = 0) => postgres({ url: databaseUrl, schema: `${schemaOf(room)}`, connections: connections + more })
+const postgresOf = (room: Room, more = 0) => postgres({ url: databaseUrl, schema: schemaOf(room), connections: connections + more })
 
 export async function declare(room: Room): Promise<void> {
   const app = appOf(room, shopOf(room), memory(), false)
@@ -23,7 +23,7 @@ export async function declare(room: Room): Promise<void> {
 }
 
 export async function openPublisher(room: Room): Promise<BenchPublisher> {
-  return opened(room, memory(), false)
+  return opened(room, rabbitmq({ url: room.url }), false)
 }
 
 export async function openRelay(room: Room, confirmed: (id: number) => void): Promise<BenchPublisher> {
@@ -60,7 +60,11 @@ async function opened(room: Room, transport: Transport, relay: boolean): Promise
 }
 
 function appOf(room: Room, service: AppOptions['services'][number], transport: Transport, relay: boolean) {
-  return createApp({ name: 'bench', services: [service], transport, plugins: [outbox(postgresOf(room, relay ? 2 : 0), { relay })], signals: false, log: false })
+  // The exchange is there, with the queue that is read back.
+  const channels = transport.name === 'rabbitmq' ? ({ [`${room.id}.orders`]: { existing: { exchange: `${room.id}.orders` } } } as const) : {}
+  const plugins = [outbox(postgresOf(room, relay ? 2 : 0), { relay })]
+
+  return createApp({ name: 'bench', services: [service], transport, channels, plugins, signals: false, log: false })
 }
 
 function shopOf(room: Room) {
