@@ -40,7 +40,7 @@ export function definitionOfMessage(message: unknown): Definition {
 
 /** Everything the transport needs of one message: envelope, bytes, options. Throws before anything is sent. */
 export function prepareOutgoing(message: Message, definition: Definition, options: MarkedOptions, link: Link, scope: Scope | undefined, rules: OutgoingRules): Outgoing {
-  const body = encode(message, definition, rules)
+  const body = encode(message, definition, link, rules)
   const headers: Record<string, unknown> = {}
   if (scope) contextHeaders(scope.contexts, headers)
   if (options.headers) ownHeaders(options.headers, link, headers)
@@ -72,7 +72,7 @@ export function derivedId(cause: Cause, owner: string, index: number): string {
   return uuid8From(cause.time, hash)
 }
 
-function encode(message: Message, { name }: Definition, { codec, limits }: OutgoingRules): Uint8Array {
+function encode(message: Message, { name }: Definition, { name: transport, capabilities }: Link, { codec, limits }: OutgoingRules): Uint8Array {
   let body: Uint8Array
   try {
     body = codec.encode(Message.inputOf(message))
@@ -80,6 +80,12 @@ function encode(message: Message, { name }: Definition, { codec, limits }: Outgo
     throw new InvalidMessage(name, [{ path: '', message: `it cannot be written as JSON: ${(error as Error).message}` }])
   }
   if (nestsTooDeep(body, limits.nesting)) throw new InvalidMessage(name, [{ path: '', message: `it is nested deeper than ${limits.nesting} levels, which no listener takes` }])
+  const { maxBodyBytes = Number.POSITIVE_INFINITY } = capabilities
+  if (body.length > maxBodyBytes)
+    throw new WaybillError(
+      'MESSAGE_TOO_LARGE',
+      `"${name}" has ${body.length} bytes; the broker of "${transport}" takes up to ${maxBodyBytes}. Send less, or send a reference.`,
+    )
   if (body.length <= limits.bodyBytes) return body
 
   throw new WaybillError(
