@@ -1,4 +1,19 @@
-import { ConfigError, createApp, type LogFields, type Logger, Listener, Event, Command, type Publish, Publisher, Service, type Transport, BrokerRefused } from '@waybill/core'
+import {
+  type Ask,
+  ConfigError,
+  createApp,
+  type LogFields,
+  type Logger,
+  Listener,
+  Event,
+  Command,
+  type Publish,
+  Publisher,
+  Query,
+  Service,
+  type Transport,
+  BrokerRefused,
+} from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import { eventually } from '@waybill/testing'
 import { ContainerModule } from 'inversify'

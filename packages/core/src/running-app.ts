@@ -264,7 +264,7 @@ export class RunningApp implements App {
   /** A query that fails while nobody awaits it ends in the log, as a publish does. */
   #asked(label: string, query: () => Message, options: AskOptions): Promise<unknown> {
     const reply = (async () => {
-      if (this.#state !== 'running') throw this.#notRunning(label)
+      this.#assertOpen(label)
 
       return this.#asking.ask(query(), options)
     })()
