@@ -74,10 +74,7 @@ function encode(message: Message, { name }: Definition, { name: transport, capab
   if (nestsTooDeep(body, limits.nesting)) throw new InvalidMessage(name, [{ path: '', message: `it is nested deeper than ${limits.nesting} levels, which no listener takes` }])
   const { maxBodyBytes = Number.POSITIVE_INFINITY } = capabilities
   if (body.length > maxBodyBytes)
-    throw new WaybillError(
-      'MESSAGE_TOO_LARGE',
-      `"${name}" has ${body.length} bytes; the broker of "${transport}" takes up to ${maxBodyBytes}. Send less, or send a reference.`,
-    )
+    throw new WaybillError('MESSAGE_TOO_LARGE', `"${name}" has ${body.length} bytes; the broker of "${transport}" takes up to ${maxBodyBytes}. Send less, or send a reference.`)
   if (body.length <= limits.bodyBytes) return body
 
   throw new WaybillError(
