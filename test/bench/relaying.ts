@@ -1,4 +1,4 @@
-import { setImmediate as breath } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Contender } from './contender.js'
 import { Ledger } from './ledger.js'
 import { sendPaced } from './load.js'
@@ -70,7 +70,7 @@ export async function handle(contender: Contender, { room, count, brokerPid, ahe
   for (let from = 0; from < count; ) {
     const room = Math.min(count - from, ahead - (from - ledger.sightings))
     if (room > ahead / 2 || from + room === count) handler.receive(bodies.slice(from, (from += room)))
-    await breath()
+    await sleep(1)
   }
   await progress.ended
   const cost = read()
