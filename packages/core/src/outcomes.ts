@@ -231,5 +231,5 @@ export class Outcomes implements BatchEnd, RetryEnd {
 function identity({ id, key, raw, runner }: Job): LogFields {
   const { channel, group } = runner.listener
 
-  return { message: textUpTo(raw.envelope.type, 255), id, key, channel, group }
+  return { messageName: textUpTo(raw.envelope.type, 255), id, key, channel, group }
 }
