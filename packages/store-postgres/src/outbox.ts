@@ -165,7 +165,7 @@ export class Outbox implements OutboxStore {
       parked: numberOf(row['parked']),
       isPaused: row['is_paused'] === true,
       owner: optionalTextOf(row['owner']),
-      epoch: BigInt(textOf(row['epoch'])),
+      epoch: numberOf(row['epoch']),
     }))
   }
 
