@@ -53,14 +53,19 @@ test('Q1 nobody answers in time: a typed error', async () => {
   }
   const { app } = await startApp({ services: [Silent], shutdown: '50ms' })
 
-  await expect(app.ask(new GetPrice({ sku: 'a' }), { timeout: '20ms' })).rejects.toBeInstanceOf(AskTimeout)
+  await expect(app.ask(new GetPrice({ sku: 'a' }), { timeout: '20ms' })).rejects.toThrow(
+    new AskTimeout('ASK_TIMEOUT', 'Nobody answered "price.get" within 20ms. Is a listener for it running?'),
+  )
   never.open()
 })
 
 test('Q1 nobody is there to answer: said at once', async () => {
   const { app } = await startApp({ services: [] })
 
-  await expect(app.ask(new GetPrice({ sku: 'a' }))).rejects.toMatchObject({ code: 'UNROUTABLE' })
+  await expect(app.ask(new GetPrice({ sku: 'a' }))).rejects.toMatchObject({
+    code: 'UNROUTABLE',
+    message: expect.stringContaining('. Start the app whose service listens to it'),
+  })
 })
 
 test('Q3 the error of the listener reaches the caller, with its code, after the quick tries', async () => {

@@ -1,4 +1,4 @@
-import { Event, type Module, Publisher, Query, Service, type Ask, type Publish } from '@waybill/core'
+import { Event, Listener, type Module, Publisher, Query, Service, type Ask, type Publish } from '@waybill/core'
 import { ContainerModule, inject, LazyServiceIdentifier, named, optional, postConstruct } from 'inversify'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -258,4 +258,21 @@ test('a constructor that throws is named, its error kept', async () => {
   const { container } = await build([Broken])
 
   await expect(container.create()).rejects.toMatchObject({ code: 'CONSTRUCTOR', message: 'The constructor of Broken threw: too small', cause: expect.any(RangeError) })
+})
+
+test('D1 a class with listeners that is not in services is not given out, as they would not run', async () => {
+  @Service('silent')
+  class Silent {
+    @Listener(Seen) onSeen(): void {}
+  }
+  @Service()
+  class Front {
+    constructor(readonly silent: Silent) {}
+  }
+  const { container } = await build([Things], pools())
+  await container.create()
+  const refusal = { code: 'LISTENER_NOT_LISTED', message: expect.stringContaining('Add Silent to `services`') }
+
+  expect(() => container.get(Silent)).toThrow(expect.objectContaining(refusal))
+  expect(() => container.get(Front)).toThrow(expect.objectContaining(refusal))
 })

@@ -173,3 +173,45 @@ test('a rate that is none is refused before a letter is touched', async () => {
   await expect(letters.redrive(of, { rate: { limit: 0, per: '1s' } })).rejects.toMatchObject({ code: 'RATE' })
   expect(await letters.list(of)).toHaveLength(6)
 })
+
+const everything = ['p-0', 'p-1', 'p-2', 'p-3', 'p-4', 'm-0']
+
+test.each([
+  [{ id: 'p-0' }, 'UNKNOWN_OPTION', 'has no option "id". Did you mean "ids"?'],
+  [{ nam: 'payments.paid' }, 'UNKNOWN_OPTION', 'Did you mean "name"?'],
+  [{ ids: undefined }, 'DEAD_LETTER_OPTION', '`ids` is a list of ids'],
+  [{ ids: 'p-0' }, 'DEAD_LETTER_OPTION', 'found "p-0"'],
+  [{ ids: [1] }, 'DEAD_LETTER_OPTION', '`ids` is a list of ids'],
+  [{ reason: undefined }, 'DEAD_LETTER_OPTION', '`reason` is a text that is not empty; found undefined'],
+  [{ name: '' }, 'DEAD_LETTER_OPTION', '`name` is a text that is not empty; found ""'],
+  [{ key: undefined }, 'DEAD_LETTER_OPTION', '`key` is a text'],
+  [{ limit: -1 }, 'NUMBER', '`limit` is a whole number from 1'],
+  ['p-0', 'DEAD_LETTER_OPTION', 'takes an object of options'],
+])('the mistyped filter %o of dead letters is refused, and touches none of them', async (filter, code, message) => {
+  const { letters, runtime } = await closedBank()
+  const because = 'a test'
+
+  await expect(letters.redrive(of, filter as never)).rejects.toMatchObject({ code, message: expect.stringContaining(message) })
+  await expect(letters.discard(of, (typeof filter === 'string' ? filter : { ...filter, because }) as never)).rejects.toMatchObject({
+    code,
+    message: expect.stringContaining(message),
+  })
+  await expect(letters.list(of, filter as never)).rejects.toMatchObject({ code })
+  await runtime.advance('1s')
+  expect(ids(await letters.list(of))).toEqual(everything)
+})
+
+test.each([[{}], [{ because: '' }], [{ because: ' ' }], [{ because: 5 }], [undefined]])('dead letters are not discarded without a reason: %j', async (which) => {
+  const { letters } = await closedBank()
+
+  await expect(letters.discard(of, which as never)).rejects.toMatchObject({ code: 'DEAD_LETTER_OPTION' })
+  expect(ids(await letters.list(of))).toEqual(everything)
+})
+
+test('all faults of a redrive are told at once', async () => {
+  const { letters } = await closedBank()
+
+  const refused = letters.redrive(of, { ids: 'p-0', limit: 0, rate: { limit: 0, per: 'soon' } } as never)
+
+  await expect(refused).rejects.toMatchObject({ faults: [{ code: 'DEAD_LETTER_OPTION' }, { code: 'NUMBER' }, { code: 'RATE' }] })
+})

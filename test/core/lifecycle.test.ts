@@ -1,19 +1,4 @@
-import {
-  type Ask,
-  ConfigError,
-  createApp,
-  type LogFields,
-  type Logger,
-  Listener,
-  Event,
-  Command,
-  type Publish,
-  Publisher,
-  Query,
-  Service,
-  type Transport,
-  BrokerRefused,
-} from '@waybill/core'
+import { ConfigError, createApp, type LogFields, type Logger, Listener, Event, Command, type Publish, Publisher, Service, type Transport, BrokerRefused } from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import { eventually } from '@waybill/testing'
 import { ContainerModule } from 'inversify'
@@ -64,13 +49,16 @@ test('S1 a listener that hangs does not keep the app from stopping; its message 
       return new Promise(() => undefined)
     }
   }
-  const { app, broker } = await startApp({ services: [Worker], shutdown: '50ms' })
+  const lines: string[] = []
+  const note = (text: string): void => void lines.push(text)
+  const { app, broker } = await startApp({ services: [Worker], shutdown: '50ms', log: { debug: note, info: note, warn: note, error: note } })
 
-  await app.publish(new Work({ n: 1 }))
+  await app.publish(new Work({ n: 1 }), { id: 'w-1' })
   await eventually(() => signals.length === 1)
   await app.stop()
 
   expect(signals[0]?.aborted).toBe(true)
+  expect(lines).toContain('1 listeners did not finish within 50 ms; their messages return to the broker: Worker.work (w-1).')
   expect(broker.queues().find(({ name }) => name === 'work.worker')).toMatchObject({ waiting: 1, unsettled: 0 })
 })
 
@@ -364,7 +352,10 @@ test('each failed try is a line in the log that says which message, which try an
   await eventually(() => lines.length === 2)
   const [letter] = await app.deadLetters.list({ channel: 'work', group: 'worker' })
 
-  expect(lines[0]).toMatchObject({ text: 'Worker.work failed, try 1 of 2; again in 1 ms: no room', fields: { id: 'm-1', message: 'work.do', channel: 'work', group: 'worker' } })
+  expect(lines[0]).toMatchObject({
+    text: 'Worker.work failed, try 1 of 2; again in 1 ms: no room',
+    fields: { id: 'm-1', messageName: 'work.do', channel: 'work', group: 'worker' },
+  })
   expect(lines[1]?.text).toContain('gave up on a message')
   expect(letter?.error).toBe('DiskError [ENOSPC]: no room, caused by Error: quota')
 })

@@ -7,18 +7,27 @@ test('what comes with a message steers no terminal: control characters are shown
   const lines: string[] = []
   const log = consoleLogger('shop', () => 0, { isTTY: true, write: (line) => lines.push(line) })
 
-  log.warn(`Nobody takes "${hostile}".`, { message: hostile, key: 'Zürich 北京 🎉' })
+  log.warn(`Nobody takes "${hostile}".`, { messageName: hostile, key: 'Zürich 北京 🎉' })
 
   const shown = 'order\\u001b[2J\\u009b31m\\u000d\\u000a12:00 ✖ forged\\u202egnp'
-  expect(lines).toEqual([`00:00:00.000 ! Nobody takes "${shown}". message=${shown} key=Zürich 北京 🎉\n`])
+  expect(lines).toEqual([`00:00:00.000 ! Nobody takes "${shown}". messageName=${shown} key=Zürich 北京 🎉\n`])
 })
 
 test('elsewhere each line is one JSON object, whatever stands in it', () => {
   const lines: string[] = []
   const log = consoleLogger('shop', () => 0, { write: (line) => lines.push(line) })
 
-  log.error(hostile, { message: hostile })
+  log.error(hostile, { messageName: hostile })
 
   expect(lines[0]?.trimEnd().split('\n')).toHaveLength(1)
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 'error', app: 'shop' })
+})
+
+test('no field takes the place of what each line says', () => {
+  const lines: string[] = []
+  const log = consoleLogger('shop', () => 0, { write: (line) => lines.push(line) })
+
+  log.warn('It failed.', { message: 'order.placed', time: 'never', level: 'debug', app: 'other', id: 'o-1' })
+
+  expect(JSON.parse(lines[0] ?? '')).toEqual({ time: '1970-01-01T00:00:00.000Z', level: 'warn', app: 'shop', message: 'It failed.', id: 'o-1' })
 })

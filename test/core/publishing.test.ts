@@ -26,6 +26,7 @@ test('P1 a command that nobody takes is rejected as unroutable, naming exchange 
 
   await expect(app.publish(new Work({ n: 1 }))).rejects.toMatchObject({
     code: 'UNROUTABLE',
+    message: expect.stringContaining('. Start the app whose service listens to it'),
     failures: [{ index: 0, messageName: 'work.do', outcome: { kind: 'unroutable', reason: expect.stringMatching(/work.*work\.do/) } }],
   })
 })

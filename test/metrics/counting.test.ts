@@ -1,6 +1,6 @@
-import { createApp } from '@waybill/core'
+import { type ConfigError, createApp } from '@waybill/core'
 import { memory } from '@waybill/transport-memory'
-import { metrics } from '@waybill/metrics'
+import { alerts, metrics } from '@waybill/metrics'
 import { eventually } from '@waybill/testing'
 import { type OpenMetricsContentType, Registry } from 'prom-client'
 import { expect, test } from 'vitest'
@@ -77,6 +77,16 @@ test('every mistake in the options is told at start', async () => {
   )
 
   for (const part of ['Did you mean "serve"?', '"serve.port"', '"depthEvery"', '"buckets.process"']) expect(error).toContain(part)
+})
+
+test('mistakes in the options of metrics and of alerts are told together with all others', async () => {
+  const plugins = [metrics({ server: 1 } as never), alerts({ depht: 1, every: '1ms' } as never)]
+  const app = createApp({ name: 'Till', services: [ledger()], transport: memory(), plugins, signals: false, log: false })
+
+  const error = await app.start().catch((problem: unknown) => problem)
+
+  expect((error as ConfigError).faults.map(({ code }) => code).sort()).toEqual(['ALERT_OPTION', 'APP_NAME', 'UNKNOWN_OPTION', 'UNKNOWN_OPTION'])
+  for (const part of ['Did you mean "serve"?', 'Did you mean "depth"?']) expect(String(error)).toContain(part)
 })
 
 test('on a registry of OpenMetrics a duration carries the id of a sampled trace, elsewhere it does not', async () => {

@@ -26,9 +26,11 @@ test('every wrong option of an outbox is told at start, with a suggestion', asyn
 
 test('an outbox without a store, and two of them, are told at start', async () => {
   const missing = await faultsOf({ plugins: [outbox(5 as never)] })
+  const none = await faultsOf({ plugins: [outbox(...([] as unknown as [never]))] })
   const two = await faultsOf({ plugins: [outbox(memoryStore()), outbox(memoryStore())] })
 
   expect(missing).toEqual([{ code: 'STORE', message: expect.stringContaining('found 5') }])
+  expect(none).toEqual([{ code: 'STORE', message: expect.stringContaining('outbox() takes a store first') }])
   expect(two.map(({ code }) => code)).toEqual(['SEVERAL_STORES'])
 })
 

@@ -102,6 +102,15 @@ test('what is discarded is gone, and what waited behind it goes', async () => {
   expect(lines.some((line) => line.includes('nobody wants it'))).toBe(true)
 })
 
+test('the status of an outbox can be written as JSON', async () => {
+  const { outbox: box } = await startBed({ services: [] })
+  await eventually(async () => (await box.status())[0]?.owner !== undefined)
+
+  const status: unknown = JSON.parse(JSON.stringify(await box.status()))
+
+  expect(status).toMatchObject([{ pending: 0, parked: 0, isPaused: false, epoch: 1 }])
+})
+
 test('O5 of two processes one sends; the other takes over when it stops', async () => {
   const [broker, database] = [memoryBroker(), memoryDatabase()]
   const first = await startBed({ services: [], broker, database })

@@ -11,7 +11,7 @@ export interface App {
   start(): Promise<void>
   /** Running listeners finish, within the shutdown time; what is left returns to the broker. Also ends a start that is under way. */
   stop(): Promise<void>
-  /** The instance of a service; after `start`. */
+  /** The instance of a service; after `start`. One with listeners must be in `services`: elsewhere they would not run. */
   get<T>(type: abstract new (...args: never[]) => T): T
   // biome-ignore lint/suspicious/noExplicitAny: any is what a constraint over every message is
   publish(message: Contract<string, any, any, Told> | readonly Contract<string, any, any, Told>[], options?: PublishOptions): Promise<void>

@@ -1,6 +1,7 @@
 import type { Codec } from './codec.js'
 import { textUpTo } from './dead-letter.js'
-import { AskTimeout, RemoteError, WaybillError } from './error.js'
+import type { Duration } from './duration.js'
+import { AskTimeout, RemoteError, WaybillError, withoutListener } from './error.js'
 import { excessOf } from './limits.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
@@ -63,19 +64,19 @@ export class Asking {
     const { reply } = definition
     if (!reply) throw new WaybillError('NO_QUERY', `"${definition.name}" is ${definition.kind === 'event' ? 'an event' : 'a command'} and has no reply; publish it.`)
 
-    const timeoutMs = durationOf(options.timeout ?? '10s')
-    if (timeoutMs === undefined) throw new WaybillError('DURATION', faultOfDuration('timeout', options.timeout))
+    const { timeout = '10s' } = options
+    const timeoutMs = durationOf(timeout)
+    if (timeoutMs === undefined) throw new WaybillError('DURATION', faultOfDuration('timeout', timeout))
 
     const deadline = this.#runtime.now() + timeoutMs
     const link = this.#links.of(definition.channel)
-    const late = (): AskTimeout =>
-      new AskTimeout('ASK_TIMEOUT', `"${definition.name}" could not be asked within ${timeoutMs} ms: "${link.name}" declared nothing. Is its broker there?`)
+    const late = (): AskTimeout => new AskTimeout('ASK_TIMEOUT', `"${definition.name}" could not be asked within ${timeout}: "${link.name}" declared nothing. Is its broker there?`)
     const { address } = await within(this.#ready(link, definition), timeoutMs, this.#runtime, late)
     options.signal?.throwIfAborted()
     const prepared = prepareOutgoing(query, definition, {}, link, scopes.getStore(), this.#rules)
     const outgoing = { ...prepared, replyTo: address, headers: { ...prepared.headers, [header.deadline]: deadline } }
 
-    return this.#wait({ outgoing, link, reply, timeoutMs: Math.max(0, deadline - this.#runtime.now()), signal: options.signal })
+    return this.#wait({ outgoing, link, reply, timeout, timeoutMs: Math.max(0, deadline - this.#runtime.now()), signal: options.signal })
   }
 
   /** Ends all that wait and leaves the replies. What still waits for its broker is not waited for: its transport ends it. */
@@ -103,7 +104,7 @@ export class Asking {
     return consumer
   }
 
-  #wait({ outgoing, link, reply, timeoutMs, signal }: Question): Promise<unknown> {
+  #wait({ outgoing, link, reply, timeout, timeoutMs, signal }: Question): Promise<unknown> {
     const { id, type } = outgoing.envelope
 
     return new Promise((resolve, reject) => {
@@ -125,7 +126,7 @@ export class Asking {
         // What has not left yet need not be asked any more.
         if (!entry.left) entry.settle({ kind: 'rejected', reason: 'The caller gave up before it was sent.' })
       }
-      const cancel = this.#runtime.after(timeoutMs, () => fail(new AskTimeout('ASK_TIMEOUT', `Nobody answered "${type}" within ${timeoutMs} ms. Is a listener for it running?`)))
+      const cancel = this.#runtime.after(timeoutMs, () => fail(new AskTimeout('ASK_TIMEOUT', `Nobody answered "${type}" within ${timeout}. Is a listener for it running?`)))
       signal?.addEventListener('abort', aborted, { once: true })
       this.#pending.set(id, { name: type, reply, answer, fail })
       const entry = send(link, outgoing, this.#rules, (outcome) => {
@@ -172,12 +173,15 @@ interface Question {
   readonly outgoing: Outgoing
   readonly link: Link
   readonly reply: Schema
+  /** As it was asked for. */
+  readonly timeout: Duration
+  /** What is left of it. */
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
 }
 
 function unasked(name: string, outcome: Extract<PublishOutcome, { reason: string }>): WaybillError {
   return outcome.kind === 'unroutable'
-    ? new WaybillError('UNROUTABLE', `Nobody answers "${name}": ${outcome.reason}`)
+    ? new WaybillError('UNROUTABLE', `Nobody answers "${name}": ${withoutListener(outcome.reason)}`)
     : new WaybillError('REJECTED', `"${name}" was not asked: ${outcome.reason}`)
 }

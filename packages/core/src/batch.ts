@@ -11,7 +11,7 @@ import type { ListenCall } from './middleware.js'
 import type { PlannedListener } from './plan.js'
 import { type Pace, paceOf } from './pace.js'
 import { stoppedBefore } from './run.js'
-import type { TimedRun } from './run-times.js'
+import type { Abandoned, TimedRun } from './run-times.js'
 import type { RunEnd, Runner, RunnerOptions } from './runner.js'
 import { Held, scopes } from './scope.js'
 import { Turnstile } from './turnstile.js'
@@ -268,8 +268,11 @@ class BatchRun implements TimedRun {
     this.#runner.expired(this)
   }
 
-  abandon(): void {
-    this.close(stoppedBefore(this.#runner.listener))
+  abandon(): Abandoned {
+    const { listener } = this.#runner
+    this.close(stoppedBefore(listener))
+
+    return { listener: listener.label, ids: this.jobs.map(({ id }) => id) }
   }
 
   close(error?: unknown): void {

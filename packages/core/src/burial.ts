@@ -46,7 +46,7 @@ export class Burial {
           `${death.listener ?? `Group "${group}"`} gave up on a message; it is in the dead letters: ${quotesPayload(death) ? 'it does not fit its schema; the dead letter says where' : death.message}`,
           {
             code: death.code,
-            message: textUpTo(raw.envelope.type, 255),
+            messageName: textUpTo(raw.envelope.type, 255),
             id,
             key: textUpTo(raw.envelope.subject, 255),
             channel,

@@ -69,13 +69,14 @@ function checkName({ label, marks, serviceName }: MarkedService): readonly Fault
   ]
 }
 
-function checkUnlisted({ label, marks }: MarkedService): readonly Fault[] {
+/** The listeners of a class that is not in `services`: none of them would run. */
+export function checkUnlisted({ label, marks }: MarkedService): readonly Fault[] {
   return marks.listeners.map(({ method, messages }) => {
     const channel = 'rawChannel' in messages ? messages.rawChannel : definitionOf(messages[0])?.channel
 
     return {
       code: 'LISTENER_NOT_LISTED',
-      message: `${label}.${String(method)} listens on channel ${describeFound(channel)}, but ${label} is only injected: listeners run for classes in \`services\`. Add ${label} to \`services\`, or move the listener to a class that is listed.`,
+      message: `${label}.${String(method)} listens on channel ${describeFound(channel)}, but ${label} is not in \`services\`, and listeners run only for classes that are. Add ${label} to \`services\`, or move the listener to a class that is listed.`,
     }
   })
 }

@@ -1,5 +1,6 @@
 import { Container, type ContainerModule, type GetOptions, type ResolutionContext, type ServiceIdentifier } from 'inversify'
 import { checkInjections } from './check-injections.js'
+import { checkUnlisted } from './check-services.js'
 import { ConfigError, WaybillError } from './error.js'
 import type { Fault } from './fault.js'
 import { describeFound } from './found.js'
@@ -49,10 +50,12 @@ export async function buildContainer(parts: ContainerParts): Promise<ServiceCont
   }
   faults.push(...checkInjections(services, (token, options) => container.isBound(token as ServiceIdentifier, options)))
 
+  const listed = new Set<unknown>(services.filter(({ isListed }) => isListed).map(({ type }) => type))
+
   return {
     faults,
     create: () => createAll(container, services),
-    get: (type) => getOne(container, maker, type),
+    get: (type) => getOne(container, { maker, listed }, type),
     close: () => container.unbindAllAsync(),
   }
 }
@@ -148,10 +151,20 @@ async function prepare(container: Container, services: readonly MarkedService[])
   }
 }
 
-function getOne<T>(container: Container, maker: Maker, type: abstract new (...args: never[]) => T): T {
+interface Known {
+  readonly maker: Maker
+  /** The classes whose listeners run. */
+  readonly listed: ReadonlySet<unknown>
+}
+
+function getOne<T>(container: Container, { maker, listed }: Known, type: abstract new (...args: never[]) => T): T {
   const token = type as unknown as ServiceIdentifier<T>
+  if (listed.has(type)) return container.get<T>(token)
+  const reached = reachableServices(listedServices([type]))
+  const silent = reached.filter((service) => !listed.has(service.type)).flatMap(checkUnlisted)
+  if (silent.length > 0) throw new ConfigError(silent)
   if (container.isBound(token)) return container.get<T>(token)
-  const services = reachableServices(listedServices([type])).filter(({ marks }) => marks.service)
+  const services = reached.filter(({ marks }) => marks.service)
   if (!services.some(({ isListed }) => isListed))
     throw new WaybillError('NOT_BOUND', `${describeToken(type)} is neither marked @Service nor bound in \`modules\`. Mark it @Service(), or bind it.`)
 

@@ -1,5 +1,6 @@
 import type { Codec } from './codec.js'
 import { textUpTo } from './dead-letter.js'
+import { checkDeadLetterOptions } from './dead-letter-options.js'
 import { deadMessageOf, matches, type DeadLetterFilter, type DeadMessage } from './dead-message.js'
 import type { DeathNotices } from './death-notices.js'
 import { withoutDeath } from './envelope.js'
@@ -19,7 +20,7 @@ import { header } from './wire.js'
 /**
  * What no listener could do, kept with the reason until a person decides. Filters look at the oldest 1,000 unless `limit` says more.
  * Any group of any channel can be looked at and discarded, also one of another app. Only an app that has the group sends to it:
- * it alone knows how the group spreads its keys.
+ * it alone knows how the group spreads its keys. A filter that is mistyped, empty or undefined is refused before anything is touched.
  */
 export interface DeadLetters {
   /** The oldest `limit` (default 100) of a group that match, left where they are. */
@@ -67,7 +68,9 @@ export class GroupDeadLetters implements DeadLetters {
     this.#options = options
   }
 
-  async list(of: GroupAddress, { limit = 100, ...filter }: DeadLetterFilter & { readonly limit?: number } = {}): Promise<readonly DeadMessage[]> {
+  async list(of: GroupAddress, options: DeadLetterFilter & { readonly limit?: number } = {}): Promise<readonly DeadMessage[]> {
+    checkDeadLetterOptions('list', options)
+    const { limit = 100, ...filter } = options
     const isFiltered = Object.values(filter).some((value) => value !== undefined)
     const letters = await this.#look(of, isFiltered ? Math.max(limit, oldest) : limit)
 
@@ -77,14 +80,16 @@ export class GroupDeadLetters implements DeadLetters {
       .map(deadMessageOf)
   }
 
-  async show(of: GroupAddress, id: string, { limit = oldest }: { readonly limit?: number } = {}): Promise<DeadMessage | undefined> {
-    const letters = await this.#look(of, limit)
+  async show(of: GroupAddress, id: string, options: { readonly limit?: number } = {}): Promise<DeadMessage | undefined> {
+    checkDeadLetterOptions('show', options)
+    const letters = await this.#look(of, options.limit ?? oldest)
     const found = letters.find((letter) => matches(letter, { ids: [id] }))
 
     return found && deadMessageOf(found)
   }
 
   async redrive(of: GroupAddress, which: RedriveOptions = {}): Promise<number> {
+    checkDeadLetterOptions('redrive', which)
     const link = this.#ownLinkOf(of)
     const { runtime, notices } = this.#options
     const run = runtime.id()
@@ -101,6 +106,7 @@ export class GroupDeadLetters implements DeadLetters {
   }
 
   async edit(of: GroupAddress, id: string, change: DeadLetterEdit): Promise<string> {
+    checkDeadLetterOptions('edit', change)
     const link = this.#ownLinkOf(of)
     const newId = this.#options.runtime.id()
     const removed = await link.transport.dead.take(of, change.limit ?? oldest, async (letter) => {
@@ -115,7 +121,9 @@ export class GroupDeadLetters implements DeadLetters {
     throw new WaybillError('NO_DEAD_LETTER', `Group "${of.group}" on "${of.channel}" has no dead letter "${id}" among its oldest ${change.limit ?? oldest}.`)
   }
 
-  async discard(of: GroupAddress, { because, limit = oldest, ...filter }: DeadLetterFilter & { readonly because: string; readonly limit?: number }): Promise<number> {
+  async discard(of: GroupAddress, which: DeadLetterFilter & { readonly because: string; readonly limit?: number }): Promise<number> {
+    checkDeadLetterOptions('discard', which)
+    const { because, limit = oldest, ...filter } = which
     const { transport } = this.#linkOf(of)
     await this.#look(of, 1)
 

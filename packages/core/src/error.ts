@@ -89,8 +89,13 @@ export class AskTimeout extends WaybillError {}
 /** The listener that answers the query failed. `code` is the error's own, where it had one. */
 export class RemoteError extends WaybillError {}
 
+/** Why nobody takes a message, and what to do. */
+export function withoutListener(reason: string): string {
+  return `${reason.replace(/\.$/, '')}. Start the app whose service listens to it, or add such a service to this app, and send it then.`
+}
+
 function reasonOf(outcome: PublishFailure['outcome']): string {
-  if (outcome.kind === 'unroutable') return `unroutable: ${outcome.reason}`
+  if (outcome.kind === 'unroutable') return `unroutable: ${withoutListener(outcome.reason)}`
   if (outcome.kind === 'rejected') return `rejected: ${outcome.reason}`
 
   return `of unknown outcome: ${outcome.reason}`

@@ -15,7 +15,7 @@ import type { Publishing } from './publishing.js'
 import type { Replier } from './replier.js'
 import { Outcomes, type OutcomesEnd } from './outcomes.js'
 import { Parking, type ParkingEnd } from './parking.js'
-import { RunTimes } from './run-times.js'
+import { type Abandoned, RunTimes } from './run-times.js'
 import { SingleRunner, type Runner, type RunnerOptions } from './runner.js'
 import type { Runtime } from './runtime.js'
 import { Share } from './share.js'
@@ -97,8 +97,8 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     return { ...known, channel, group, running: this.running, blocked: this.#blocked, behind: this.#lanes.longest()?.key }
   }
 
-  /** Starts nothing more, lets what runs finish within the time, then returns the rest to the broker. Resolves with how many were abandoned. */
-  async stop(deadlineMs: number): Promise<number> {
+  /** Starts nothing more, lets what runs finish within the time, then returns the rest to the broker. Resolves with what was abandoned. */
+  async stop(deadlineMs: number): Promise<readonly Abandoned[]> {
     this.#stopping = true
     for (const runner of this.#runners) runner.stop()
     this.#outcomes.stop()

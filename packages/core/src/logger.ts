@@ -6,6 +6,7 @@ export interface Logger {
   error(text: string, fields?: LogFields): void
 }
 
+/** Beside the text. The name of a message is `messageName`, as in metrics and events. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
 
 type Level = keyof Logger
@@ -62,5 +63,8 @@ function printable(text: string): string {
 }
 
 function structured({ level, app, time, text, fields }: Line): string {
-  return `${JSON.stringify({ time: time.toISOString(), level, app, message: text, ...fields })}\n`
+  const line = { time: time.toISOString(), level, app, message: text }
+
+  // First for the reader, and last so that no field takes the place of one of them.
+  return `${JSON.stringify({ ...line, ...fields, ...line })}\n`
 }

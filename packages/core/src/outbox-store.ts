@@ -90,7 +90,8 @@ export interface ShardStatus {
   readonly isPaused: boolean
   /** Who publishes it; undefined where no lease is valid. */
   readonly owner: string | undefined
-  readonly epoch: bigint
+  /** How often its relay has changed. */
+  readonly epoch: number
 }
 
 /**

@@ -72,7 +72,8 @@ export class Outcomes implements BatchEnd, RetryEnd {
   }
 
   succeeded(job: Job, value: unknown, held: Held, word: ManualWord | undefined): void {
-    if (word?.kind === 'retry') return this.#again(job, Math.min(parseDuration(word.after ?? '0ms') ?? 0, longestMs))
+    if (word?.kind === 'retry')
+      return this.#again(job, Math.min(parseDuration(word.after ?? '0ms') ?? 0, longestMs), { how: 'asked for another try', why: 'it settled by retry.', error: undefined })
     if (word?.kind === 'dead') return this.bury(job, 'DEAD_LETTER', word.reason)
     if (held.outgoing.length === 0 && !job.runner.isQuery) return this.#ack(job)
 
@@ -108,7 +109,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
     const { retry } = job.runner.listener.options
     const verdict = judge(error, job.attempt, retry, this.#options.runtime)
     if (job.runner.isQuery) return this.#answerFailure(job, error, verdict.kind === 'retry' ? verdict.afterMs : undefined)
-    if (verdict.kind === 'retry') return this.#again(job, verdict.afterMs, error)
+    if (verdict.kind === 'retry') return this.#again(job, verdict.afterMs, failure(error))
     if (verdict.kind === 'dead') return this.bury(job, verdict.code, messageOf(error), error)
 
     this.#options.log.info(`${job.runner.listener.label} ignored a message: ${verdict.reason}`, identity(job))
@@ -167,11 +168,11 @@ export class Outcomes implements BatchEnd, RetryEnd {
     this.#end.waits(job)
   }
 
-  #again(job: Job, afterMs: number, error?: unknown): void {
+  #again(job: Job, afterMs: number, { how, why, error }: Cause): void {
     if (job.attempt >= job.runner.listener.options.retry.attempts) return this.bury(job, 'FAILED', 'Its listener asked for another try, but all are used up.', error)
     job.attempt++
     const { retry } = job.runner.listener.options
-    this.#options.log.warn(`${job.runner.listener.label} failed, try ${job.attempt - 1} of ${retry.attempts}; again in ${afterMs} ms: ${loggedOf(error)}`, identity(job))
+    this.#options.log.warn(`${job.runner.listener.label} ${how}, try ${job.attempt - 1} of ${retry.attempts}; again in ${afterMs} ms: ${why}`, identity(job))
     if (diagnostics.retry.hasSubscribers)
       diagnostics.retry.publish({
         app: this.#options.app,
@@ -193,7 +194,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
 
   #answerFailure(job: Job, error: unknown, retryAfterMs: number | undefined): void {
     if (retryAfterMs !== undefined && retryAfterMs < shortestDelayMs && this.#options.replier.hasTimeFor(job, retryAfterMs) && !this.#end.isStopping)
-      return this.#again(job, retryAfterMs, error)
+      return this.#again(job, retryAfterMs, failure(error))
 
     this.#options.log.warn(`${job.runner.listener.label} could not answer, and its caller hears so: ${loggedOf(error)}`, identity(job))
     this.#settling++
@@ -227,9 +228,20 @@ export class Outcomes implements BatchEnd, RetryEnd {
   }
 }
 
+/** Why there is another try, for people, and what was thrown if anything was. */
+interface Cause {
+  readonly how: string
+  readonly why: string
+  readonly error: unknown
+}
+
+function failure(error: unknown): Cause {
+  return { how: 'failed', why: loggedOf(error), error }
+}
+
 /** What a person needs to find the message again. */
 function identity({ id, key, raw, runner }: Job): LogFields {
   const { channel, group } = runner.listener
 
-  return { message: textUpTo(raw.envelope.type, 255), id, key, channel, group }
+  return { messageName: textUpTo(raw.envelope.type, 255), id, key, channel, group }
 }

@@ -3,7 +3,6 @@ import type { DeadLetterFilter } from './dead-message.js'
 import { matches } from './dead-message.js'
 import { textUpTo } from './dead-letter.js'
 import { parseDuration, type Duration } from './duration.js'
-import { WaybillError } from './error.js'
 import { Rate } from './rate.js'
 import type { Runtime } from './runtime.js'
 import type { GroupAddress, PublishOutcome, RawDelivery } from './transport.js'
@@ -148,10 +147,7 @@ export class Redrive {
 }
 
 function rateOf({ limit, per }: NonNullable<RedriveOptions['rate']>, runtime: Runtime): Rate {
-  const perMs = parseDuration(per)
-  if (Number.isSafeInteger(limit) && limit > 0 && perMs !== undefined && perMs > 0) return new Rate({ limit, perMs }, runtime)
-
-  throw new WaybillError('RATE', `The rate of a redrive is { limit, per }, a whole number above zero and a duration such as "1s"; found ${JSON.stringify({ limit, per })}.`)
+  return new Rate({ limit, perMs: parseDuration(per) ?? 0 }, runtime)
 }
 
 function byKey(letters: readonly RawDelivery[]): Map<string, RawDelivery[]> {

@@ -3,7 +3,7 @@ import type { ProcessEvent } from './diagnostics.js'
 import { WaybillError } from './error.js'
 import { JobDelivery, JobManualDelivery, type Job, type ManualWord } from './job.js'
 import type { PlannedListener } from './plan.js'
-import type { TimedRun } from './run-times.js'
+import type { Abandoned, TimedRun } from './run-times.js'
 import { Held } from './scope.js'
 
 /** What a runner hears of its runs while they are under way. */
@@ -47,9 +47,12 @@ export class Run implements TimedRun {
     this.#watch.expired(this)
   }
 
-  abandon(): void {
+  abandon(): Abandoned {
+    const { listener } = this.#watch
     this.close()
-    this.delivery.abort(stoppedBefore(this.#watch.listener))
+    this.delivery.abort(stoppedBefore(listener))
+
+    return { listener: listener.label, ids: [this.job.id] }
   }
 
   close(): void {

@@ -104,10 +104,12 @@ export class SingleRunner implements Runner, RunWatch {
   }
 
   expired(run: Run): void {
-    const error = new WaybillError(
-      'LISTENER_TIMEOUT',
-      `${this.listener.label} did not finish within ${this.listener.options.timeoutMs} ms. Make it faster, or give it a longer "timeout".`,
-    )
+    const { label, mode, options } = this.listener
+    const isForgotten = mode === 'manual' && !run.word
+    const reason = isForgotten
+      ? `${label} did not settle its message within ${options.timeoutMs} ms. With \`settle: 'manual'\` it calls ack, retry or deadLetter of its delivery on every path; or give it a longer "timeout".`
+      : `${label} did not finish within ${options.timeoutMs} ms. Make it faster, or give it a longer "timeout".`
+    const error = new WaybillError('LISTENER_TIMEOUT', reason)
     run.delivery.abort(error)
     this.#failed(run, error, run.event)
   }

@@ -36,6 +36,7 @@ import { readPlan } from './read-plan.js'
 import { RenamedTransport } from './renamed-transport.js'
 import { Replier } from './replier.js'
 import { defaultBacklog } from './room.js'
+import { listOf } from './run-times.js'
 import { isRuntime, type Runtime } from './runtime.js'
 import { onSignals } from './signals.js'
 import { keepProcess, systemRuntime } from './system-runtime.js'
@@ -315,9 +316,8 @@ export class RunningApp implements App {
     const left = (): number => Math.max(0, end - this.#runtime.elapsed())
     const began = this.#state !== 'new'
     this.#state = 'stopping'
-    const counts = await Promise.all(this.#groups.map((group) => group.stop(left())))
-    const abandoned = counts.reduce((sum, count) => sum + count, 0)
-    if (abandoned > 0) this.#log.warn(`${abandoned} listeners did not finish within ${deadlineMs} ms; their messages return to the broker.`)
+    const abandoned = (await Promise.all(this.#groups.map((group) => group.stop(left())))).flat()
+    if (abandoned.length > 0) this.#log.warn(`${abandoned.length} listeners did not finish within ${deadlineMs} ms; their messages return to the broker: ${listOf(abandoned)}.`)
     await this.#asking.close()
     await this.#plugins.stop()
     await Promise.all(this.#links.all.map((link) => link.close(Math.max(1_000, left()))))

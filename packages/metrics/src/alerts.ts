@@ -1,4 +1,4 @@
-import { type Plugin, type PluginHost, Watching } from '@waybill/core'
+import { ConfigError, type Fault, type Plugin, type PluginHost, Watching } from '@waybill/core'
 import { type Alert, type AlertOptions, resolveAlertOptions, type ResolvedAlertOptions } from './alert-options.js'
 import { type Facts, FactBook } from './facts.js'
 import { Messenger } from './messenger.js'
@@ -14,18 +14,23 @@ export function alerts(options: AlertOptions = {}): Plugin {
 
 class Alerts implements Plugin {
   readonly name = 'alerts'
-  readonly #given: AlertOptions
+  readonly #options: ResolvedAlertOptions | ConfigError
   #watching: Watching | undefined
   #cancel: () => void = () => undefined
   #isOver = false
   readonly #standing = new Map<string, Standing>()
 
   constructor(options: AlertOptions) {
-    this.#given = options
+    this.#options = resolved(options)
+  }
+
+  get faults(): readonly Fault[] {
+    return this.#options instanceof ConfigError ? this.#options.faults : []
   }
 
   open(host: PluginHost): void {
-    const options = resolveAlertOptions(this.#given)
+    const options = this.#options
+    if (options instanceof ConfigError) throw options
     this.#watching = new Watching(host)
     const book = new FactBook(host, this.#watching, options.limits.criticalTimeMs ?? Number.POSITIVE_INFINITY)
     const messenger = new Messenger(host, options)
@@ -70,6 +75,15 @@ class Alerts implements Plugin {
       this.#standing.delete(name)
       if (standing.isRaised) say('cleared')
     }
+  }
+}
+
+function resolved(options: AlertOptions): ResolvedAlertOptions | ConfigError {
+  try {
+    return resolveAlertOptions(options)
+  } catch (error) {
+    if (error instanceof ConfigError) return error
+    throw error
   }
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { ConfigError, type Plugin, type PluginHost, Watching } from '@waybill/core'
+import { ConfigError, type Fault, type Plugin, type PluginHost, Watching } from '@waybill/core'
 import { Registry } from 'prom-client'
 import { backlogMetrics } from './backlog.js'
 import { connectionMetrics } from './connections.js'
@@ -46,6 +46,10 @@ class PrometheusMetrics implements Metrics {
     this.#options = resolved(options)
     this.registry = this.#options instanceof ConfigError ? new Registry() : this.#options.registry
     this.#pages = new Pages(this.registry)
+  }
+
+  get faults(): readonly Fault[] {
+    return this.#options instanceof ConfigError ? this.#options.faults : []
   }
 
   get address(): URL | undefined {

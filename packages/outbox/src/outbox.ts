@@ -27,6 +27,9 @@ export function outbox(store: Store, options: OutboxOptions = {}): Outbox {
 /** How often other processes are told at most. */
 const announceMs = 10
 
+/** What is given and is no store is told by the app. */
+const missingStore = { code: 'STORE', message: 'outbox() takes a store first, such as outbox(memoryStore()) or outbox(postgres(…)); found undefined.' }
+
 class OutboxPlugin implements Outbox {
   readonly name = 'outbox'
   readonly store: Store
@@ -43,7 +46,7 @@ class OutboxPlugin implements Outbox {
   constructor(store: Store, options: OutboxOptions) {
     this.store = store
     this.#options = resolveOptions(options)
-    this.faults = this.#options.faults
+    this.faults = [...(store === undefined ? [missingStore] : []), ...this.#options.faults]
     this.provides = new Map([[Database, new Database(() => this.#transactions('Database'))]])
   }
 

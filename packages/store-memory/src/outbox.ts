@@ -138,7 +138,7 @@ export class MemoryOutbox implements OutboxStore {
     return shards.map((name) => {
       const { pending, oldest, parked, isPaused, owner, epoch, leaseUntil } = this.#shard(name)
 
-      return { shard: name, pending, oldestMs: oldest && now - oldest.storedAt, parked: parked.size, isPaused, owner: leaseUntil > now ? owner : undefined, epoch }
+      return { shard: name, pending, oldestMs: oldest && now - oldest.storedAt, parked: parked.size, isPaused, owner: leaseUntil > now ? owner : undefined, epoch: Number(epoch) }
     })
   }
 

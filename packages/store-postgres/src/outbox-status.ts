@@ -31,7 +31,7 @@ function statusOf(row: Row): ShardStatus {
     parked: numberOf(row['parked']),
     isPaused: row['is_paused'] === true,
     owner: optionalTextOf(row['owner']),
-    epoch: BigInt(textOf(row['epoch'])),
+    epoch: numberOf(row['epoch']),
   }
 }
 
