@@ -1,13 +1,14 @@
 import { Container, type ContainerModule, type GetOptions, type ResolutionContext, type ServiceIdentifier } from 'inversify'
 import { checkInjections } from './check-injections.js'
 import { checkUnlisted } from './check-services.js'
+import { noStore } from './check-transactions.js'
 import { ConfigError, WaybillError } from './error.js'
 import type { Fault } from './fault.js'
 import { describeFound } from './found.js'
 import { describeToken, type Injection, injectionsOf } from './injection.js'
 import { listedServices, type MarkedService, reachableServices } from './marked-service.js'
 import { definitionOf, type MessageClass } from './message.js'
-import { metadataOf } from './metadata.js'
+import { isOfStore, metadataOf } from './metadata.js'
 import type { ServiceClass } from './plan.js'
 
 /** The user's own bindings, in inversify's words. */
@@ -165,6 +166,7 @@ function getOne<T>(container: Container, { maker, listed }: Known, type: abstrac
   if (silent.length > 0) throw new ConfigError(silent)
   if (container.isBound(token)) return container.get<T>(token)
   const services = reached.filter(({ marks }) => marks.service)
+  if (isOfStore(type)) throw new WaybillError('NO_STORE', `app.get asks for ${describeToken(type)}, ${noStore}`)
   if (!services.some(({ isListed }) => isListed))
     throw new WaybillError('NOT_BOUND', `${describeToken(type)} is neither marked @Service nor bound in \`modules\`. Mark it @Service(), or bind it.`)
 
