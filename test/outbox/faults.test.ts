@@ -1,8 +1,8 @@
 import { ConfigError, createApp, Service } from '@waybill/core'
-import { outbox, Transactional } from '@waybill/outbox'
+import { Database, outbox, Transactional } from '@waybill/outbox'
 import { memoryStore } from '@waybill/store-memory'
 import { memory } from '@waybill/transport-memory'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
 async function faultsOf(parts: Partial<Parameters<typeof createApp>[0]>): Promise<readonly { readonly code: string; readonly message: string }[]> {
   const app = createApp({ name: 'test', services: [], signals: false, log: false, transport: memory(), ...parts } as Parameters<typeof createApp>[0])
@@ -32,6 +32,20 @@ test('an outbox without a store, and two of them, are told at start', async () =
   expect(missing).toEqual([{ code: 'STORE', message: expect.stringContaining('found 5') }])
   expect(none).toEqual([{ code: 'STORE', message: expect.stringContaining('outbox() takes a store first') }])
   expect(two.map(({ code }) => code)).toEqual(['SEVERAL_STORES'])
+})
+
+test('a service that asks for the database of an app without a store is told what to add', async () => {
+  @Service()
+  class Rows {
+    constructor(readonly database: Database) {}
+  }
+  const app = createApp({ name: 'test', services: [], signals: false, log: false, transport: memory() })
+  onTestFinished(() => app.stop())
+  await app.start()
+  const add = expect.stringContaining('Database, and the app has no store. Add one: plugins: [outbox(memoryStore())]')
+
+  expect(await faultsOf({ services: [Rows] })).toEqual([{ code: 'NO_STORE', message: add }])
+  expect(() => app.get(Database)).toThrow(expect.objectContaining({ code: 'NO_STORE', message: add }))
 })
 
 test('wrong options of a store are told at start', async () => {

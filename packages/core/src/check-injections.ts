@@ -1,6 +1,8 @@
+import { noStore } from './check-transactions.js'
 import type { Fault } from './fault.js'
 import { describeToken, extrasOf, type Injection, injectionsOf } from './injection.js'
 import type { MarkedService } from './marked-service.js'
+import { isOfStore } from './metadata.js'
 
 type Bound = (token: unknown, options: { readonly name?: NonNullable<Injection['name']>; readonly tag?: NonNullable<Injection['tag']> }) => boolean
 
@@ -18,7 +20,10 @@ function checkInjection(service: MarkedService, injection: Injection, isBound: B
   if (token === undefined || injection.isOptional) return []
   if (isBound(token, { ...(name === undefined ? {} : { name }), ...(tag ? { tag } : {}) })) return []
 
-  return [{ code: 'UNBOUND', message: `Parameter ${injection.index + 1} of the constructor of ${service.label} asks for ${describe(token)}` }]
+  const asks = `Parameter ${injection.index + 1} of the constructor of ${service.label} asks for`
+  if (isOfStore(token)) return [{ code: 'NO_STORE', message: `${asks} ${describeToken(token)}, ${noStore}` }]
+
+  return [{ code: 'UNBOUND', message: `${asks} ${describe(token)}` }]
 }
 
 const nameless: readonly unknown[] = [Object, Function, Array, Promise]

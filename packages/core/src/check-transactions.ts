@@ -6,6 +6,9 @@ import type { Plugin } from './plugin.js'
 import type { Store } from './store.js'
 import { resolveTransaction } from './transactional.js'
 
+/** The end of a sentence about something that needs one. */
+export const noStore = 'and the app has no store. Add one: plugins: [outbox(memoryStore())] or outbox(postgres(…)).'
+
 /** The store that a plugin brings; the first, where several do, which is a fault. */
 export function storeOf(plugins: readonly Plugin[]): Store | undefined {
   return plugins.map(({ store }) => store).find(isStore)
@@ -43,6 +46,6 @@ function checkMethods({ label, marks }: MarkedService, hasStore: boolean): reado
     const { faults } = resolveTransaction(title, options)
     if (hasStore) return faults
 
-    return [...faults, { code: 'NO_STORE', message: `${title} is @Transactional, and the app has no store. Add one: plugins: [outbox(memoryStore())] or outbox(postgres(…)).` }]
+    return [...faults, { code: 'NO_STORE', message: `${title} is @Transactional, ${noStore}` }]
   })
 }

@@ -1,13 +1,14 @@
 import { Container, type ContainerModule, type GetOptions, type ResolutionContext, type ServiceIdentifier } from 'inversify'
 import { checkInjections } from './check-injections.js'
 import { checkUnlisted } from './check-services.js'
+import { noStore } from './check-transactions.js'
 import { ConfigError, WaybillError } from './error.js'
 import type { Fault } from './fault.js'
 import { describeFound } from './found.js'
 import { describeToken, type Injection, injectionsOf } from './injection.js'
 import { listedServices, type MarkedService, reachableServices } from './marked-service.js'
 import { definitionOf, type MessageClass } from './message.js'
-import { metadataOf } from './metadata.js'
+import { isOfStore, metadataOf } from './metadata.js'
 import type { ServiceClass } from './plan.js'
 
 /** The user's own bindings, in inversify's words. */
@@ -33,6 +34,8 @@ export interface ServiceContainer {
   create(): Promise<ReadonlyMap<ServiceClass, object>>
   /** A service, or what the user's modules bind. Makes it where nobody has asked for it yet. */
   get<T>(type: abstract new (...args: never[]) => T): T
+  /** The same, also where its listeners do not run. */
+  getSilent<T>(type: abstract new (...args: never[]) => T): T
   /** Lets go of everything; `onDeactivation` of the user's bindings runs. */
   close(): Promise<void>
 }
@@ -55,7 +58,12 @@ export async function buildContainer(parts: ContainerParts): Promise<ServiceCont
   return {
     faults,
     create: () => createAll(container, services),
-    get: (type) => getOne(container, { maker, listed }, type),
+    get: (type) => {
+      assertHeard(listed, type)
+
+      return getOne(container, { maker, listed }, type)
+    },
+    getSilent: (type) => getOne(container, { maker, listed }, type),
     close: () => container.unbindAllAsync(),
   }
 }
@@ -157,14 +165,19 @@ interface Known {
   readonly listed: ReadonlySet<unknown>
 }
 
+/** An instance whose listeners never run is not what its caller thinks it is. */
+function assertHeard(listed: ReadonlySet<unknown>, type: unknown): void {
+  if (listed.has(type)) return
+  const silent = reachableServices(listedServices([type])).filter((service) => !listed.has(service.type))
+  const faults = silent.flatMap(checkUnlisted)
+  if (faults.length > 0) throw new ConfigError(faults)
+}
+
 function getOne<T>(container: Container, { maker, listed }: Known, type: abstract new (...args: never[]) => T): T {
   const token = type as unknown as ServiceIdentifier<T>
-  if (listed.has(type)) return container.get<T>(token)
-  const reached = reachableServices(listedServices([type]))
-  const silent = reached.filter((service) => !listed.has(service.type)).flatMap(checkUnlisted)
-  if (silent.length > 0) throw new ConfigError(silent)
-  if (container.isBound(token)) return container.get<T>(token)
-  const services = reached.filter(({ marks }) => marks.service)
+  if (listed.has(type) || container.isBound(token)) return container.get<T>(token)
+  const services = reachableServices(listedServices([type])).filter(({ marks }) => marks.service)
+  if (isOfStore(type)) throw new WaybillError('NO_STORE', `app.get asks for ${describeToken(type)}, ${noStore}`)
   if (!services.some(({ isListed }) => isListed))
     throw new WaybillError('NOT_BOUND', `${describeToken(type)} is neither marked @Service nor bound in \`modules\`. Mark it @Service(), or bind it.`)
 

@@ -50,6 +50,7 @@ const keys = {
   publisherParameters: Symbol.for('waybill:publisher-parameters'),
   transactionalMethods: Symbol.for('waybill:transactional-methods'),
   faults: Symbol.for('waybill:faults'),
+  ofStore: Symbol.for('waybill:of-store'),
 } as const
 
 type Mark = keyof typeof keys
@@ -83,6 +84,15 @@ export function markTransactional(target: unknown, key: unknown, descriptor: unk
     const place = descriptor as PropertyDescriptor | undefined
     if (typeof place?.value === 'function') place.value = transactional(place.value, method, options)
   })
+}
+
+/** Marks a class whose instance comes with the app's store, so that an app without one can say so. */
+export function markOfStore(type: object): void {
+  Reflect.defineMetadata(keys.ofStore, true, type)
+}
+
+export function isOfStore(type: unknown): boolean {
+  return typeof type === 'function' && Reflect.getOwnMetadata(keys.ofStore, type) === true
 }
 
 export function markPublisherParameter(target: unknown, key: unknown, index: number, messages: readonly unknown[]): void {

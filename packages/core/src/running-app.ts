@@ -335,7 +335,11 @@ export class RunningApp implements App {
       links: this.#links.all,
       rules: this.#outgoing,
       transactions: this.#store.transactions,
-      get: (type) => this.get(type),
+      get: (type) => {
+        if (!this.#container) throw this.#notRunning(`host.get(${type.name})`)
+
+        return this.#container.getSilent(type)
+      },
       publish: (messages, options, own) => this.#publishing.publish(messages as Message[], { ...options, ...(own && { [marks]: own }) }, 'A plugin'),
       health: () => this.health(),
       depths: () => this.#depths(),

@@ -1,4 +1,4 @@
-import { type PluginTransactions, type StoreQuery, WaybillError } from '@waybill/core'
+import { markOfStore, type PluginTransactions, type StoreQuery, WaybillError } from '@waybill/core'
 
 /**
  * The app's store, for services: a constructor that names it gets it. Within a transaction everything runs in that; outside, each statement by itself.
@@ -37,6 +37,8 @@ export class Database {
     )
   }
 }
+
+markOfStore(Database)
 
 function language(query: StoreQuery | undefined, store: string): StoreQuery {
   if (query) return query
