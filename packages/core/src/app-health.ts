@@ -19,6 +19,12 @@ export function healthOf({ state, links, groups, store }: Parts): Health {
     ...connections.filter(({ kind }) => kind !== 'connected').map(({ transport, purpose, kind, reason }) => `${transport}, ${purpose}: ${kind}${reason ? `, ${reason}` : ''}.`),
     ...(store && !store.connected ? [`The store "${store.name}" is not connected${store.reason ? `: ${store.reason}` : '.'}`] : []),
     ...consumers.filter(({ attached }) => !attached).map(({ channel, group, reason }) => `Group "${group}" on "${channel}" is not attached${reason ? `: ${reason}` : ''}.`),
+    ...consumers
+      .filter(({ attached, paused, unsettled }) => attached && paused && unsettled === 0)
+      .map(
+        ({ channel, group, blocked }) =>
+          `Group "${group}" on "${channel}" is paused with nothing unsettled: ${blocked} deliveries of a lost connection or channel fill its window until their waits end.`,
+      ),
     ...publishers
       .filter(({ waiting }) => waiting > 0)
       .map(({ transport, unsettled, bytes, waiting }) => `${transport}: ${waiting} callers wait to publish behind ${unsettled} messages (${bytes} bytes) that are not confirmed.`),

@@ -84,6 +84,12 @@ export class BatchRunner implements Runner {
     this.#pump()
   }
 
+  letGo(): void {
+    if (this.held === 0) return
+    this.#ready.letGo()
+    this.#pump()
+  }
+
   stop(): void {
     this.#stopping = true
     this.#cancelWait?.()

@@ -81,6 +81,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   async subscribe(): Promise<void> {
     const { channel, group, link } = this.#options
     await this.#parking?.read()
+    link.watch(() => this.#letGo())
     this.#consumer = await link.transport.subscribe({ kind: 'group', channel, group, window: this.#share.window }, (deliveries) => this.#deliver(deliveries))
   }
 
@@ -115,6 +116,8 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   }
 
   #deliver(deliveries: readonly RawDelivery[]): void {
+    // A broker may close one channel, or take a partition away, while the connection stands.
+    if (deliveries.some(({ redelivered }) => redelivered)) this.#letGo()
     for (const raw of deliveries) {
       const job = this.#intake.jobOf(raw)
       if (job) this.#enter(job)
@@ -223,6 +226,14 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
 
   #checkIdle(): void {
     if (this.running === 0 && this.#outcomes.settling === 0) this.#onIdle?.()
+  }
+
+  /** What the broker delivers again holds neither its lane nor its share here. */
+  #letGo(): void {
+    if (this.#stopping) return
+    this.#outcomes.letGo()
+    for (const runner of this.#rated) runner.letGo()
+    this.#makeRoom()
   }
 
   /** What waits without a slot must not be all that the window holds. */

@@ -14,6 +14,7 @@ export class Link {
   readonly #states = new Map<string, ConnectionState>()
   readonly #declared = new Map<string, Promise<void>>()
   readonly #told = new Set<string>()
+  readonly #watchers: (() => void)[] = []
   #capabilities: Capabilities | undefined
 
   constructor(name: string, transport: Transport, host: TransportHost, publishDeadlineMs: number, backlog: Backlog) {
@@ -32,6 +33,11 @@ export class Link {
 
   get states(): readonly ConnectionState[] {
     return [...this.#states.values()]
+  }
+
+  /** Calls back whenever a connection is lost, comes back or is otherwise not what it was. */
+  watch(watcher: () => void): void {
+    this.#watchers.push(watcher)
   }
 
   async connect(host: TransportHost): Promise<void> {
@@ -68,6 +74,7 @@ export class Link {
     const before = this.#states.get(state.purpose)
     this.#states.set(state.purpose, state)
     if (diagnostics.connection.hasSubscribers) diagnostics.connection.publish({ app, transport: this.name, ...state } satisfies ConnectionEvent)
+    for (const watcher of this.#watchers) watcher()
     if (before?.kind === state.kind && before.reason === state.reason) return
 
     if (this.#capabilities) return tellChange(this.name, state, before, log)

@@ -67,6 +67,11 @@ export class Outcomes implements BatchEnd, RetryEnd {
     return this.#retrying.waiting
   }
 
+  /** Gives up those that wait here and whose connection is gone. */
+  letGo(): void {
+    this.#retrying.letGo()
+  }
+
   stop(): void {
     this.#retrying.stop()
   }
@@ -128,6 +133,10 @@ export class Outcomes implements BatchEnd, RetryEnd {
 
   moved(job: Job): void {
     this.#ack(job)
+  }
+
+  lost(job: Job): void {
+    this.#end.left(job)
   }
 
   abandoned(): void {

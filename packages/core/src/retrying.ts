@@ -24,6 +24,8 @@ export interface RetryEnd {
   due(job: Job): void
   /** The broker keeps the next try: this delivery is done. */
   moved(job: Job): void
+  /** Its connection is gone: the broker delivers it again. */
+  lost(job: Job): void
   /** The app stops: it returns to the broker. */
   abandoned(): void
 }
@@ -32,7 +34,7 @@ export interface RetryEnd {
 export class Retrying {
   readonly #options: RetryingOptions
   readonly #end: RetryEnd
-  readonly #waiting = new Set<() => void>()
+  readonly #waiting = new Map<Job, () => void>()
   #moving = 0
   #isOver = false
 
@@ -61,9 +63,19 @@ export class Retrying {
     else this.#wait(job, afterMs)
   }
 
+  /** Those whose connection is gone wait no longer: they come again, and must find their place free. */
+  letGo(): void {
+    const lost = [...this.#waiting].filter(([job]) => job.raw.isStale)
+    for (const [job, cancel] of lost) {
+      cancel()
+      this.#waiting.delete(job)
+    }
+    for (const [job] of lost) this.#end.lost(job)
+  }
+
   stop(): void {
     this.#isOver = true
-    for (const cancel of this.#waiting) cancel()
+    for (const cancel of this.#waiting.values()) cancel()
     this.#waiting.clear()
   }
 
@@ -74,11 +86,12 @@ export class Retrying {
 
   #wait(job: Job, afterMs: number): void {
     if (this.#isOver) return this.#end.abandoned()
+    if (job.raw.isStale) return this.#end.lost(job)
     const cancel = this.#options.runtime.after(afterMs, () => {
-      this.#waiting.delete(cancel)
+      this.#waiting.delete(job)
       this.#end.due(job)
     })
-    this.#waiting.add(cancel)
+    this.#waiting.set(job, cancel)
   }
 
   #move(job: Job, afterMs: number): void {

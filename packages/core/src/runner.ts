@@ -26,6 +26,8 @@ export interface Runner {
   offer(job: Job): void
   /** Before all others: it has waited already. */
   offerFirst(job: Job): void
+  /** Gives up those that stand aside and whose connection is gone. */
+  letGo(): void
   /** Starts no more. What runs goes on. */
   stop(): void
 }
@@ -94,6 +96,12 @@ export class SingleRunner implements Runner, RunWatch {
   offerFirst(job: Job): void {
     this.#line ??= this.#newLine()
     this.#line.unshift(job)
+    this.#pump()
+  }
+
+  letGo(): void {
+    if (this.held === 0) return
+    this.#line?.letGo()
     this.#pump()
   }
 

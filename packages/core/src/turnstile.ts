@@ -77,11 +77,27 @@ export class Turnstile {
     return !this.#parked.has(bucket) && this.#rate.take(bucket) === 0
   }
 
+  /** Those whose connection is gone need no token: they go on to their end, and the others of their bucket stay. */
+  letGo(): void {
+    for (const [bucket, parked] of this.#parked) {
+      for (let left = parked.jobs.length; left > 0; left--) this.#sort(parked.jobs.shift() as Job, parked)
+      if (parked.jobs.length > 0 || parked.turn) continue
+      parked.cancel()
+      this.#parked.delete(bucket)
+    }
+  }
+
   clear(): void {
     for (const { cancel } of this.#parked.values()) cancel()
     this.#parked.clear()
     this.#ready.clear()
     this.#held = 0
+  }
+
+  #sort(job: Job, { jobs }: Parked): void {
+    if (!job.raw.isStale) return jobs.push(job)
+    this.#held--
+    this.#ready.push(job)
   }
 
   #passes(job: Job, rate: Rate): boolean {
