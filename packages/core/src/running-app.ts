@@ -318,7 +318,7 @@ export class RunningApp implements App {
     const counts = await Promise.all(this.#groups.map((group) => group.stop(left())))
     const abandoned = counts.reduce((sum, count) => sum + count, 0)
     if (abandoned > 0) this.#log.warn(`${abandoned} listeners did not finish within ${deadlineMs} ms; their messages return to the broker.`)
-    await this.#asking.close()
+    await this.#asking.close(Math.max(1_000, left() / 2))
     await this.#plugins.stop()
     await Promise.all(this.#links.all.map((link) => link.close(Math.max(1_000, left()))))
     await this.#store.close(Math.max(1_000, left()))
