@@ -122,6 +122,23 @@ test('a redriven message that dies again parks those of its redrive behind it', 
   expect(taken).toEqual(['a1', 'a2', 'a3'])
 })
 
+test('a key is free when what died again in a redrive is redriven and done', async () => {
+  const { runtime, taken, bad, start } = bench('a1')
+  const { app } = await start()
+  await app.publish(moves('a1', 'a2'))
+  await runtime.advance('1s')
+
+  await app.deadLetters.redrive(of, { key: 'a' })
+  await runtime.advance('1s')
+  bad.clear()
+  await app.deadLetters.redrive(of, { key: 'a' })
+  await runtime.advance('1s')
+  await app.publish(moves('a3'))
+  await runtime.advance('1s')
+
+  expect(taken).toEqual(['a1', 'a2', 'a3'])
+})
+
 test('a key whose letters were discarded is free', async () => {
   const { runtime, taken, start } = bench('a1')
   const { app } = await start()

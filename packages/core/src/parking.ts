@@ -29,7 +29,8 @@ export interface ParkingEnd {
 }
 
 interface DeadKey {
-  letters: number
+  /** By their ids: one that dies again in a redrive is the same letter. */
+  readonly letters: Set<string | undefined>
   /** The redrive in which one of them died again. */
   failedIn: string | undefined
 }
@@ -101,7 +102,7 @@ export class Parking {
   /** It is dead now, or stands beside the dead ones. */
   buried(job: Job): void {
     const key = job.key as string
-    const known = more(this.#dead, key, undefined)
+    const known = more(this.#dead, key, job.id, undefined)
     known.failedIn = redriveOf(job) ?? known.failedIn
     this.#changes?.push({ key, id: job.id, isBurial: true })
   }
@@ -123,29 +124,20 @@ export class Parking {
   }
 
   #gone(key: string, id: string | undefined): void {
-    less(this.#dead, key)
+    less(this.#dead, key, id)
     this.#changes?.push({ key, id, isBurial: false })
   }
 
   /** What the read found, and on top what changed meanwhile, where the read shows the time before. */
   #counted(letters: readonly RawDelivery[], changes: readonly Change[]): Map<string, DeadKey> {
     const dead = new Map<string, DeadKey>()
-    const seen = new Set<string | undefined>()
     for (const { envelope } of letters) {
       const key = textUpTo(envelope.subject, 255)
-      if (key === undefined) continue
-      more(dead, key, this.#dead.get(key))
-      seen.add(textUpTo(envelope.id, 255))
+      if (key !== undefined) more(dead, key, textUpTo(envelope.id, 255), this.#dead.get(key))
     }
     for (const { key, id, isBurial } of changes) {
-      if (seen.has(id) === isBurial) continue
-      if (isBurial) {
-        more(dead, key, this.#dead.get(key))
-        seen.add(id)
-      } else {
-        less(dead, key)
-        seen.delete(id)
-      }
+      if (isBurial) more(dead, key, id, this.#dead.get(key))
+      else less(dead, key, id)
     }
 
     return dead
@@ -161,17 +153,17 @@ export class Parking {
   }
 }
 
-function more(dead: Map<string, DeadKey>, key: string, before: DeadKey | undefined): DeadKey {
-  const known = dead.get(key) ?? { letters: 0, failedIn: before?.failedIn }
-  known.letters++
+function more(dead: Map<string, DeadKey>, key: string, id: string | undefined, before: DeadKey | undefined): DeadKey {
+  const known = dead.get(key) ?? { letters: new Set(), failedIn: before?.failedIn }
+  known.letters.add(id)
   dead.set(key, known)
 
   return known
 }
 
-function less(dead: Map<string, DeadKey>, key: string): void {
+function less(dead: Map<string, DeadKey>, key: string, id: string | undefined): void {
   const known = dead.get(key)
-  if (known && --known.letters <= 0) dead.delete(key)
+  if (known?.letters.delete(id) && known.letters.size === 0) dead.delete(key)
 }
 
 /** The redrive that brought it; a header of that name on a message that came over its channel says nothing. */
