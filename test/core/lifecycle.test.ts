@@ -1,6 +1,21 @@
-import { ConfigError, createApp, type LogFields, type Logger, Listener, Event, Command, type Publish, Publisher, Service, type Transport, BrokerRefused } from '@waybill/core'
+import {
+  type Ask,
+  ConfigError,
+  createApp,
+  type LogFields,
+  type Logger,
+  Listener,
+  Event,
+  Command,
+  type Publish,
+  Publisher,
+  Query,
+  Service,
+  type Transport,
+  BrokerRefused,
+} from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
-import { eventually } from '@waybill/testing'
+import { eventually, virtualRuntime } from '@waybill/testing'
 import { ContainerModule } from 'inversify'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
@@ -9,6 +24,7 @@ import { gate, startApp } from './on-memory.js'
 const payload = z.object({ n: z.number() })
 
 class Work extends Command('work.do', { payload }) {}
+class Price extends Query('price.get', { payload, reply: payload }) {}
 class Done extends Event('done.done', { payload }) {}
 
 test('S1 stop lets what runs finish and ack, starts nothing more, and leaves the rest to the broker', async () => {
@@ -95,6 +111,31 @@ test('S2 a start that waits for its broker ends when the app is stopped', async 
 
   await expect(starting).rejects.toThrow()
   expect(app.health()).toMatchObject({ live: true, ready: false, state: 'stopped' })
+})
+
+test('S2 a broker that answers nothing does not keep the app from stopping within its deadline', async () => {
+  const runtime = virtualRuntime()
+  const transport = silentAtStop(memory({ broker: memoryBroker({ runtime }) }))
+  @Service('worker')
+  class Worker {
+    @Listener(Work)
+    work(): void {}
+  }
+  @Service('asker')
+  class Asker {
+    constructor(@Publisher(Price) readonly price: Ask<Price>) {}
+  }
+  const lines: string[] = []
+  const log: Logger = { debug: () => undefined, info: () => undefined, warn: (text) => void lines.push(text), error: () => undefined }
+  const app = createApp({ name: 'test', services: [Worker, Asker], signals: false, log, transport, runtime, shutdown: '5s' })
+  await app.start()
+
+  void app.stop()
+  await runtime.advance('5s')
+
+  expect(app.health().state).toBe('stopped')
+  expect(lines).toEqual([expect.stringContaining('Group "worker" on "work" left without an answer of memory')])
+  expect(runtime.pending()).toEqual({ timers: 0, jobs: 0 })
 })
 
 test('a stop while services are made starts no plugin afterwards, and lets go of what was made', async () => {
@@ -359,3 +400,12 @@ test('each failed try is a line in the log that says which message, which try an
   expect(lines[1]?.text).toContain('gave up on a message')
   expect(letter?.error).toBe('DiskError [ENOSPC]: no room, caused by Error: quota')
 })
+
+/** Its consumers hear no answer when they leave. */
+function silentAtStop(transport: Transport): Transport {
+  const subscribe = transport.subscribe.bind(transport)
+
+  return Object.assign(transport, {
+    subscribe: async (...given: Parameters<Transport['subscribe']>) => Object.assign(await subscribe(...given), { stop: () => new Promise<void>(() => undefined) }),
+  })
+}

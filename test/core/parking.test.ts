@@ -1,9 +1,9 @@
-import { Event, Listener, Service } from '@waybill/core'
-import { memoryBroker, type MemoryBroker } from '@waybill/transport-memory'
+import { createApp, Event, Listener, Service, type Transport } from '@waybill/core'
+import { memory, memoryBroker, type MemoryBroker } from '@waybill/transport-memory'
 import { type VirtualRuntime, virtualRuntime } from '@waybill/testing'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
-import { startApp } from './on-memory.js'
+import { gate, startApp } from './on-memory.js'
 
 class Moved extends Event('goods.moved', { key: 'id', payload: z.object({ id: z.string(), n: z.number() }) }) {}
 
@@ -122,6 +122,23 @@ test('a redriven message that dies again parks those of its redrive behind it', 
   expect(taken).toEqual(['a1', 'a2', 'a3'])
 })
 
+test('a key is free when what died again in a redrive is redriven and done', async () => {
+  const { runtime, taken, bad, start } = bench('a1')
+  const { app } = await start()
+  await app.publish(moves('a1', 'a2'))
+  await runtime.advance('1s')
+
+  await app.deadLetters.redrive(of, { key: 'a' })
+  await runtime.advance('1s')
+  bad.clear()
+  await app.deadLetters.redrive(of, { key: 'a' })
+  await runtime.advance('1s')
+  await app.publish(moves('a3'))
+  await runtime.advance('1s')
+
+  expect(taken).toEqual(['a1', 'a2', 'a3'])
+})
+
 test('a key whose letters were discarded is free', async () => {
   const { runtime, taken, start } = bench('a1')
   const { app } = await start()
@@ -163,3 +180,73 @@ test('a process that takes over reads anew which keys are dead', async () => {
   expect(taken).toEqual(['b1'])
   expect(await letters(standby)).toEqual(['a1 FAILED', 'a2 PARKED'])
 })
+
+test.each(['before', 'after'] as const)('a key that dies while the dead letters are read is parked, where they were looked at %s its death', async (look) => {
+  const runtime = virtualRuntime()
+  const [death, answer] = [gate(), gate()]
+  const taken: string[] = []
+  @Service('yard')
+  class Yard {
+    @Listener(Moved, { retry: false, deadKey: 'park', concurrency: 5 })
+    async on({ id, n }: Moved): Promise<void> {
+      if (`${id}${n}` === 'a1') {
+        await death.opened
+        throw new Error('no')
+      }
+      taken.push(`${id}${n}`)
+    }
+  }
+  const transport = memory({ broker: memoryBroker({ runtime }) })
+  const read = { isSlow: false }
+  const app = createApp({
+    name: 'test',
+    services: [Yard],
+    signals: false,
+    log: false,
+    runtime,
+    channels: { goods: { partitions: 1 } },
+    transport: slowly(transport, read, look, answer.opened),
+  })
+  onTestFinished(() => app.stop())
+  await app.start()
+  await app.publish(moves('a1'))
+  await runtime.advance('6s')
+
+  read.isSlow = true
+  await app.publish(moves('b1'))
+  await runtime.advance('1s')
+  expect(taken).toEqual([])
+  death.open()
+  await runtime.advance('1s')
+  read.isSlow = false
+  answer.open()
+  await runtime.advance('1s')
+  await app.publish(moves('a2'))
+  await runtime.advance('1s')
+
+  expect(taken).toEqual(['b1'])
+  expect(await letters(app)).toEqual(['a1 FAILED', 'a2 PARKED'])
+  await app.deadLetters.discard(of, { key: 'a', because: 'lost in the yard' })
+  await app.publish(moves('a3'))
+  await runtime.advance('1s')
+  expect(taken).toEqual(['b1', 'a3'])
+})
+
+/** Its broker answers a slow read of the dead letters late, with what it saw before or after the wait. */
+function slowly(transport: Transport, read: { readonly isSlow: boolean }, look: 'before' | 'after', answer: Promise<void>): Transport {
+  const { dead } = transport
+
+  return Object.assign(transport, {
+    dead: {
+      take: dead.take.bind(dead),
+      list: async (...given: Parameters<typeof dead.list>) => {
+        if (!read.isSlow) return dead.list(...given)
+        if (look === 'after') await answer
+        const found = await dead.list(...given)
+        await answer
+
+        return found
+      },
+    },
+  })
+}

@@ -183,7 +183,7 @@ function partyOf(options: RabbitOptions, namespace: string | undefined): Party {
   return { transport, states, lines, host: { app: 'shop', instance: randomUUID(), namespace, runtime: systemRuntime, log } }
 }
 
-function proxied(proxy: FaultProxy): string {
+export function proxied(proxy: FaultProxy): string {
   const target = new URL(url)
   target.hostname = proxy.host
   target.port = String(proxy.port)

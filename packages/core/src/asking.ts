@@ -16,7 +16,7 @@ import { send } from './sending.js'
 import type { Schema } from './contract.js'
 import type { Consumer, Outgoing, PublishOutcome, RawDelivery } from './transport.js'
 import { header } from './wire.js'
-import { within } from './within.js'
+import { isDoneWithin, within } from './within.js'
 
 /** Queries on their way and the replies to them. Every one ends: by its reply, a typed error, or its time. */
 export class Asking {
@@ -79,11 +79,11 @@ export class Asking {
     return this.#wait({ outgoing, link, reply, timeout, timeoutMs: Math.max(0, deadline - this.#runtime.now()), signal: options.signal })
   }
 
-  /** Ends all that wait and leaves the replies. What still waits for its broker is not waited for: its transport ends it. */
-  async close(): Promise<void> {
+  /** Ends all that wait and leaves the replies. What still waits for its broker is not waited for: its transport ends it, as it does what is not left by the deadline. */
+  async close(deadlineMs: number): Promise<void> {
     this.#isClosed = true
     for (const pending of [...this.#pending.values()]) pending.fail(new WaybillError('STOPPED', 'The app stopped before the reply came.'))
-    await Promise.allSettled([...this.#attached].map((consumer) => consumer.stop()))
+    await isDoneWithin(Promise.allSettled([...this.#attached].map((consumer) => consumer.stop())), deadlineMs, this.#runtime)
   }
 
   async #ready(link: Link, definition: Definition): Promise<Consumer> {

@@ -130,8 +130,9 @@ export class GroupDeadLetters implements DeadLetters {
     return transport.dead.take(of, limit, async (letter) => {
       if (!matches(letter, filter)) return 'keep'
       const key = textUpTo(letter.envelope.subject, 255)
-      if (key !== undefined) this.#options.notices.discarded(of, key)
-      this.#options.log.warn(`A dead letter of group "${of.group}" was discarded: ${because}`, { id: textUpTo(letter.envelope.id, 255) })
+      const id = textUpTo(letter.envelope.id, 255)
+      if (key !== undefined) this.#options.notices.discarded(of, key, id)
+      this.#options.log.warn(`A dead letter of group "${of.group}" was discarded: ${because}`, { id })
 
       return 'remove'
     })

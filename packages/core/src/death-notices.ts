@@ -1,21 +1,22 @@
 import type { GroupAddress } from './transport.js'
 
-type Notice = (of: GroupAddress, text: string) => void
+type Buried = (of: GroupAddress, id: string) => void
+type Discarded = (of: GroupAddress, key: string, id: string | undefined) => void
 
 /** What an app does with dead letters, for its own parts: a redrive hears of new ones, a parked key of those that are gone. */
 export class DeathNotices {
-  readonly #buried = new Set<Notice>()
-  readonly #discarded = new Set<Notice>()
+  readonly #buried = new Set<Buried>()
+  readonly #discarded = new Set<Discarded>()
 
   /** Told the id of each message that was buried. Returns the end of the watch. */
-  onBuried(notice: Notice): () => void {
+  onBuried(notice: Buried): () => void {
     this.#buried.add(notice)
 
     return () => void this.#buried.delete(notice)
   }
 
-  /** Told the key of each letter that was discarded, where it has one. */
-  onDiscarded(notice: Notice): () => void {
+  /** Told the key and the id of each letter with a key that was discarded. */
+  onDiscarded(notice: Discarded): () => void {
     this.#discarded.add(notice)
 
     return () => void this.#discarded.delete(notice)
@@ -25,7 +26,7 @@ export class DeathNotices {
     for (const notice of this.#buried) notice(of, id)
   }
 
-  discarded(of: GroupAddress, key: string): void {
-    for (const notice of this.#discarded) notice(of, key)
+  discarded(of: GroupAddress, key: string, id: string | undefined): void {
+    for (const notice of this.#discarded) notice(of, key, id)
   }
 }

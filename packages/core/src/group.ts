@@ -21,6 +21,10 @@ import type { Runtime } from './runtime.js'
 import { Share } from './share.js'
 import { Suspects, type SuspectsEnd } from './suspects.js'
 import type { Consumer, RawDelivery } from './transport.js'
+import { isDoneWithin } from './within.js'
+
+/** So long a broker has to answer, even where the listeners took all the time. */
+const leastStopMs = 1_000
 
 export interface GroupOptions {
   readonly app: string
@@ -101,6 +105,8 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   /** Starts nothing more, lets what runs finish within the time, then returns the rest to the broker. Resolves with what was abandoned. */
   async stop(deadlineMs: number): Promise<readonly Abandoned[]> {
     this.#stopping = true
+    const { runtime } = this.#options
+    const end = runtime.elapsed() + deadlineMs
     for (const runner of this.#runners) runner.stop()
     this.#outcomes.stop()
     this.#suspects.stop()
@@ -110,9 +116,17 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     await this.#idle(deadlineMs)
     const abandoned = this.#times.abandon()
     this.#options.burial.stop()
-    await this.#consumer?.stop()
+    // Half of what is left: the transport has to close after it.
+    await this.#stopConsumer(Math.max(leastStopMs, (end - runtime.elapsed()) / 2))
 
     return abandoned
+  }
+
+  /** A broker that does not answer has the rest when its connection closes. */
+  async #stopConsumer(ms: number): Promise<void> {
+    const { channel, group, link, log, runtime } = this.#options
+    if (!this.#consumer || (await isDoneWithin(this.#consumer.stop(), ms, runtime))) return
+    log.warn(`Group "${group}" on "${channel}" left without an answer of ${link.name} after ${Math.round(ms)} ms; what it holds returns to the broker when the connection closes.`)
   }
 
   #deliver(deliveries: readonly RawDelivery[]): void {

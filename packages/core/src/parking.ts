@@ -4,6 +4,7 @@ import type { Job } from './job.js'
 import type { Link } from './link.js'
 import type { Logger } from './logger.js'
 import type { Runtime } from './runtime.js'
+import type { RawDelivery } from './transport.js'
 import { header } from './wire.js'
 
 /** So many dead letters are looked at for their keys. */
@@ -28,9 +29,17 @@ export interface ParkingEnd {
 }
 
 interface DeadKey {
-  letters: number
+  /** By their ids: one that dies again in a redrive is the same letter. */
+  readonly letters: Set<string | undefined>
   /** The redrive in which one of them died again. */
   failedIn: string | undefined
+}
+
+/** What became of a letter while the letters were read, which the read may have seen or not. */
+interface Change {
+  readonly key: string
+  readonly id: string | undefined
+  readonly isBurial: boolean
 }
 
 /**
@@ -45,12 +54,13 @@ export class Parking {
   readonly #unwatch: () => void
   #dead = new Map<string, DeadKey>()
   #reading: Promise<void> | undefined
+  #changes: Change[] | undefined
 
   constructor(options: ParkingOptions, end: ParkingEnd) {
     this.#options = options
     this.#end = end
-    this.#unwatch = options.notices.onDiscarded(({ channel, group }, key) => {
-      if (channel === options.channel && group === options.group) this.#less(key)
+    this.#unwatch = options.notices.onDiscarded(({ channel, group }, key, id) => {
+      if (channel === options.channel && group === options.group) this.#gone(key, id)
     })
   }
 
@@ -61,16 +71,12 @@ export class Parking {
 
   async read(): Promise<void> {
     const { channel, group, link, log } = this.#options
-    const letters = await link.transport.dead.list({ channel, group }, mostLetters)
-    const dead = new Map<string, DeadKey>()
-    for (const { envelope } of letters) {
-      const key = textUpTo(envelope.subject, 255)
-      if (key === undefined) continue
-      const known = dead.get(key) ?? { letters: 0, failedIn: this.#dead.get(key)?.failedIn }
-      known.letters++
-      dead.set(key, known)
-    }
-    this.#dead = dead
+    const changes: Change[] = []
+    this.#changes = changes
+    const letters = await link.transport.dead.list({ channel, group }, mostLetters).finally(() => {
+      this.#changes = undefined
+    })
+    this.#dead = this.#counted(letters, changes)
     if (letters.length >= mostLetters)
       log.warn(`Group "${group}" on "${channel}" has ${mostLetters} dead letters or more; keys of later ones are not parked. Redrive or discard the oldest.`)
   }
@@ -96,15 +102,14 @@ export class Parking {
   /** It is dead now, or stands beside the dead ones. */
   buried(job: Job): void {
     const key = job.key as string
-    const known = this.#dead.get(key) ?? { letters: 0, failedIn: undefined }
-    known.letters++
+    const known = more(this.#dead, key, job.id, undefined)
     known.failedIn = redriveOf(job) ?? known.failedIn
-    this.#dead.set(key, known)
+    this.#changes?.push({ key, id: job.id, isBurial: true })
   }
 
   /** It is done. Where it was a dead letter, there is one less. */
   done(job: Job): void {
-    if (redriveOf(job) !== undefined) this.#less(job.key as string)
+    if (redriveOf(job) !== undefined) this.#gone(job.key as string, job.id)
   }
 
   stop(): void {
@@ -118,9 +123,24 @@ export class Parking {
     else this.#end.parked(job)
   }
 
-  #less(key: string): void {
-    const known = this.#dead.get(key)
-    if (known && --known.letters <= 0) this.#dead.delete(key)
+  #gone(key: string, id: string | undefined): void {
+    less(this.#dead, key, id)
+    this.#changes?.push({ key, id, isBurial: false })
+  }
+
+  /** What the read found, and on top what changed meanwhile, where the read shows the time before. */
+  #counted(letters: readonly RawDelivery[], changes: readonly Change[]): Map<string, DeadKey> {
+    const dead = new Map<string, DeadKey>()
+    for (const { envelope } of letters) {
+      const key = textUpTo(envelope.subject, 255)
+      if (key !== undefined) more(dead, key, textUpTo(envelope.id, 255), this.#dead.get(key))
+    }
+    for (const { key, id, isBurial } of changes) {
+      if (isBurial) more(dead, key, id, this.#dead.get(key))
+      else less(dead, key, id)
+    }
+
+    return dead
   }
 
   #isFresh({ raw: { origin } }: Job): boolean {
@@ -131,6 +151,19 @@ export class Parking {
 
     return !this.#reading && before !== undefined && now - before < silentMs
   }
+}
+
+function more(dead: Map<string, DeadKey>, key: string, id: string | undefined, before: DeadKey | undefined): DeadKey {
+  const known = dead.get(key) ?? { letters: new Set(), failedIn: before?.failedIn }
+  known.letters.add(id)
+  dead.set(key, known)
+
+  return known
+}
+
+function less(dead: Map<string, DeadKey>, key: string, id: string | undefined): void {
+  const known = dead.get(key)
+  if (known?.letters.delete(id) && known.letters.size === 0) dead.delete(key)
 }
 
 /** The redrive that brought it; a header of that name on a message that came over its channel says nothing. */

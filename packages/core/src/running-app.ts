@@ -318,7 +318,7 @@ export class RunningApp implements App {
     this.#state = 'stopping'
     const abandoned = (await Promise.all(this.#groups.map((group) => group.stop(left())))).flat()
     if (abandoned.length > 0) this.#log.warn(`${abandoned.length} listeners did not finish within ${deadlineMs} ms; their messages return to the broker: ${listOf(abandoned)}.`)
-    await this.#asking.close()
+    await this.#asking.close(Math.max(1_000, left() / 2))
     await this.#plugins.stop()
     await Promise.all(this.#links.all.map((link) => link.close(Math.max(1_000, left()))))
     await this.#store.close(Math.max(1_000, left()))

@@ -241,7 +241,11 @@ export interface Consumer {
   /** Asks for no more; deliveries already given stay valid. */
   pause(): void
   resume(): void
-  /** Stops delivering at once and returns the unsettled ones to the broker, in order. Acks that were gathered leave first; what is settled later is late. Idempotent. */
+  /**
+   * Stops delivering at once and returns the unsettled ones to the broker, in order. Acks that were gathered leave first; what is settled later is late. Idempotent.
+   * May wait for the broker without a limit: when the app stops, core waits for it no longer than half of what is left of `shutdown`, at least a second,
+   * and then calls `close`, which ends it.
+   */
   stop(): Promise<void>
   health(): ConsumerHealth
 }

@@ -7,3 +7,16 @@ export function within<T>(work: Promise<T>, ms: number, runtime: Runtime, late: 
     work.then(resolve, reject).finally(cancel)
   })
 }
+
+/** Whether `work` was done in time. The work goes on. */
+export async function isDoneWithin(work: Promise<unknown>, ms: number, runtime: Runtime): Promise<boolean> {
+  let cancel: (() => void) | undefined
+  const late = new Promise<false>((resolve) => {
+    cancel = runtime.after(ms, () => resolve(false))
+  })
+  try {
+    return await Promise.race([work.then(() => true), late])
+  } finally {
+    cancel?.()
+  }
+}
