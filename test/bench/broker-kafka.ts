@@ -1,7 +1,7 @@
 import { type Admin, Kafka, logLevel } from 'kafkajs'
 import { type Broker, type Endpoint, probe } from './broker.js'
 import type { Footprint, Room } from './contender.js'
-import type { Ledger } from './ledger.js'
+import type { Sightings } from './ledger.js'
 import { idOf } from './order.js'
 
 const patienceMs = 5_000
@@ -32,7 +32,7 @@ function endpointOf(url: string): Endpoint {
   return { host, port: Number(port) || 9092 }
 }
 
-async function drain(kafka: Kafka, room: Room, { store }: Footprint, ledger: Ledger): Promise<void> {
+async function drain(kafka: Kafka, room: Room, { store }: Footprint, ledger: Sightings): Promise<void> {
   const consumer = kafka.consumer({ groupId: `${room.id}.judge` })
   await consumer.subscribe({ topic: store, fromBeginning: true })
   await new Promise<void>((resolve, reject) => {

@@ -1,7 +1,7 @@
 import { type Channel, type ChannelModel, connect } from 'amqplib'
 import { type Broker, type Endpoint, probe } from './broker.js'
 import type { Footprint } from './contender.js'
-import type { Ledger } from './ledger.js'
+import type { Sightings } from './ledger.js'
 import { idOf } from './order.js'
 
 const patienceMs = 3_000
@@ -38,7 +38,7 @@ async function withChannel<T>(connection: ChannelModel, work: (channel: Channel)
   }
 }
 
-async function drain(channel: Channel, { store }: Footprint, ledger: Ledger): Promise<void> {
+async function drain(channel: Channel, { store }: Footprint, ledger: Sightings): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(resolve, patienceMs)
     const take = (body: Buffer) => {

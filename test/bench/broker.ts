@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import type { Footprint, Room } from './contender.js'
-import type { Ledger } from './ledger.js'
+import type { Sightings } from './ledger.js'
 import type { BrokerName } from './scenario.js'
 
 /** The harness's own hands at a broker: it reads back what was published, and cleans up. */
@@ -10,7 +10,9 @@ export interface Broker {
   /** Where it listens; the first of several. Undefined: nowhere. */
   readonly endpoint: Endpoint | undefined
   /** Enters every order that waits into the ledger, until it is complete or nothing more comes. */
-  drain(room: Room, footprint: Footprint, ledger: Ledger): Promise<void>
+  drain(room: Room, footprint: Footprint, ledger: Sightings): Promise<void>
+  /** The same of the rows that its publishers wrote, where those end in a database. */
+  rows?(room: Room, ledger: Sightings): Promise<void>
   /** How many orders would be delivered again although they were handled: acknowledgements that got lost. */
   leftover(footprint: Footprint): Promise<number>
   /** Removes all that a round made. */

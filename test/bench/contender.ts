@@ -12,6 +12,10 @@ export interface Contender {
   openConsumer(room: Room, handle: Handle): Promise<Closable>
   /** Where no broker stands between: takes bodies as a socket would hand them over, and checks each order against its schema. */
   openReceiver?(room: Room, handle: Handle): Promise<Receiver>
+  /** Sends on what waits in the outbox, and what its own `send` writes there; `confirmed` is called when the broker has an order. */
+  openRelay?(room: Room, confirmed: (id: number) => void): Promise<BenchPublisher>
+  /** Takes bodies and handles each in a transaction: an inbox row, an update, an outbox row. */
+  openHandler?(room: Room, handle: Handle): Promise<Receiver>
   /** Answers each order that is asked about; `handle` sees it first. Without it the contender does not play where orders are asked about. */
   openResponder?(room: Room, handle: Handle): Promise<Closable>
   /** Its `send` asks, and is done when the reply is there. */

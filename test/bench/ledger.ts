@@ -37,3 +37,6 @@ export interface Verdict {
   readonly lost: number
   readonly duplicated: number
 }
+
+/** What enters ids into a ledger needs of it. */
+export type Sightings = Pick<Ledger, 'see' | 'isComplete'>

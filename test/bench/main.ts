@@ -2,6 +2,7 @@ import { type BenchOptions, parseArguments } from './arguments.js'
 import { BenchError, type Broker } from './broker.js'
 import { openDispatch } from './broker-dispatch.js'
 import { openKafka } from './broker-kafka.js'
+import { openOutbox } from './broker-outbox.js'
 import { findListener } from './broker-pid.js'
 import { openRabbitmq } from './broker-rabbitmq.js'
 import { type Entrant, chooseEntrants, installRivals } from './entrants.js'
@@ -10,7 +11,7 @@ import { type Progress, playRounds } from './rounds.js'
 import { type Scenario, labelOf } from './scenario.js'
 import { canPlay, type Setting, Stage } from './stage.js'
 
-const openBroker = { rabbitmq: openRabbitmq, kafka: openKafka, dispatch: openDispatch, observe: openRabbitmq, harness: openDispatch }
+const openBroker = { rabbitmq: openRabbitmq, kafka: openKafka, dispatch: openDispatch, observe: openRabbitmq, outbox: openOutbox, harness: openDispatch }
 const interrupted = 130
 const open: Stage[] = []
 let isInterrupted = false
@@ -43,7 +44,7 @@ async function play(scenario: Scenario, entrants: readonly Entrant[], broker: Br
   await Promise.all(open.splice(0).map((stage) => stage.close()))
 
   if (options.json) for (const series of all) console.log(JSON.stringify(resultLine(label, series)))
-  else console.log(`\n${table(label, all, scenario.work.kind === 'latency')}\n`)
+  else console.log(`\n${table(label, all, scenario.work.kind === 'latency' || scenario.work.kind === 'relay')}\n`)
 }
 
 /** On stderr, so that stdout holds results alone. */

@@ -1,10 +1,10 @@
 import type { Load } from './load.js'
 
-export type BrokerName = 'rabbitmq' | 'kafka' | 'dispatch' | 'observe' | 'harness'
+export type BrokerName = 'rabbitmq' | 'kafka' | 'dispatch' | 'observe' | 'outbox' | 'harness'
 
 /** One thing that is measured. `messages` is sized for rounds of two to four seconds. */
 export interface Scenario {
-  /** `observe` is RabbitMQ with somebody who looks. `dispatch` has none: orders stay in the process, so what is seen is our own work alone. Nor has `harness`, where an order is a test of its own. */
+  /** `observe` is RabbitMQ with somebody who looks, `outbox` with a PostgreSQL before it. `dispatch` has none: orders stay in the process, so what is seen is our own work alone. Nor has `harness`, where an order is a test of its own. */
   readonly broker: BrokerName
   readonly name: string
   readonly messages: number
@@ -24,11 +24,19 @@ export type Work =
   | { readonly kind: 'latency'; readonly perSecond: number }
   /** So many callers ask, in the process that answers; each waits for its reply before it asks again. */
   | { readonly kind: 'ask'; readonly callers: number; readonly batch: 1 }
+  /** Orders wait in the outbox, until the broker has confirmed each. */
+  | { readonly kind: 'drain' }
+  /** Written at a fixed rate in transactions of the process that sends them on. What is measured runs from the commit to the broker's confirm. */
+  | { readonly kind: 'relay'; readonly perSecond: number }
+  /** Orders that are here already are handled in a transaction each: an inbox row, an update, an outbox row. */
+  | { readonly kind: 'handle'; readonly ahead: number }
   /** One process with so many listeners as there are messages, each in a group of its own, until all are attached; `again`: at a broker that has it all. */
   | { readonly kind: 'start'; readonly again: boolean }
 
 export const prefetch = 100
 export const partitions = 4
+/** To the database, where transactions are measured. */
+export const connections = 8
 
 export const scenarios: readonly Scenario[] = [
   { broker: 'rabbitmq', name: 'publish', messages: 80_000, work: { kind: 'publish', callers: 256, batch: 1 } },
@@ -45,15 +53,21 @@ export const scenarios: readonly Scenario[] = [
   { broker: 'dispatch', name: 'receive-million', messages: 1_000_000, work: { kind: 'receive', chunk: 100 } },
   { broker: 'dispatch', name: 'receive-one', messages: 100_000, work: { kind: 'receive', chunk: 1 } },
   { broker: 'observe', name: 'consume', messages: 60_000, work: { kind: 'consume' } },
+  { broker: 'outbox', name: 'write', messages: 12_000, work: { kind: 'publish', callers: connections, batch: 1 } },
+  { broker: 'outbox', name: 'drain', messages: 40_000, work: { kind: 'drain' } },
+  { broker: 'outbox', name: 'latency', messages: 6_000, work: { kind: 'relay', perSecond: 2_000 } },
+  { broker: 'outbox', name: 'inbox/handle', messages: 10_000, work: { kind: 'handle', ahead: 200 } },
   { broker: 'dispatch', name: 'through', messages: 200_000, work: { kind: 'through', callers: 256, batch: 1 } },
   { broker: 'harness', name: 'tests', messages: 50, work: { kind: 'through', callers: 1, batch: 1 } },
 ]
 
 export function labelOf(scenario: Scenario): string {
-  return `${scenario.broker}/${scenario.name}`
+  return scenario.name.includes('/') ? scenario.name : `${scenario.broker}/${scenario.name}`
 }
 
 /** How orders get to where a consumer finds them, before the clocks start. */
 export function fillLoad(broker: BrokerName, count: number): Load {
+  if (broker === 'outbox') return { count, callers: 1, batch: 500 }
+
   return broker === 'kafka' ? { count, callers: 4, batch: 500 } : { count, callers: 256, batch: 1 }
 }

@@ -18,11 +18,14 @@ export interface Setting {
   readonly execArgv: readonly string[]
 }
 
+const needs: Partial<Record<Scenario['work']['kind'], keyof Contender>> = { ask: 'openAsker', start: 'openGroups', drain: 'openRelay', relay: 'openRelay', handle: 'openHandler' }
+
 /** Whether a contender has what a scenario asks for. */
 export async function canPlay({ file }: Entrant, { work }: Scenario): Promise<boolean> {
-  const { openAsker, openGroups } = (await import(file)) as Contender
+  const contender = (await import(file)) as Contender
+  const needed = needs[work.kind]
 
-  return work.kind === 'ask' ? openAsker !== undefined : work.kind !== 'start' || openGroups !== undefined
+  return needed === undefined || contender[needed] !== undefined
 }
 
 /** One contender in one scenario: its processes, which live through all rounds, and the room of the round under way. */
@@ -84,7 +87,7 @@ export class Stage {
   async #measure(room: Room): Promise<Measurement> {
     const { broker, brokerPid, messages: count, scenario } = this.#setting
     const job = { room, count, brokerPid }
-    if (scenario.work.kind === 'consume') await this.#filler.perform({ kind: 'publish', ...job, ...fillLoad(broker.name, count) })
+    if (scenario.work.kind === 'consume' || scenario.work.kind === 'drain') await this.#filler.perform({ kind: 'publish', ...job, ...fillLoad(broker.name, count) })
     if (scenario.work.kind === 'start' && scenario.work.again) await this.#filler.perform({ kind: 'start', ...job })
     const measurement = await this.#worker.perform({ ...scenario.work, ...job })
     if (!measurement) throw new Error(`Contender "${this.entrant.name}" answered without a measurement.`)
@@ -93,12 +96,14 @@ export class Stage {
   }
 
   async #judge(room: Room, { verdict }: Measurement): Promise<Verdict> {
-    const { broker, messages } = this.#setting
+    const { broker, messages, scenario } = this.#setting
     const footprint: Footprint = this.#contender.footprint(room)
     if (verdict) return { lost: verdict.lost, duplicated: verdict.duplicated + Math.max(0, (await broker.leftover(footprint)) - verdict.lost) }
 
     const ledger = new Ledger(messages)
-    await broker.drain(room, footprint, ledger)
+    const endsInRows = scenario.work.kind === 'publish' || scenario.work.kind === 'handle'
+    if (endsInRows && broker.rows) await broker.rows(room, ledger)
+    else await broker.drain(room, footprint, ledger)
 
     return ledger.verdict
   }

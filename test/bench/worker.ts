@@ -5,6 +5,7 @@ import { Ledger, type Verdict } from './ledger.js'
 import { type Load, type SendErrors, type SendReport, sendAll, sendPaced } from './load.js'
 import { type Cost, peakRssMb, startMeter } from './meter.js'
 import { type Chunks, receive } from './receive.js'
+import { drain, handle, relay } from './relaying.js'
 import { percentiles } from './statistics.js'
 import { watch } from './watch.js'
 
@@ -16,6 +17,9 @@ export type Task =
   | ({ readonly kind: 'through' } & Job & Load)
   | ({ readonly kind: 'receive' } & Job & Chunks)
   | ({ readonly kind: 'latency'; readonly perSecond: number } & Job)
+  | ({ readonly kind: 'drain' } & Job)
+  | ({ readonly kind: 'relay'; readonly perSecond: number } & Job)
+  | ({ readonly kind: 'handle'; readonly ahead: number } & Job)
   | ({ readonly kind: 'ask' } & Job & Load)
   | ({ readonly kind: 'start' } & Job)
 
@@ -57,6 +61,12 @@ async function perform(contender: Contender, task: Task): Promise<Measurement | 
       return await receive(contender, task)
     case 'latency':
       return await through(contender, task, (publisher) => sendPaced(publisher, task.count, task.perSecond))
+    case 'drain':
+      return await drain(contender, task)
+    case 'relay':
+      return await relay(contender, task)
+    case 'handle':
+      return await handle(contender, task)
     case 'ask':
       return await ask(contender, task)
     case 'start':

@@ -107,6 +107,22 @@ test('R9 a redrive stops when one of its messages fails again, and the rest stay
   ).toEqual(['m-0', 'p-0', 'p-1', 'p-2', 'p-3', 'p-4'])
 })
 
+test('a redrive whose onProgress throws ends with that, and each letter is in one place', async () => {
+  const bench = await closedBank()
+  bench.isOpen = true
+
+  const redriving = bench.letters.redrive(of, {
+    onProgress: () => {
+      throw new Error('no room for a bar')
+    },
+  })
+  const told = await Promise.all([redriving.catch((error: unknown) => error), bench.runtime.advance('1s')])
+  const left = ids(await bench.letters.list(of))
+
+  expect(told[0]).toMatchObject({ message: 'no room for a bar' })
+  expect(bench.taken.map(({ id }) => id).filter((id) => left.includes(id))).toEqual([])
+})
+
 test('a redrive ends between two letters when its signal is aborted', async () => {
   const bench = await closedBank()
   bench.isOpen = true

@@ -95,6 +95,27 @@ test('C2 a listener that never settles is told so, and its message is tried agai
   expect((await app.deadLetters.list(dead))[0]?.reason).toBe('LISTENER_TIMEOUT')
 })
 
+test.each<unknown>([undefined, new Error('no such item'), 7])('C2 a manual dead letter with %s for a reason is kept as a dead letter', async (reason) => {
+  @Service('worker')
+  class Worker {
+    @Listener(Work, { settle: 'manual' })
+    on(_work: Work, delivery: ManualDelivery): void {
+      Reflect.apply(delivery.deadLetter, delivery, [reason])
+    }
+  }
+  const { app } = await startApp({ services: [Worker] })
+
+  await app.publish(new Work({ n: 1 }))
+  await eventually(async () => (await app.deadLetters.list(dead)).length === 1)
+  const [letter] = await app.deadLetters.list(dead)
+
+  expect(letter?.reason).toBe('DEAD_LETTER')
+})
+
+test('a try after a time that is none is refused where it is asked for', () => {
+  expect(() => new Retry({ after: 'soon' as '1s' })).toThrow('new Retry')
+})
+
 test('a message that is settled by hand is told about in the words of that: asked for again, or never settled', async () => {
   @Service('worker')
   class Worker {

@@ -1,4 +1,4 @@
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type App, type Delivery, Event, Listener, Service } from '@waybill/core'
 import type { MemoryBroker } from '@waybill/transport-memory'
@@ -64,22 +64,3 @@ test('nothing holds a message that was settled', async () => {
   expect(reader.taken).toBe(1_000)
   expect(reader.alive).toBe(0)
 })
-
-test('messages that come and go do not wait for a full collection', async () => {
-  const running = await startApp({ services: [Reader] })
-  await work(running, 5_000)
-  collect()
-  const before = oldBytes()
-
-  for (let round = 0; round < 20; round++) {
-    await work(running, 1_000)
-    collect({ type: 'minor' })
-  }
-
-  expect((oldBytes() - before) / 20_000).toBeLessThan(100)
-})
-
-/** What has survived the collections of young objects. */
-function oldBytes(): number {
-  return getHeapSpaceStatistics().find(({ space_name }) => space_name === 'old_space')?.space_used_size ?? 0
-}

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,38 +9,42 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const execute = promisify(execFile)
+const compiler = 'node_modules/.bin/tsc'
 let folder = ''
 
-const compilerOptions = {
-  target: 'es2022',
-  lib: ['es2023'],
-  module: 'nodenext',
-  outDir: 'dist',
-  strict: true,
-  exactOptionalPropertyTypes: true,
-  verbatimModuleSyntax: true,
-  experimentalDecorators: true,
-  emitDecoratorMetadata: true,
-  declaration: true,
-  skipLibCheck: false,
-  types: ['node'],
-}
+/** What a program may say beyond the README, each of which asks more of our declarations. */
+const strictest = { lib: ['es2023'], noEmit: true, exactOptionalPropertyTypes: true, verbatimModuleSyntax: true, declaration: true, skipLibCheck: false }
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'waybill-consumer-'))
   await packInto(folder)
+  const readme = await readFile(join(root, 'README.md'), 'utf8')
   await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module', scripts: {} }))
-  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['hello.ts'] }))
-  await writeFile(join(folder, 'hello.ts'), await readFile(new URL('consumer/hello.ts', import.meta.url)))
-  await installInto(folder)
+  await writeFile(join(folder, 'tsconfig.json'), block(readme, 'json'))
+  await writeFile(join(folder, 'strictest.json'), JSON.stringify({ extends: './tsconfig.json', compilerOptions: strictest }))
+  await writeFile(join(folder, 'hello.ts'), block(readme, 'ts'))
+  await writeFile(join(folder, 'house.ts'), await readFile(new URL('consumer/house.ts', import.meta.url)))
+  await installInto(folder, readme)
 }, 180_000)
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-it('a program outside this repository compiles against the packed packages, their declarations checked, and runs', async () => {
-  await run(join(root, 'node_modules/.bin/tsc'), ['-p', '.'])
+it('the program of the README compiles and greets outside this repository, installed and configured as the README says', async () => {
+  await run(compiler, ['-p', '.'])
 
-  const printed = await run(process.execPath, ['dist/hello.js'])
+  const hello = spawn(process.execPath, ['dist/hello.js'], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] })
+  const [said] = await once(hello.stdout, 'data')
+  hello.kill('SIGINT')
+  await once(hello, 'close')
+
+  expect(String(said)).toBe('Hello, world!\n')
+}, 60_000)
+
+it('a program outside this repository compiles against the packed packages, their declarations checked, and runs', async () => {
+  await run(compiler, ['-p', '.'])
+  await run(compiler, ['-p', 'strictest.json'])
+
+  const printed = await run(process.execPath, ['dist/house.js'])
 
   expect(printed).toBe('hello, Ada\n')
 }, 60_000)
@@ -57,12 +62,35 @@ async function packInto(target: string): Promise<void> {
   await execute('npm', ['pack', ...folders, '--pack-destination', target, '--ignore-scripts', '--loglevel=error'], { cwd: root })
 }
 
-// The versions that the tree is tested with, so that the cache of its own installation serves this one too.
-async function installInto(target: string): Promise<void> {
+it.each(['24.19.2', '26.6.6'])(
+  'a program outside this repository compiles with @types/node %s',
+  async (version) => {
+    await install([`@types/node@${version}`])
+
+    await run(compiler, ['-p', 'strictest.json'])
+  },
+  60_000,
+)
+
+/** The first block of the README in that language. */
+function block(readme: string, language: string): string {
+  const [, text] = new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 's').exec(readme) ?? []
+  if (text === undefined) throw new Error(`README.md has no block of "${language}".`)
+
+  return text
+}
+
+// What the README installs, in the versions that the tree is tested with, so that the cache of its own installation serves this one too. Our own come packed, each needing others of them.
+async function installInto(target: string, readme: string): Promise<void> {
   const { devDependencies }: { devDependencies: Record<string, string> } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
-  const peers = ['inversify', 'reflect-metadata', 'zod', '@types/node'].map((name) => `${name}@${devDependencies[name]}`)
+  const named = [...readme.matchAll(/^npm install ([^#\n]*)/gm)].flatMap(([, names = '']) => names.trim().split(/\s+/))
+  const foreign = named.filter((name) => !name.startsWith('-') && !name.startsWith('@waybill/')).map((name) => `${name}@${devDependencies[name]}`)
   const tarballs = (await readdir(target)).filter((file) => file.endsWith('.tgz')).map((file) => `./${file}`)
-  await run('npm', ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...peers, ...tarballs])
+  await install([...foreign, ...tarballs])
+}
+
+async function install(packages: readonly string[]): Promise<void> {
+  await run('npm', ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...packages])
 }
 
 async function run(program: string, args: readonly string[]): Promise<string> {

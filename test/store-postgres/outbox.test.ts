@@ -197,6 +197,25 @@ describe.each(beds)('the outbox on %s', (_, makeBed) => {
     expect(await drain(store)).toEqual(['a'])
   })
 
+  it('the status of many rows is an estimate, exact in its age, and knows those that another transport holds up', async () => {
+    const store = await bed.store()
+    const many = (shard: string, count: number) => Array.from({ length: count }, () => message('x', { shard }))
+    await write(store, ...many('slow', 7))
+    await drain(store, 'fast')
+    for (let part = 0; part < 3; part++) await write(store, ...many('fast', 1_000))
+    await write(store, ...many('slow', 2))
+    const before = await store.outbox.status(['fast', 'slow'])
+
+    await drain(store, 'fast')
+    const after = await store.outbox.status(['fast'])
+
+    expect(before[0]?.pending).toBeGreaterThan(2_700)
+    expect(before[0]?.pending).toBeLessThan(3_100)
+    expect(before[1]?.pending).toBeGreaterThanOrEqual(7)
+    expect(before[1]?.oldestMs).toBeGreaterThanOrEqual(before[0]?.oldestMs ?? 0)
+    expect(after[0]).toMatchObject({ pending: 0, oldestMs: undefined })
+  })
+
   it('the status counts what waits', async () => {
     const store = await bed.store()
     await write(store, message('a'), message('b'))

@@ -78,7 +78,7 @@ test('an afternoon in a moment', async () => {
 
 test('every line of the README is one that ran here', () => {
   const readme = readFileSync(new URL('../../packages/testing/README.md', import.meta.url), 'utf8')
-  const suites = ['readme.test.ts', 'readme-harness.test.ts'].map((name) => readFileSync(new URL(name, import.meta.url), 'utf8'))
+  const suites = ['readme.test.ts', 'readme-harness.test.ts', 'saga-case.test.ts'].map((name) => readFileSync(new URL(name, import.meta.url), 'utf8'))
   const ran = new Set(suites.flatMap((suite) => suite.split('\n').map((line) => line.trim())))
   const [own = ''] = readme.split('## How to run the contract')
 

@@ -92,6 +92,27 @@ describe('foreign traffic on RabbitMQ', () => {
     ])
   })
 
+  test('what is sent by the key alone is a dead letter that says to set the type, and with its type it is heard', async () => {
+    const namespace = broker.namespace()
+    const heard: OrderPlaced[] = []
+    @Service('billing')
+    class Billing {
+      @Listener(OrderPlaced)
+      bill(order: OrderPlaced): void {
+        heard.push(order)
+      }
+    }
+    const app = await started(namespace, [Billing])
+    const body = Buffer.from('{"orderId":"b-1"}')
+
+    broker.channel.publish(`${namespace}.orders`, 'order.placed', body, { contentType: 'application/json' })
+    broker.channel.publish(`${namespace}.orders`, 'order.placed', body, { contentType: 'application/json', type: 'order.placed' })
+    await soon(() => heard.length === 1)
+    await soon(async () => (await app.deadLetters.list({ channel: 'orders', group: 'billing' })).length === 1)
+
+    expect(await app.deadLetters.list({ channel: 'orders', group: 'billing' })).toMatchObject([{ reason: 'UNKNOWN_TYPE', message: expect.stringContaining('the property `type`') }])
+  })
+
   test('what this app sends is plain JSON with standard properties, which any client reads', async () => {
     const namespace = broker.namespace()
     @Service('shop')

@@ -1,4 +1,7 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { inspect } from 'node:util'
+import { createApp } from '@waybill/core'
 import { type RabbitOptions, rabbitmq } from '@waybill/transport-rabbitmq'
 import { describe, expect, test } from 'vitest'
 import { bed, url } from './bed.js'
@@ -18,6 +21,13 @@ describe('the options of rabbitmq()', () => {
     expect(faults).toHaveLength(3)
     expect(faults[0]).toContain('Did you mean "heartbeat"?')
     expect(faults[1]).toContain('"connectTimeout" takes a duration')
+  })
+
+  test('an url from a variable that is not set is a fault, and not the broker of this machine', () => {
+    const faults = faultsOf({ url: undefined } as unknown as RabbitOptions)
+
+    expect(faults).toHaveLength(1)
+    expect(faults[0]).toContain('option "url" is given and undefined')
   })
 
   test('an url of another protocol, or with a parameter that nobody knows, is a fault', () => {
@@ -43,5 +53,18 @@ describe('the options of rabbitmq()', () => {
     const stranger = broker.stranger({ url, vhost: 'nobody-made-this' })
 
     await expect(stranger.transport.connect(stranger.host)).rejects.toMatchObject({ code: 'VHOST_REFUSED', message: expect.stringContaining('"nobody-made-this"') })
+  })
+
+  test('a start with a deadline names the address of a broker that accepts and never answers, without its password', async () => {
+    const silent = createServer((socket) => socket.on('error', () => undefined))
+    await once(silent.listen(0, '127.0.0.1'), 'listening')
+    const { port } = silent.address() as AddressInfo
+    const app = createApp({ name: 'shop', services: [], transport: rabbitmq({ url: `amqp://app:hunter2@127.0.0.1:${port}` }), startDeadline: '300ms', signals: false, log: false })
+
+    const error: unknown = await app.start().catch((found: unknown) => found)
+    silent.close()
+
+    expect(error).toMatchObject({ code: 'START_DEADLINE', message: expect.stringContaining(`"127.0.0.1:${port}"`) })
+    expect(inspect(error)).not.toContain('hunter2')
   })
 })

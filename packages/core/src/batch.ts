@@ -163,7 +163,16 @@ export class BatchRunner implements Runner {
     this.#times.add(run)
     if (this.#pace) run.since = this.#pace.began()
     const [{ channel, group, label }, [first]] = [this.listener, run.items]
-    const call: ListenCall = { message: batch.map(({ message }) => message), delivery: first as BatchItem, items: run.items, listener: label, channel, group, told: run.told }
+    const call: ListenCall = {
+      message: batch.map(({ message }) => message),
+      delivery: first as BatchItem,
+      items: run.items,
+      heads: batch.map(({ job }) => job.raw),
+      listener: label,
+      channel,
+      group,
+      told: run.told,
+    }
     let value: unknown
     try {
       value = scopes.run(batchScope(run.jobs, run.held, this.listener), this.#invocation.invoke, call)

@@ -8,8 +8,9 @@ import type { ConnectionState, PublishOutcome } from './transport.js'
  * The two tracing channels surround work (`start`, then `asyncEnd` once); the plain ones tell facts.
  */
 export const diagnostics = {
-  publish: tracingChannel<unknown, PublishEvent>('waybill:publish'),
-  process: tracingChannel<unknown, ProcessEvent>('waybill:process'),
+  // The same type twice: the two parameters changed places between @types/node 24 and 26.
+  publish: tracingChannel<PublishEvent, PublishEvent>('waybill:publish'),
+  process: tracingChannel<ProcessEvent, ProcessEvent>('waybill:process'),
   retry: channel('waybill:retry'),
   deadLetter: channel('waybill:dead-letter'),
   skip: channel('waybill:skip'),

@@ -86,7 +86,7 @@ export class BrokerRefused extends WaybillError {}
 /** Nobody answered a query in time. */
 export class AskTimeout extends WaybillError {}
 
-/** The listener that answers the query failed. `code` is the error's own, where it had one. */
+/** The listener that answers the query failed. `code` is the error's own, else its name (`Error`); the message holds the text of the listener's error. */
 export class RemoteError extends WaybillError {}
 
 /** Why nobody takes a message, and what to do. */

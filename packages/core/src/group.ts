@@ -166,7 +166,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
       return raw.settle('ack')
     }
     log.warn(`Nobody in group "${group}" takes "${name}"; it is kept as a dead letter.`, { channel })
-    this.#outcomes.buryUnknown(raw, this.#intake.idOf(raw), refusal ?? { code: 'UNKNOWN_TYPE', reason: `No listener of group "${group}" on channel "${channel}" takes "${name}".` })
+    this.#outcomes.buryUnknown(raw, this.#intake.idOf(raw), refusal ?? { code: 'UNKNOWN_TYPE', reason: unknownType(raw, channel, group) })
   }
 
   get isStopping(): boolean {
@@ -241,4 +241,16 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
 
 function parks({ listener }: Runner): boolean {
   return listener.options.deadKey === 'park'
+}
+
+function unknownType({ envelope }: RawDelivery, channel: string, group: string): string {
+  if (typeof envelope.type !== 'string') {
+    return (
+      `A message without a type came to group "${group}" on channel "${channel}", so no listener could be found for it. Have its sender name it, ` +
+      `on AMQP by the property \`type\` or a header \`__TypeId__\`, or take it as it is by @RawListener("${channel}").`
+    )
+  }
+  const name = envelope.type.slice(0, 255)
+
+  return `No listener of group "${group}" on channel "${channel}" takes "${name}". Give the group one, or say \`foreign: { name: "${name}" }\` of the message that its sender calls so.`
 }

@@ -1,4 +1,5 @@
 import type { Known } from './decode.js'
+import { assertDuration } from './decision.js'
 import { ownHeaders, type Headers } from './envelope.js'
 import type { Delivery, ManualDelivery } from './delivery.js'
 import type { Found } from './invocation.js'
@@ -91,10 +92,12 @@ export class JobManualDelivery extends JobDelivery implements ManualDelivery {
   }
 
   retry(options?: { readonly after?: string }): void {
+    if (options?.after !== undefined) assertDuration(options.after, 'delivery.retry')
     this.#say({ kind: 'retry', after: options?.after })
   }
 
-  deadLetter(reason: string): void {
-    this.#say({ kind: 'dead', reason })
+  // Who writes plain JavaScript may give an Error, or nothing.
+  deadLetter(reason: unknown): void {
+    this.#say({ kind: 'dead', reason: reason instanceof Error ? reason.message : String(reason ?? 'No reason was given.') })
   }
 }

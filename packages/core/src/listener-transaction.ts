@@ -93,7 +93,7 @@ export class ListenerTransaction {
     const [delivery] = left
     if (!delivery || !Array.isArray(call.message)) return undefined
 
-    return { ...call, message: call.message.filter(isFresh), items: left, delivery }
+    return { ...call, message: call.message.filter(isFresh), items: left, heads: call.heads.filter(isFresh), delivery }
   }
 
   #tell(id: string, kind: DuplicateEvent['kind']): void {

@@ -127,7 +127,8 @@ function add(kind: Mark, target: object, mark: object): void {
   Reflect.defineMetadata(keys[kind], [...ownMarks(target, kind), mark], target)
 }
 
-function addFault(target: unknown, fault: Fault): void {
+/** Notes what is wrong with a class where another decorator found it: `start` reports it with all other faults. */
+export function addFault(target: unknown, fault: Fault): void {
   if ((typeof target === 'object' || typeof target === 'function') && target !== null) add('faults', target, fault)
 }
 

@@ -2,6 +2,7 @@ import type { ProcessEvent } from './diagnostics.js'
 import type { Message } from './message.js'
 import type { BatchItem, Delivery } from './delivery.js'
 import type { PublishOptions } from './publisher.js'
+import type { RawDelivery } from './transport.js'
 
 /** Runs around every listener, every publish, or both. Not calling `next` means that the inner part does not happen. */
 export interface Middleware {
@@ -18,6 +19,8 @@ export interface ListenCall {
   readonly delivery: Delivery
   /** Of a batch: one for each message, in their order. */
   readonly items?: readonly BatchItem[]
+  /** Envelope and headers as they came, one for each message, in their order: nothing is certain. */
+  readonly heads: readonly Pick<RawDelivery, 'envelope' | 'headers'>[]
   /** For people: `Stock.reserve`. */
   readonly listener: string
   readonly channel: string

@@ -82,7 +82,7 @@ export interface Progress {
 
 export interface ShardStatus {
   readonly shard: string
-  /** Rows that no relay has got over yet. */
+  /** Rows that no relay has got over yet. Of many an estimate: to ask costs little, however many there are. */
   readonly pending: number
   /** Of the oldest of them; undefined where there is none. */
   readonly oldestMs: number | undefined

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Codec } from './codec.js'
 import { contextHeaders } from './context.js'
 import { parseDuration } from './duration.js'
-import { isReserved, type Envelope, writeEnvelope } from './envelope.js'
+import { isReserved, type Envelope, type Headers, writeEnvelope } from './envelope.js'
 import { InvalidMessage, WaybillError } from './error.js'
 import { excessOf, nestsTooDeep, type Limits } from './limits.js'
 import type { Link } from './link.js'
@@ -23,6 +23,13 @@ export interface OutgoingRules {
   readonly trace?: TraceSource | undefined
 }
 
+/** Headers of our own that a plugin puts on a message. A symbol: users cannot set it, and middleware that copies its options keeps it. */
+export const marks: unique symbol = Symbol('waybill:marks')
+
+export interface MarkedOptions extends PublishOptions {
+  readonly [marks]?: Headers
+}
+
 /** The definition of what a caller gave as a message; a clear error where it is none. */
 export function definitionOfMessage(message: unknown): Definition {
   const definition = message instanceof Message ? definitionOf(message.constructor) : undefined
@@ -32,11 +39,12 @@ export function definitionOfMessage(message: unknown): Definition {
 }
 
 /** Everything the transport needs of one message: envelope, bytes, options. Throws before anything is sent. */
-export function prepareOutgoing(message: Message, definition: Definition, options: PublishOptions, link: Link, scope: Scope | undefined, rules: OutgoingRules): Outgoing {
-  const body = encode(message, definition, rules)
+export function prepareOutgoing(message: Message, definition: Definition, options: MarkedOptions, link: Link, scope: Scope | undefined, rules: OutgoingRules): Outgoing {
+  const body = encode(message, definition, link, rules)
   const headers: Record<string, unknown> = {}
   if (scope) contextHeaders(scope.contexts, headers)
   if (options.headers) ownHeaders(options.headers, link, headers)
+  Object.assign(headers, options[marks])
 
   const id = options.id === undefined ? idFor(scope, rules.runtime, options) : ownId(options.id)
   const envelope = traced(envelopeOf(message, definition, id, scope, rules), definition.channel, link.name, rules)
@@ -64,7 +72,7 @@ export function derivedId(cause: Cause, owner: string, index: number): string {
   return uuid8From(cause.time, hash)
 }
 
-function encode(message: Message, { name }: Definition, { codec, limits }: OutgoingRules): Uint8Array {
+function encode(message: Message, { name }: Definition, { name: transport, capabilities }: Link, { codec, limits }: OutgoingRules): Uint8Array {
   let body: Uint8Array
   try {
     body = codec.encode(Message.inputOf(message))
@@ -72,6 +80,9 @@ function encode(message: Message, { name }: Definition, { codec, limits }: Outgo
     throw new InvalidMessage(name, [{ path: '', message: `it cannot be written as JSON: ${(error as Error).message}` }])
   }
   if (nestsTooDeep(body, limits.nesting)) throw new InvalidMessage(name, [{ path: '', message: `it is nested deeper than ${limits.nesting} levels, which no listener takes` }])
+  const { maxBodyBytes = Number.POSITIVE_INFINITY } = capabilities
+  if (body.length > maxBodyBytes)
+    throw new WaybillError('MESSAGE_TOO_LARGE', `"${name}" has ${body.length} bytes; the broker of "${transport}" takes up to ${maxBodyBytes}. Send less, or send a reference.`)
   if (body.length <= limits.bodyBytes) return body
 
   throw new WaybillError(

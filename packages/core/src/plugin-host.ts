@@ -15,12 +15,14 @@ export interface PluginParts {
   readonly links: readonly Link[]
   readonly rules: OutgoingRules
   readonly transactions: Transactions | undefined
+  readonly get: PluginHost['get']
+  readonly publish: PluginHost['publish']
   readonly health: PluginHost['health']
   readonly depths: PluginHost['depths']
 }
 
 /** What a plugin is given of its app. */
-export function pluginHostOf({ plan, host, links, rules, transactions, health, depths }: PluginParts): PluginHost {
+export function pluginHostOf({ plan, host, links, rules, transactions, get, publish, health, depths }: PluginParts): PluginHost {
   const { app, namespace, instance, runtime, log } = host
 
   return {
@@ -31,6 +33,8 @@ export function pluginHostOf({ plan, host, links, rules, transactions, health, d
     runtime,
     log,
     transports: links.map((link) => pluginTransport(link, rules)),
+    get,
+    publish,
     health,
     depths,
     transactions: transactions && pluginTransactions(transactions),

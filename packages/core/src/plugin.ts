@@ -1,3 +1,4 @@
+import type { Headers } from './envelope.js'
 import type { Fault } from './fault.js'
 import type { Health } from './health.js'
 import type { Logger } from './logger.js'
@@ -5,6 +6,7 @@ import type { Middleware } from './middleware.js'
 import type { OpenTransaction } from './open-transaction.js'
 import type { OutboxMessage } from './outbox-store.js'
 import type { Plan } from './plan.js'
+import type { PublishOptions } from './publisher.js'
 import type { Runtime } from './runtime.js'
 import type { Store, StoreTransaction } from './store.js'
 import type { Timer } from './timer-store.js'
@@ -45,6 +47,10 @@ export interface PluginHost {
   readonly runtime: Runtime
   readonly log: Logger
   readonly transports: readonly PluginTransport[]
+  /** The instance of a service; from `start` on. */
+  get<T>(type: abstract new (...args: never[]) => T): T
+  /** As `app.publish`: held where the caller runs in a transaction or a listener. `marks` are headers of Waybill's own, `waybill-…`. */
+  publish(messages: readonly object[], options?: PublishOptions, marks?: Headers): Promise<void>
   /** As `app.health()`, at any time. */
   health(): Health
   /** Asks the brokers how much waits for each group of the app. Rejects never: what cannot be told is left out, with a line in the log. */

@@ -5,7 +5,7 @@ import { markPublisherMethod, markPublisherParameter } from './metadata.js'
 export interface PublishOptions {
   /** Default: a new one. The same id again is the same message. */
   readonly id?: string
-  /** Nobody gets it before. Refused where the broker cannot keep it back: in this version only the memory broker can. */
+  /** Nobody gets it before. Refused where the broker cannot keep it back (a log: Kafka); in a transaction with the outbox it becomes a timer, on every broker. */
   readonly delay?: Duration
   /** Nobody gets it afterwards. Refused on a log. */
   readonly expires?: Duration

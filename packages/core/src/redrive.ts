@@ -50,6 +50,7 @@ export class Redrive {
   #redriven = 0
   #kept = 0
   #stopped: RedriveProgress['stopped']
+  #failure: { readonly error: unknown } | undefined
 
   /** `letters` are those that it will be shown, as they stand at this moment. */
   constructor(parts: RedriveParts, options: RedriveOptions, letters: readonly RawDelivery[]) {
@@ -79,8 +80,10 @@ export class Redrive {
     return 'remove'
   }
 
+  /** Throws what the caller's `onProgress` threw. */
   close(): void {
     this.#unwatch()
+    if (this.#failure) throw this.#failure.error
   }
 
   /** What was sent must go from the dead letters, also when no more is sent. */
@@ -113,7 +116,13 @@ export class Redrive {
   }
 
   #tell(): void {
-    this.#options.onProgress?.({ redriven: this.#redriven, kept: this.#kept, stopped: this.#stopped })
+    try {
+      this.#options.onProgress?.({ redriven: this.#redriven, kept: this.#kept, stopped: this.#stopped })
+    } catch (error) {
+      // What was sent must go from the dead letters first: it would be in two places.
+      this.#failure ??= { error }
+      this.#stopped ??= 'aborted'
+    }
   }
 
   /** Resolves when the rate allows one more, or when the caller gives up. */

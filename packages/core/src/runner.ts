@@ -148,7 +148,7 @@ export class SingleRunner implements Runner, RunWatch {
     const event = this.#invocation.began(job)
     run.event = event
     const { label, channel, group } = this.listener
-    const call: ListenCall = { message: found.message, delivery: run.delivery, listener: label, channel, group, told: event && [event] }
+    const call: ListenCall = { message: found.message, delivery: run.delivery, heads: [job.raw], listener: label, channel, group, told: event && [event] }
     let value: unknown
     try {
       value = scopes.run(new JobScope(job, run.held, this.listener), this.#invocation.invoke, call)

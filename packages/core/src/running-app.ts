@@ -25,7 +25,7 @@ import { Links } from './links.js'
 import { consoleLogger, safeLogger, silentLogger, type Logger } from './logger.js'
 import { definitionOf, type Message, type MessageClass } from './message.js'
 import type { Middleware } from './middleware.js'
-import type { OutgoingRules } from './outgoing.js'
+import { marks, type OutgoingRules } from './outgoing.js'
 import type { Plan, PlannedListener, ServiceClass } from './plan.js'
 import type { GroupDepth, PluginHost } from './plugin.js'
 import { pluginHostOf } from './plugin-host.js'
@@ -265,7 +265,7 @@ export class RunningApp implements App {
   /** A query that fails while nobody awaits it ends in the log, as a publish does. */
   #asked(label: string, query: () => Message, options: AskOptions): Promise<unknown> {
     const reply = (async () => {
-      if (this.#state !== 'running') throw this.#notRunning(label)
+      this.#assertOpen(label)
 
       return this.#asking.ask(query(), options)
     })()
@@ -335,6 +335,8 @@ export class RunningApp implements App {
       links: this.#links.all,
       rules: this.#outgoing,
       transactions: this.#store.transactions,
+      get: (type) => this.get(type),
+      publish: (messages, options, own) => this.#publishing.publish(messages as Message[], { ...options, ...(own && { [marks]: own }) }, 'A plugin'),
       health: () => this.health(),
       depths: () => this.#depths(),
     })

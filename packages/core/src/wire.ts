@@ -48,6 +48,14 @@ export const header = {
   due: 'waybill-due',
   /** On a query: the moment (ms since the epoch) at which nobody waits any more. */
   deadline: 'waybill-deadline',
+  /** On a command of a saga: the saga's name, to be told where no listener could do it. */
+  saga: 'waybill-saga',
+  /** On a command that no message answers: its saga is also told that it is done. */
+  receipt: 'waybill-receipt',
+  /** On a command that comes again and is not to be done any more where it was not: its saga wants to know which. */
+  withdraws: 'waybill-withdraws',
+  /** On a command that takes another one back: the id of that one, and after a space its type. */
+  undoes: 'waybill-undoes',
   /** Typed context that travels with a call: `waybill-context-<name>`. */
   context: 'waybill-context-',
 } as const

@@ -24,7 +24,7 @@ export class MemorySagas implements SagaStore {
   }
 
   async steps(name: string, id: string): Promise<readonly SagaStep[]> {
-    return stepsIn(this.#connection.space.table('saga-step'), name, id)
+    return stepsIn(this.#connection.space.table(stepTable(name, id)))
   }
 
   async history(name: string, id: string): Promise<readonly SagaEntry[]> {
@@ -42,7 +42,7 @@ export class MemorySagas implements SagaStore {
     const { space, now } = this.#connection
     const gone = this.#all().filter((saga) => saga.name === name && statuses.includes(saga.status) && saga.updatedAt < now - keepMs)
     const ids = new Set(gone.map(({ id }) => id))
-    const rows = gone.flatMap(({ id }) => [rowOf('saga', name, id), rowOf('saga-history', name, id), ...stepRows(stepsIn(space.table('saga-step'), name, id))])
+    const rows = gone.flatMap(({ id }) => [rowOf('saga', name, id), rowOf('saga-history', name, id), ...stepRows(stepsIn(space.table(stepTable(name, id))))])
     for (const [row, value] of space.table('saga-correlation')) if (ids.has(value as string) && row.startsWith(`saga-correlation/["${name}"`)) rows.push(row)
     space.apply(new Map(rows.map((row) => [row, undefined])))
 
@@ -101,7 +101,7 @@ export class SessionSagas implements TransactionSagas {
   }
 
   async steps(name: string, id: string): Promise<readonly SagaStep[]> {
-    return stepsIn(this.#session.table('saga-step'), name, id)
+    return stepsIn(this.#session.table(stepTable(name, id)))
   }
 
   async stepOf(commandId: string): Promise<SagaStep | undefined> {
@@ -131,15 +131,20 @@ function correlationRow(name: string, { key, value }: Correlation): string {
 }
 
 function stepRow({ saga, id, step, phase, attempt }: SagaStep): string {
-  return rowOf('saga-step', saga, id, step, phase, attempt)
+  return rowOf(stepTable(saga, id), step, phase, attempt)
+}
+
+/** A table for each saga, so that those of one are found without a look at all others. */
+function stepTable(saga: string, id: string): string {
+  return `saga-step ${JSON.stringify([saga, id]).replaceAll('/', '\\u002f')}`
 }
 
 function stepRows(steps: readonly SagaStep[]): readonly string[] {
   return steps.flatMap((step) => (step.commandId === undefined ? [stepRow(step)] : [stepRow(step), rowOf('saga-command', step.commandId)]))
 }
 
-function stepsIn(rows: Iterable<readonly [row: string, value: unknown]>, name: string, id: string): readonly SagaStep[] {
-  return [...rows].map(([, value]) => value as SagaStep).filter((step) => step.saga === name && step.id === id)
+function stepsIn(rows: Iterable<readonly [row: string, value: unknown]>): readonly SagaStep[] {
+  return [...rows].map(([, value]) => value as SagaStep)
 }
 
 function matches({ name, status, step, updatedAt }: SagaRow, filter: SagaFilter, now: number): boolean {

@@ -17,9 +17,13 @@ export class MemoryTimers implements TimerStore {
   }
 
   async nextDueMs(targets: readonly string[]): Promise<number | undefined> {
-    const next = timersIn(this.#connection.space.table('timer')).find(({ target }) => targets.includes(target))
+    let next: number | undefined
+    for (const [, value] of this.#connection.space.table('timer')) {
+      const { target, dueAt } = value as Timer
+      if (targets.includes(target) && (next === undefined || dueAt < next)) next = dueAt
+    }
 
-    return next && Math.max(0, next.dueAt - this.#connection.now)
+    return next === undefined ? undefined : Math.max(0, next - this.#connection.now)
   }
 }
 
@@ -47,7 +51,7 @@ export class SessionTimers implements TransactionTimers {
 
   async cancel(filter: TimerFilter): Promise<readonly string[]> {
     const cancelled: string[] = []
-    for (const { id } of timersIn(this.#session.table('timer')).filter((timer) => matches(timer, filter))) {
+    for (const { id } of this.#matching(filter)) {
       const row = rowOf('timer', id)
       await this.#session.lock(row)
       // Somebody else may have fired it while this waited for the row.
@@ -59,12 +63,20 @@ export class SessionTimers implements TransactionTimers {
     return cancelled
   }
 
+  #matching(filter: TimerFilter): readonly Timer[] {
+    // A saga disarms one at a time: it need not look at all others for it.
+    const known = filter.ids?.map((id) => this.#session.read(rowOf('timer', id)) as Timer | undefined).filter((timer) => timer !== undefined)
+
+    return (known ?? timersIn(this.#session.table('timer'))).filter((timer) => matches(timer, filter))
+  }
+
   async takeDue(targets: readonly string[], limit: number): Promise<readonly Timer[]> {
     const taken: Timer[] = []
-    for (const timer of timersIn(this.#session.table('timer'))) {
-      if (taken.length === limit || timer.dueAt > this.#connection.now) break
+    const due = [...this.#session.table('timer')].filter(([, value]) => (value as Timer).dueAt <= this.#connection.now && targets.includes((value as Timer).target))
+    for (const timer of timersIn(due)) {
+      if (taken.length === limit) break
       const row = rowOf('timer', timer.id)
-      if (!targets.includes(timer.target) || !this.#session.tryLock(row)) continue
+      if (!this.#session.tryLock(row)) continue
       await this.#session.write(row, undefined)
       taken.push(timer)
     }

@@ -60,7 +60,7 @@ function askOf(foreign: unknown): Ask {
   }
   throw new WaybillError(
     'FOREIGN_TRANSACTION',
-    'A transaction of another tool was expected to have query(sql, values), which resolves with rows or with { rows }. Wrap it: { query: (sql, values) => tx.$queryRawUnsafe(sql, ...values) } for Prisma.',
+    'A transaction of another tool was expected to have query(sql, values), which resolves with rows or with { rows }. Wrap what your tool has in an object with such a query.',
   )
 }
 

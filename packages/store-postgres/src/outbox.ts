@@ -15,11 +15,12 @@ import {
 import type { Announcer } from './announcer.js'
 import type { Connection } from './connection.js'
 import { OutboxPages } from './outbox-page.js'
+import { OutboxStatus } from './outbox-status.js'
 import type { OutboxWriter } from './outbox-writer.js'
 import { Parked } from './parked.js'
 import type { Partitions } from './partitions.js'
 import type { Session } from './session.js'
-import { numberOf, optionalNumberOf, optionalTextOf, type Prepare, textOf } from './statement.js'
+import { type Prepare, textOf } from './statement.js'
 
 export interface OutboxParts {
   readonly connection: Connection
@@ -34,12 +35,14 @@ export class Outbox implements OutboxStore {
   readonly #parts: OutboxParts
   readonly #pages: OutboxPages
   readonly #parked: Parked
+  readonly #status: OutboxStatus
   readonly #sql: ReturnType<typeof sqlOf>
 
   constructor(parts: OutboxParts) {
     this.#parts = parts
     this.#pages = new OutboxPages(parts.connection, parts.prepare)
     this.#parked = new Parked(parts.connection, parts.prepare)
+    this.#status = new OutboxStatus(parts.connection, parts.prepare)
     this.#sql = sqlOf(parts.prepare)
   }
 
@@ -155,18 +158,8 @@ export class Outbox implements OutboxStore {
     return undefined
   }
 
-  async status(shards: readonly string[]): Promise<readonly ShardStatus[]> {
-    const { rows } = await this.#parts.connection.run(this.#sql.status([...shards]))
-
-    return rows.map((row) => ({
-      shard: textOf(row['shard']),
-      pending: numberOf(row['pending']),
-      oldestMs: optionalNumberOf(row['oldest_ms']),
-      parked: numberOf(row['parked']),
-      isPaused: row['is_paused'] === true,
-      owner: optionalTextOf(row['owner']),
-      epoch: numberOf(row['epoch']),
-    }))
+  status(shards: readonly string[]): Promise<readonly ShardStatus[]> {
+    return this.#status.read(shards)
   }
 
   announce(shards: readonly string[]): Promise<void> {
@@ -220,15 +213,5 @@ function sqlOf(prepare: Prepare) {
       UPDATE {}.outbox_cursor SET epoch = epoch + 1, owner = NULL, lease_until = '-infinity', prev = '3:3:', floor = 0, win = NULL, win_floor = NULL, pos = 0, mark_floor = 0, mark_xid = pg_current_xact_id(), cluster = ${cluster}
       WHERE shard = $1`),
     renumber: prepare('UPDATE {}.outbox SET xid = pg_current_xact_id() WHERE shard = $1'),
-    status: prepare(`
-      SELECT s.shard, coalesce(c.is_paused, false) AS is_paused, coalesce(c.epoch, 0) AS epoch, CASE WHEN c.lease_until > clock_timestamp() THEN c.owner END AS owner,
-        (SELECT count(*) FROM {}.outbox_parked p WHERE p.shard = s.shard) AS parked, w.pending, w.oldest_ms
-      FROM unnest($1::text[]) WITH ORDINALITY AS s (shard, n)
-      LEFT JOIN {}.outbox_cursor c ON c.shard = s.shard
-      CROSS JOIN LATERAL (
-        SELECT count(*) AS pending, round(extract(epoch FROM clock_timestamp() - min(o.stored_at)) * 1000) AS oldest_ms
-        FROM {}.outbox o WHERE o.shard = s.shard AND NOT pg_visible_in_snapshot(o.xid, coalesce(c.prev, '3:3:'))
-          AND NOT (c.win IS NOT NULL AND o.seq <= c.pos AND pg_visible_in_snapshot(o.xid, c.win))
-      ) AS w ORDER BY s.n`),
   }
 }

@@ -53,7 +53,7 @@ export class Connection {
   /** Tries for ever. Rejects where trying cannot help, and when it is closed meanwhile. Resolves with a name for the cluster. */
   async connect(): Promise<string> {
     while (!this.isClosed) {
-      this.#enter('connecting', undefined)
+      this.#enter('connecting', `${this.#brokers} has not answered yet`)
       try {
         const name = await Promise.race([this.#open(), this.#backoff.cancelled])
         if (name !== undefined && !this.isClosed) return this.#connected(name)

@@ -102,7 +102,7 @@ export class Connection {
     const { endpoints } = this.#options
     const endpoint = endpoints[this.#tries % endpoints.length] as Endpoint
     this.#tries++
-    this.#tell('connecting', this.#reason)
+    this.#tell('connecting', this.#reason ?? `"${endpoint.label}" has not answered yet`)
     this.#open(endpoint).then(
       (model) => this.#opened(model),
       (error: unknown) => this.#missed(error, endpoint),

@@ -4,7 +4,7 @@ import type { TcpSocketConnectOpts } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 
 export interface RabbitOptions {
-  /** `amqp://` or `amqps://`, one or several: the nodes of one cluster, tried in turn. Default: `amqp://localhost`. */
+  /** `amqp://` or `amqps://`, one or several: the nodes of one cluster, tried in turn. Default, where it is left out: `amqp://localhost`; `undefined` is a fault. */
   readonly url?: string | readonly string[]
   /** Default: what the url says, else `/`. */
   readonly vhost?: string
@@ -79,6 +79,8 @@ export function resolveOptions(options: RabbitOptions): ResolvedOptions {
   }
   const { declare = 'create' } = options
   if (!['create', 'check', 'none'].includes(declare)) faults.push(wrong(`option "declare" takes "create", "check" or "none"; found ${JSON.stringify(declare)}.`))
+  if ('url' in options && options.url === undefined)
+    faults.push(wrong('option "url" is given and undefined: mostly a variable of the environment that is not set. Set it, or leave "url" out for amqp://localhost.'))
   const urls = typeof options.url === 'string' ? [options.url] : (options.url ?? ['amqp://localhost'])
   if (!Array.isArray(urls) || urls.length === 0) {
     faults.push(wrong('option "url" takes an url or a list of them; found none. Leave it out for amqp://localhost.'))

@@ -1,0 +1,237 @@
+import { DeadLetter, type ListenCall, type PluginHost, type PluginTransactions, type StoreTransaction, type Timer, WaybillError } from '@waybill/core'
+import type { SagaDefinition } from './definition.js'
+import { type FlowGraph, type MessageClass, type StepPlan, stepsOf } from './graph.js'
+import { Instance, timerTarget } from './instance.js'
+import { settledOf, type Settlement, SagaStuck } from './notice.js'
+import { type Order, Orders, type Wake } from './orders.js'
+import { Progress } from './progress.js'
+
+export type Head = ListenCall['heads'][number]
+
+/** One version of a saga, with the functions of an instance that has its dependencies. */
+export interface Version {
+  readonly definition: SagaDefinition
+  readonly graph: FlowGraph
+}
+
+/** What is done to a saga that was loaded and locked. */
+export type Act = (progress: Progress, saga: Instance, graph: FlowGraph) => void
+
+/** Runs the sagas of one name: each event in one transaction. */
+export class Engine {
+  readonly name: string
+  readonly current: Version
+  readonly #versions: ReadonlyMap<number, Version>
+  readonly #host: PluginHost
+  readonly #transactions: PluginTransactions
+
+  constructor(versions: readonly [Version, ...Version[]], host: PluginHost, transactions: PluginTransactions) {
+    this.current = versions[0]
+    this.name = this.current.definition.name
+    this.#versions = new Map(versions.map((version) => [version.definition.version, version]))
+    this.#host = host
+    this.#transactions = transactions
+  }
+
+  /** A message that the saga listens to, in the transaction of its listener. */
+  async hear(message: object, head: Head | undefined): Promise<void> {
+    const type = message.constructor
+    if (type === settledOf(this.name)) return this.#settled(message as unknown as Settlement)
+    const { causationId, traceparent } = head?.envelope ?? {}
+    if (typeof causationId === 'string' && (await this.#reply(message, causationId))) return
+    const { start } = this.current.graph
+    if (isA(message, start.message)) return this.#start(message, typeof traceparent === 'string' ? traceparent : undefined)
+    for (const { graph } of this.#versions.values()) {
+      const cancel = graph.cancels.find((one) => isA(message, one.message))
+      if (cancel) return this.#cancel(idFrom(this.name, cancel.id(message)), message)
+    }
+    // A reply to somebody else's command passes by.
+  }
+
+  /** In the transaction that takes the timer out of the store. */
+  async fired({ subject, payload }: Timer): Promise<void> {
+    const { kind, attempt }: Wake = JSON.parse(Buffer.from(payload).toString())
+    await this.change(subject, (progress, _saga, graph) => {
+      if (kind === 'deadline') return progress.overdue()
+      const [phase, ...name] = kind.split('/')
+      const step = stepOf(graph, name.join('/'))
+      if (step) progress.elapsed(step, phase === 'undo' ? 'undo' : 'do', attempt)
+    })
+  }
+
+  /** Loads and locks a saga, acts on it, and writes what became of it. False: there is none, or it is over. */
+  async change(id: string, act: Act): Promise<boolean> {
+    return this.#transactions.use(async (transaction) => {
+      const loaded = await this.#load(transaction, id)
+      if (!loaded || loaded.saga.isOver) return false
+      await this.#act(transaction, loaded.saga, loaded.graph, act)
+
+      return true
+    })
+  }
+
+  async #start(message: object, trace: string | undefined): Promise<void> {
+    const { definition, graph } = this.current
+    const id = idFrom(this.name, graph.start.id(message))
+    const now = this.#host.runtime.now()
+    const deadlineAt = definition.deadlineMs === undefined ? undefined : now + definition.deadlineMs
+    const row = {
+      name: this.name,
+      id,
+      definition: definition.version,
+      status: 'running',
+      step: undefined,
+      state: JSON.stringify({ data: graph.start.state(message) }),
+      version: 1,
+      startedAt: now,
+      updatedAt: now,
+      deadlineAt,
+      trace,
+    }
+    await this.#transactions.use(async (transaction) => {
+      if (!(await transaction.sagas.insert(row, []))) return this.#startedAgain(transaction, id)
+      await this.#act(transaction, new Instance(row, [], now), graph, (progress, saga) => {
+        saga.note('started', { by: graph.start.message.messageName, definition: definition.version })
+        progress.begin(definition.deadlineMs)
+      })
+    })
+  }
+
+  /** Once started stays started: also one that is over does not start again. */
+  #startedAgain(transaction: StoreTransaction, id: string): Promise<void> {
+    return this.#note(transaction, id, 'started again, ignored')
+  }
+
+  async #cancel(id: string, message: object): Promise<void> {
+    const name = nameOf(message)
+    await this.#transactions.use(async (transaction) => {
+      const loaded = await this.#load(transaction, id)
+      if (!loaded)
+        throw new WaybillError(
+          'UNKNOWN_SAGA',
+          `"${name}" cancels the saga "${this.name}" "${id}", which was not started, or not yet. It is tried again, and then kept as a dead letter.`,
+        )
+      if (loaded.saga.isOver) return this.#note(transaction, id, 'cancelled too late, ignored')
+      await this.#act(transaction, loaded.saga, loaded.graph, (progress, saga) => {
+        const isTurned = progress.turnBack({ step: this.name, code: 'CANCELLED', message: `"${name}" cancelled it.` }, 'wait')
+        if (!isTurned) saga.note('cancelled too late, ignored')
+      })
+    })
+  }
+
+  /** False: it is no reply to a command of these sagas. */
+  async #reply(message: object, commandId: string): Promise<boolean> {
+    return this.#transactions.use(async (transaction) => {
+      const found = await transaction.sagas.stepOf(commandId)
+      if (found?.saga !== this.name) return false
+      const isAwaited = [...this.#versions.values()].some(({ graph }) => hears(stepOf(graph, found.step), message))
+      if (!isAwaited) return true
+      // The timer first, as the one that fires it does: two that want timer and saga in another order would wait for each other.
+      if (found.deadlineAt !== undefined && found.phase === 'do') await transaction.timers.cancel({ ids: [`${this.name}/${found.id}/do/${found.step}`] })
+      const loaded = await this.#load(transaction, found.id)
+      const step = loaded && stepOf(loaded.graph, found.step)
+      if (!loaded || !step) return true
+      if (loaded.saga.isOver) return this.#note(transaction, found.id, 'late reply', { step: step.name, reply: nameOf(message) }).then(() => true)
+      await this.#act(transaction, loaded.saga, loaded.graph, (progress, saga) => applyReply(progress, saga, step, message))
+
+      return true
+    })
+  }
+
+  async #settled({ commandId, failure, withdrawn }: Settlement): Promise<void> {
+    if (typeof commandId !== 'string') throw new DeadLetter('It names no command.')
+    await this.#transactions.use(async (transaction) => {
+      const found = await transaction.sagas.stepOf(commandId)
+      if (found?.saga !== this.name) return
+      const loaded = await this.#load(transaction, found.id)
+      const step = loaded && stepOf(loaded.graph, found.step)
+      if (!loaded || !step || loaded.saga.isOver) return
+      await this.#act(transaction, loaded.saga, loaded.graph, (progress) => {
+        if (failure) progress.failed(step, found.phase, { code: String(failure.code), message: String(failure.message) })
+        else if (withdrawn) progress.withdrawn(step)
+        else if (found.phase === 'undo') progress.undone(step)
+        else if (step.done.length === 0) progress.done(step, {})
+      })
+    })
+  }
+
+  async #load({ sagas }: StoreTransaction, id: string): Promise<{ readonly saga: Instance; readonly graph: FlowGraph } | undefined> {
+    const row = await sagas.load(this.name, id)
+    if (!row) return undefined
+    const saga = new Instance(row, await sagas.steps(this.name, id), this.#host.runtime.now())
+    this.#migrate(saga)
+    const version = this.#versions.get(saga.definition)
+    if (version) return { saga, graph: version.graph }
+
+    throw new WaybillError(
+      'MISSING_DEFINITION',
+      `The saga "${this.name}" "${id}" was started with version ${saga.definition}, which this app does not have. Name its class in "earlier" of @Saga, or bring it up by "migrate".`,
+    )
+  }
+
+  /** To the current version, one step after another, where the flow says how and still has the step it stands at. */
+  #migrate(saga: Instance): void {
+    const { definition, graph } = this.current
+    const place = saga.row.step
+    if (saga.isOver || (place !== undefined && !stepOf(graph, place))) return
+    for (let next = definition.migrate[saga.definition]; next && saga.definition < definition.version; next = definition.migrate[saga.definition]) {
+      const from = saga.definition
+      saga.data = next(saga.data)
+      saga.definition = from + 1
+      saga.note('migrated', { from, to: from + 1 })
+    }
+  }
+
+  async #act(transaction: StoreTransaction, saga: Instance, graph: FlowGraph, act: Act): Promise<void> {
+    const orders = new Orders(graph, saga, this.#host.runtime.now())
+    act(new Progress(graph, saga, orders), saga, graph)
+    await saga.save(transaction.sagas, transaction.timers)
+    for (const order of orders.all) await this.#send(order)
+  }
+
+  async #send({ message, id, marks }: Order): Promise<void> {
+    if (message instanceof SagaStuck) this.#host.log.error(`The saga "${message.saga}" "${message.id}" is stuck at "${message.step}": ${message.reason} It is tried on.`)
+    await this.#host.publish([message], { id }, marks)
+  }
+
+  #note({ sagas }: StoreTransaction, id: string, kind: string, more: object = {}): Promise<void> {
+    return sagas.append(this.name, id, [{ at: this.#host.runtime.now(), event: JSON.stringify({ kind, ...more }) }])
+  }
+
+  get target(): string {
+    return timerTarget(this.name)
+  }
+
+  knows(version: number): boolean {
+    return this.#versions.has(version) || this.current.definition.migrate[version] !== undefined
+  }
+}
+
+export function stepOf(graph: FlowGraph, name: string): StepPlan | undefined {
+  return stepsOf(graph).find((step) => step.name === name)
+}
+
+function hears(step: StepPlan | undefined, message: object): boolean {
+  return step !== undefined && [...step.done, ...step.refused].some((one) => isA(message, one.message))
+}
+
+function applyReply(progress: Progress, saga: Instance, step: StepPlan, message: object): void {
+  const done = step.done.find((one) => isA(message, one.message))
+  if (done) return void progress.done(step, done.learn(message, saga.data))
+  const refused = step.refused.find((one) => isA(message, one.message))
+  if (refused) progress.refused(step, refused.why(message))
+}
+
+/** Also of a class that extends it. */
+function isA(message: object, type: MessageClass): boolean {
+  return nameOf(message) === type.messageName
+}
+
+function nameOf(message: object): string {
+  return (message.constructor as Partial<MessageClass>).messageName ?? message.constructor.name
+}
+
+function idFrom(saga: string, id: unknown): string {
+  if (typeof id === 'string' && id !== '' && Buffer.byteLength(id) <= 255) return id
+  throw new DeadLetter(`The id of a saga "${saga}" is a text of 1 to 255 bytes; this message gives another. Mend the "id" of its flow.`)
+}

@@ -1,0 +1,107 @@
+import { DeadLetter, header, Ignore, type ListenCall, type PlannedListener, type PluginHost } from '@waybill/core'
+import type { Head } from './engine.js'
+import { settledOf, type Settlement } from './notice.js'
+
+/** What an app does for the listeners that take commands of sagas, so that they need not know: whatever the order in which a command and its undo come, the effect is right. */
+export class Participant {
+  readonly #host: PluginHost
+
+  constructor(host: PluginHost) {
+    this.#host = host
+  }
+
+  async listen(call: ListenCall, next: () => Promise<unknown>): Promise<unknown> {
+    const commands = call.heads.flatMap((head, index) => commandOf(head, call.items?.[index]?.id ?? call.delivery.id))
+    if (commands.length === 0) return next()
+    const [only] = commands
+    if (!call.items && only && (await this.#isVoid(only))) {
+      await this.#send(only.saga, { commandId: only.id, ...(only.withdraws && { withdrawn: true }) })
+
+      return undefined
+    }
+    const value = await this.#tried(call, commands, next)
+    for (const command of commands) if (command.wantsReceipt) await this.#send(command.saga, { commandId: command.id })
+
+    return value
+  }
+
+  /** Nothing is to be done: what it undoes never was, or it is withdrawn, and by its inbox row was not done before. */
+  async #isVoid({ undoes, withdraws }: SagaCommand): Promise<boolean> {
+    if (withdraws) return this.#host.transactions?.current() !== undefined
+
+    return undoes !== undefined && !(await this.#happened(undoes))
+  }
+
+  /** False: what is to be undone was never done here, and never will be: its id counts as processed from now on. */
+  async #happened(undoes: string): Promise<boolean> {
+    const place = undoes.indexOf(' ')
+    const [id, name] = [undoes.slice(0, place), undoes.slice(place + 1)]
+    const taker = this.#host.plan.listeners.find(({ takes }) => takes !== 'raw' && takes.some(({ messageName }) => messageName === name))
+    const open = this.#host.transactions?.current()
+    // Without an inbox, or where another app takes the command, only the listener itself can know.
+    if (!open || !taker?.options.transaction) return true
+    const [verdict] = await open.use(({ inbox }) => inbox.insert([{ group: taker.group, id }]))
+
+    return verdict?.kind !== 'first'
+  }
+
+  async #tried(call: ListenCall, commands: readonly SagaCommand[], next: () => Promise<unknown>): Promise<unknown> {
+    try {
+      return await next()
+    } catch (error) {
+      if (!call.items && isLast(call, error, this.#listenerOf(call))) for (const command of commands) await this.#tellFailure(command, error)
+      throw error
+    }
+  }
+
+  #listenerOf(call: ListenCall): PlannedListener | undefined {
+    return this.#host.plan.listeners.find(({ label, channel }) => label === call.listener && channel === call.channel)
+  }
+
+  /** By itself, as what the listener did is rolled back. Where it is lost, the saga finds out by its timer. */
+  async #tellFailure({ saga, id }: SagaCommand, error: unknown): Promise<void> {
+    const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'FAILED'
+    const failure = { code, message: error instanceof Error ? error.message : String(error) }
+    await this.#send(saga, { commandId: id, failure }, false).catch((reason: unknown) =>
+      this.#host.log.warn(`The saga "${saga}" could not be told that its command "${id}" failed: ${reason instanceof Error ? reason.message : String(reason)}`),
+    )
+  }
+
+  #send(saga: string, settlement: Settlement, held?: false): Promise<void> {
+    return this.#host.publish([new (settledOf(saga))(settlement)], held === false ? { held } : {})
+  }
+}
+
+interface SagaCommand {
+  readonly id: string
+  readonly saga: string
+  readonly wantsReceipt: boolean
+  readonly undoes: string | undefined
+  readonly withdraws: boolean
+}
+
+/** A saga's name becomes a channel: what a stranger writes there is not believed. */
+const sagaName = /^[a-z0-9-]{1,100}$/
+
+function commandOf({ headers }: Head, id: string): SagaCommand[] {
+  const [saga, undoes] = [headers[header.saga], headers[header.undoes]]
+  if (typeof saga !== 'string' || !sagaName.test(saga)) return []
+
+  return [
+    {
+      id,
+      saga,
+      wantsReceipt: headers[header.receipt] === 'true',
+      undoes: typeof undoes === 'string' && undoes.includes(' ') ? undoes : undefined,
+      withdraws: headers[header.withdraws] === 'true',
+    },
+  ]
+}
+
+/** After this one the listener is not tried again. */
+function isLast({ delivery }: ListenCall, error: unknown, listener: PlannedListener | undefined): boolean {
+  if (error instanceof DeadLetter || error instanceof Ignore) return true
+  const retry = listener?.options.retry
+
+  return retry !== undefined && (delivery.attempt >= retry.attempts || retry.unless.some((type) => error instanceof type))
+}

@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Contender } from './contender.js'
+import { Ledger } from './ledger.js'
+import { sendPaced } from './load.js'
+import { type Cost, peakRssMb, startMeter } from './meter.js'
+import { makeOrder } from './order.js'
+import { percentiles } from './statistics.js'
+import { watch } from './watch.js'
+import type { Job, Measurement } from './worker.js'
+
+/** From the moment at which the relay is opened to the confirm of the last order that waited; the harness then reads them back from the broker. */
+export async function drain(contender: Contender, { room, count, brokerPid }: Job): Promise<Measurement> {
+  const ledger = new Ledger(count)
+  const progress = watch(ledger)
+  const read = startMeter(brokerPid)
+  let cost: Cost | undefined
+  const relaying = await contender.openRelay?.(room, (id) => {
+    ledger.see(id)
+    if (!ledger.isComplete || cost) return
+    cost = read()
+    progress.finish()
+  })
+  await progress.ended
+  const rssMb = peakRssMb()
+  await relaying?.close()
+
+  return { ...(cost ?? read()), p50Ms: null, p99Ms: null, handled: ledger.sightings, rssMb, heapMb: undefined, verdict: undefined, errors: { count: 0, first: undefined } }
+}
+
+export async function relay(contender: Contender, { room, count, brokerPid, perSecond }: Job & { readonly perSecond: number }): Promise<Measurement> {
+  const ledger = new Ledger(count)
+  const progress = watch(ledger)
+  const committed = new Float64Array(count)
+  const waits = new Float64Array(count)
+  const relaying = await contender.openRelay?.(room, (id) => {
+    waits[id] = performance.now() - (committed[id] || performance.now())
+    ledger.see(id)
+    if (ledger.isComplete) progress.finish()
+  })
+  if (!relaying) throw new Error('This contender has no relay.')
+  const read = startMeter(brokerPid)
+  const timed: Parameters<typeof sendPaced>[0] = {
+    close: relaying.close,
+    send: (order, done) =>
+      relaying.send(order, (error) => {
+        committed[order.id] = performance.now()
+        done(error)
+      }),
+  }
+  const { errors } = await sendPaced(timed, count, perSecond)
+  await progress.ended
+  const cost = read()
+  const rssMb = peakRssMb()
+  await relaying.close()
+
+  return { ...cost, ...percentiles(waits), handled: ledger.sightings, rssMb, heapMb: undefined, verdict: undefined, errors }
+}
+
+/** Hands over as many as are handled, so that some always wait; the harness then reads back what they wrote. */
+export async function handle(contender: Contender, { room, count, brokerPid, ahead }: Job & { readonly ahead: number }): Promise<Measurement> {
+  const ledger = new Ledger(count)
+  const progress = watch(ledger)
+  const handler = await contender.openHandler?.(room, ({ id }) => {
+    ledger.see(id)
+    if (ledger.isComplete) progress.finish()
+  })
+  if (!handler) throw new Error('This contender handles nothing.')
+  const bodies = Array.from({ length: count }, (_, id) => Buffer.from(JSON.stringify(makeOrder(id))))
+  const read = startMeter(brokerPid)
+  for (let from = 0; from < count; ) {
+    const room = Math.min(count - from, ahead - (from - ledger.sightings))
+    if (room > ahead / 2 || from + room === count) handler.receive(bodies.slice(from, (from += room)))
+    await sleep(1)
+  }
+  await progress.ended
+  const cost = read()
+  const rssMb = peakRssMb()
+  await handler.close()
+
+  return { ...cost, p50Ms: null, p99Ms: null, handled: ledger.sightings, rssMb, heapMb: undefined, verdict: undefined, errors: { count: 0, first: undefined } }
+}

@@ -1,0 +1,82 @@
+import { ConfigError } from '@waybill/core'
+import { Saga, startedBy } from '@waybill/saga'
+import { memoryDatabase } from '@waybill/store-memory'
+import { expect, test } from 'vitest'
+import { startBed } from './bed.js'
+import { Checkout, OrderConfirmed, OrderPlaced, OrderRejected, OrderShipped, Payment, ReserveStock, ShipOrder, Shipping, Stock, StockReserved } from './shop.js'
+
+const placed = new OrderPlaced({ orderId: 'o-1', total: 5 })
+const ends = {
+  completed: [OrderConfirmed, ({ orderId }: { orderId: string }) => ({ orderId, charge: 'second' })],
+  compensated: [OrderRejected, ({ orderId = '' }: { orderId?: string }) => ({ orderId, code: '', reason: '' })],
+} as const
+
+@Saga('checkout', { version: 2, earlier: [Checkout] })
+class Second {
+  readonly flow = startedBy(OrderPlaced, { id: (order) => order.orderId, state: ({ orderId }) => ({ orderId }) })
+    .pivot('ship', (step) => step.send(ShipOrder, (s) => s).done(OrderShipped))
+    .ends(ends)
+}
+
+@Saga('checkout', { version: 2 })
+class Forgetful {
+  readonly flow = startedBy(OrderPlaced, { id: (order) => order.orderId, state: ({ orderId }) => ({ orderId }) })
+    .pivot('ship', (step) => step.send(ShipOrder, (s) => s).done(OrderShipped))
+    .ends(ends)
+}
+
+@Saga('checkout', { version: 2, migrate: { 1: (state: { orderId: string; total: number }) => ({ orderId: state.orderId, cents: state.total * 100 }) } })
+class Moved {
+  readonly flow = startedBy(OrderPlaced, { id: (order) => order.orderId, state: ({ orderId, total }) => ({ orderId, cents: total }) })
+    .pivot('reserve', (step) => step.send(ReserveStock, ({ orderId }) => ({ orderId })).done(StockReserved))
+    .ends({ ...ends, completed: [OrderConfirmed, ({ orderId, cents }) => ({ orderId, charge: `${cents}` })] })
+}
+
+/** A database with a saga of version 1 that waits. */
+async function withOneOpen() {
+  const database = memoryDatabase()
+  const { shop, script } = await startBed({ database })
+  script.fail('break reserve o-1')
+  await shop.when(placed)
+  await shop.stop()
+
+  return database
+}
+
+test('G7 a saga that runs keeps the version it was started with; new ones get the new one', async () => {
+  const database = await withOneOpen()
+
+  const { shop, status, sagas } = await startBed({ database, seed: 2, services: [Second, Stock, Payment, Shipping] })
+  await shop.when(new OrderPlaced({ orderId: 'o-2', total: 5 }))
+  await shop.advance('1m')
+  await shop.settled({ within: '5m' })
+
+  expect([await status('o-1'), await status('o-2')]).toEqual(['completed', 'completed'])
+  expect((await sagas.list()).map(({ id, version }) => `${id} ${version}`).sort()).toEqual(['o-1 1', 'o-2 2'])
+  expect(
+    shop
+      .published(OrderConfirmed)
+      .map(({ charge }) => charge)
+      .sort(),
+  ).toEqual(['c-o-1', 'second'])
+})
+
+test('G7 a definition that is missing for sagas that run is an error at start', async () => {
+  const database = await withOneOpen()
+
+  const start = startBed({ database, services: [Forgetful, Shipping] })
+
+  await expect(start).rejects.toThrow(ConfigError)
+  await expect(start).rejects.toMatchObject({ code: 'MISSING_DEFINITION', message: expect.stringContaining('1 sagas "checkout" that are not over were started with version 1') })
+})
+
+test('a saga is brought up to the next version where the flow says how', async () => {
+  const database = await withOneOpen()
+
+  const { shop, status, kinds } = await startBed({ database, services: [Moved, Stock] })
+  await shop.advance('1m')
+  await shop.settled({ within: '5m' })
+
+  expect([await status('o-1'), shop.published(OrderConfirmed)]).toMatchObject(['completed', [{ charge: '500' }]])
+  expect(await kinds('o-1')).toContain('migrated')
+})

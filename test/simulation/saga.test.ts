@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest'
+import { crashPoints } from './crashing-store.js'
+import { type SagasSimulated, simulateSagas } from './saga-simulate.js'
+import { seedsOf } from './seeds.js'
+
+test('G4 G6 I1 I3 I5 I6 over 60 seeds every saga ends completed or compensated, with balanced books, whatever is refused, silent or killed', async () => {
+  const runs: SagasSimulated[] = []
+  for (const seed of seedsOf(1, 60)) runs.push(await simulateSagas(seed))
+  const crashes = crashPoints.map((point) => runs.reduce((sum, run) => sum + (run.crashes.get(point) ?? 0), 0))
+  const ends = [runs.reduce((sum, { completed }) => sum + completed, 0), runs.reduce((sum, { compensated }) => sum + compensated, 0)]
+
+  expect(runs.flatMap(({ seed, violations }) => violations.map((one) => `seed ${seed}: ${one}. Again: WAYBILL_SEED=${seed} npm test -- --quick simulation/saga`))).toEqual([])
+  if (runs.length > 1) expect(Math.min(...crashes, ...ends), `ends at each point: ${crashes.join(', ')}; completed and compensated: ${ends.join(', ')}`).toBeGreaterThan(5)
+}, 300_000)
