@@ -1,21 +1,6 @@
-import {
-  type Ask,
-  ConfigError,
-  createApp,
-  type LogFields,
-  type Logger,
-  Listener,
-  Event,
-  Command,
-  type Publish,
-  Publisher,
-  Query,
-  Service,
-  type Transport,
-  BrokerRefused,
-} from '@waybill/core'
+import { ConfigError, createApp, type LogFields, type Logger, Listener, Event, Command, type Publish, Publisher, Service, type Transport, BrokerRefused } from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
-import { eventually, virtualRuntime } from '@waybill/testing'
+import { eventually } from '@waybill/testing'
 import { ContainerModule } from 'inversify'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
@@ -24,119 +9,7 @@ import { gate, startApp } from './on-memory.js'
 const payload = z.object({ n: z.number() })
 
 class Work extends Command('work.do', { payload }) {}
-class Price extends Query('price.get', { payload, reply: payload }) {}
 class Done extends Event('done.done', { payload }) {}
-
-test('S1 stop lets what runs finish and ack, starts nothing more, and leaves the rest to the broker', async () => {
-  const release = gate()
-  @Service('worker')
-  class Worker {
-    started = 0
-    finished = 0
-
-    @Listener(Work, { concurrency: 10 })
-    async work(): Promise<void> {
-      this.started++
-      await release.opened
-      this.finished++
-    }
-  }
-  const { app, broker } = await startApp({ services: [Worker] })
-  const worker = app.get(Worker)
-
-  await app.publish(Array.from({ length: 30 }, (_, n) => new Work({ n })))
-  await eventually(() => worker.started === 10)
-  const stopped = app.stop()
-  release.open()
-  await stopped
-
-  expect(worker).toMatchObject({ started: 10, finished: 10 })
-  expect(broker.queues().find(({ name }) => name === 'work.worker')).toMatchObject({ waiting: 20, unsettled: 0 })
-})
-
-test('S1 a listener that hangs does not keep the app from stopping; its message is delivered again', async () => {
-  const signals: AbortSignal[] = []
-  @Service('worker')
-  class Worker {
-    @Listener(Work)
-    work(_work: Work, { signal }: { signal: AbortSignal }): Promise<void> {
-      signals.push(signal)
-
-      return new Promise(() => undefined)
-    }
-  }
-  const lines: string[] = []
-  const note = (text: string): void => void lines.push(text)
-  const { app, broker } = await startApp({ services: [Worker], shutdown: '50ms', log: { debug: note, info: note, warn: note, error: note } })
-
-  await app.publish(new Work({ n: 1 }), { id: 'w-1' })
-  await eventually(() => signals.length === 1)
-  await app.stop()
-
-  expect(signals[0]?.aborted).toBe(true)
-  expect(lines).toContain('1 listeners did not finish within 50 ms; their messages return to the broker: Worker.work (w-1).')
-  expect(broker.queues().find(({ name }) => name === 'work.worker')).toMatchObject({ waiting: 1, unsettled: 0 })
-})
-
-test('S1 a listener that fails while its app stops does not hold the stop up', async () => {
-  const release = gate()
-  const begun = gate()
-  @Service('worker')
-  class Worker {
-    @Listener(Work)
-    async work(): Promise<void> {
-      begun.open()
-      await release.opened
-      throw new Error('no')
-    }
-  }
-  const { app, broker } = await startApp({ services: [Worker], shutdown: '60m' })
-
-  await app.publish(new Work({ n: 1 }))
-  await begun.opened
-  const stopped = app.stop()
-  release.open()
-  await stopped
-
-  expect(broker.queues().find(({ name }) => name === 'work.worker')).toMatchObject({ waiting: 1, unsettled: 0 })
-})
-
-test('S2 a start that waits for its broker ends when the app is stopped', async () => {
-  const broker = memoryBroker()
-  broker.stop()
-  const app = createApp({ name: 'test', services: [], signals: false, log: false, transport: memory({ broker }) })
-
-  const starting = app.start()
-  await app.stop()
-
-  await expect(starting).rejects.toThrow()
-  expect(app.health()).toMatchObject({ live: true, ready: false, state: 'stopped' })
-})
-
-test('S2 a broker that answers nothing does not keep the app from stopping within its deadline', async () => {
-  const runtime = virtualRuntime()
-  const transport = silentAtStop(memory({ broker: memoryBroker({ runtime }) }))
-  @Service('worker')
-  class Worker {
-    @Listener(Work)
-    work(): void {}
-  }
-  @Service('asker')
-  class Asker {
-    constructor(@Publisher(Price) readonly price: Ask<Price>) {}
-  }
-  const lines: string[] = []
-  const log: Logger = { debug: () => undefined, info: () => undefined, warn: (text) => void lines.push(text), error: () => undefined }
-  const app = createApp({ name: 'test', services: [Worker, Asker], signals: false, log, transport, runtime, shutdown: '5s' })
-  await app.start()
-
-  void app.stop()
-  await runtime.advance('5s')
-
-  expect(app.health().state).toBe('stopped')
-  expect(lines).toEqual([expect.stringContaining('Group "worker" on "work" left without an answer of memory')])
-  expect(runtime.pending()).toEqual({ timers: 0, jobs: 0 })
-})
 
 test('a stop while services are made starts no plugin afterwards, and lets go of what was made', async () => {
   class Pool {}
@@ -400,12 +273,3 @@ test('each failed try is a line in the log that says which message, which try an
   expect(lines[1]?.text).toContain('gave up on a message')
   expect(letter?.error).toBe('DiskError [ENOSPC]: no room, caused by Error: quota')
 })
-
-/** Its consumers hear no answer when they leave. */
-function silentAtStop(transport: Transport): Transport {
-  const subscribe = transport.subscribe.bind(transport)
-
-  return Object.assign(transport, {
-    subscribe: async (...given: Parameters<Transport['subscribe']>) => Object.assign(await subscribe(...given), { stop: () => new Promise<void>(() => undefined) }),
-  })
-}
