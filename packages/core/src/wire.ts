@@ -21,7 +21,7 @@ export const trace = { parent: 'traceparent', state: 'tracestate', baggage: 'bag
 /** Ours. Scalars only, and never `x-`, which brokers take for themselves. */
 export const header = {
   attempt: 'waybill-attempt',
-  /** On a dead letter: why it is dead (`schema`, `unknown-type`, `failed` …) and the sentence that says so. */
+  /** On a dead letter: why it is dead (`SCHEMA`, `UNKNOWN_TYPE`, `FAILED` …) and the sentence that says so. */
   deadReason: 'waybill-dead-reason',
   deadMessage: 'waybill-dead-message',
   deadError: 'waybill-dead-error',
