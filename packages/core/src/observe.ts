@@ -1,6 +1,6 @@
-import { channel } from 'node:diagnostics_channel'
-import type { DeadLetterEvent, ProcessEvent, PublishEvent, RetryEvent, SkipEvent } from './diagnostics.js'
-import type { ConnectionState } from './transport.js'
+import type { ConnectionEvent, DeadLetterEvent, ProcessEvent, PublishEvent, RetryEvent, SkipEvent } from './diagnostics.js'
+import { hear } from './hearing.js'
+import type { Told } from './watching.js'
 
 /** What somebody wants to hear of the apps of this process, in the turn in which it happens. */
 export interface Observer {
@@ -15,10 +15,10 @@ export interface Observer {
   readonly retried?: (event: RetryEvent) => unknown
   readonly deadLettered?: (event: DeadLetterEvent) => unknown
   readonly skipped?: (event: SkipEvent) => unknown
-  readonly connection?: (state: ConnectionState & { readonly app: string; readonly transport: string }) => unknown
+  readonly connection?: (event: ConnectionEvent) => unknown
 }
 
-const channels: Readonly<Record<keyof Observer, string>> = {
+const channels: Readonly<Record<keyof Observer, keyof Told>> = {
   publishing: 'tracing:waybill:publish:start',
   published: 'tracing:waybill:publish:asyncEnd',
   processing: 'tracing:waybill:process:start',
@@ -35,33 +35,21 @@ const channels: Readonly<Record<keyof Observer, string>> = {
  * Use this and not a bare subscription on `node:diagnostics_channel`: what such a subscriber throws, Node throws as an uncaught exception.
  */
 export function observe(observer: Observer): () => void {
-  const ends = (Object.keys(channels) as (keyof Observer)[]).flatMap((name) => (observer[name] === undefined ? [] : hear(name, observer)))
+  const ends = (Object.keys(channels) as (keyof Observer)[]).flatMap((name) => (observer[name] === undefined ? [] : watch(name, observer)))
 
   return () => {
     for (const end of ends.splice(0)) end()
   }
 }
 
-function hear(name: keyof Observer, observer: Observer): () => void {
-  const source = channel(channels[name])
+function watch(name: keyof Observer, observer: Observer): () => void {
   let isTold = false
   const fail = (error: unknown): void => {
     if (!isTold) process.emitWarning(`The observer of "${name}" failed, and messages go on: ${textOf(error)}`, { code: 'WAYBILL_OBSERVER' })
     isTold = true
   }
-  const guarded = (event: unknown): void => {
-    try {
-      const work = (observer[name] as ((event: unknown) => unknown) | undefined)?.(event)
-      if (work instanceof Promise) work.catch(fail)
-    } catch (error) {
-      fail(error)
-    }
-  }
-  source.subscribe(guarded)
 
-  return () => {
-    source.unsubscribe(guarded)
-  }
+  return hear(channels[name], (event) => (observer[name] as ((event: unknown) => unknown) | undefined)?.(event), fail)
 }
 
 function textOf(error: unknown): string {

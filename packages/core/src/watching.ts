@@ -1,6 +1,6 @@
-import { channel } from 'node:diagnostics_channel'
 import type { ConnectionEvent, DeadLetterEvent, DuplicateEvent, OutboxEvent, ProcessEvent, PublishEvent, RelayEvent, RetryEvent, SkipEvent } from './diagnostics.js'
 import { loggedOf } from './dead-letter.js'
+import { hear } from './hearing.js'
 import type { Logger } from './logger.js'
 
 /** What core tells, by the name of its channel on `node:diagnostics_channel`. */
@@ -35,16 +35,15 @@ export class Watching {
 
   /** Calls the listener, within the turn in which it happens, until `stop`. */
   on<N extends keyof Told>(name: N, listener: (event: Told[N]) => void): void {
-    const source = channel(name)
-    const guarded = (said: unknown): void => {
-      // The channels of these names carry nothing else.
-      const event = said as Told[N]
-      if (event.app === this.#app) this.safely(() => listener(event))
-    }
-    source.subscribe(guarded)
-    this.#ends.push(() => {
-      source.unsubscribe(guarded)
-    })
+    this.#ends.push(
+      hear(
+        name,
+        (event) => {
+          if (event.app === this.#app) listener(event)
+        },
+        (error) => this.#failed(error),
+      ),
+    )
   }
 
   /** Does it; what it throws is logged, the first time. */
@@ -52,13 +51,17 @@ export class Watching {
     try {
       work()
     } catch (error) {
-      if (!this.#isTold) this.#log.warn(`Something that happened could not be recorded, and messages go on: ${loggedOf(error)}`)
-      this.#isTold = true
+      this.#failed(error)
     }
   }
 
   /** Hears nothing more. */
   stop(): void {
     for (const end of this.#ends.splice(0)) end()
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#isTold) this.#log.warn(`Something that happened could not be recorded, and messages go on: ${loggedOf(error)}`)
+    this.#isTold = true
   }
 }
