@@ -58,9 +58,12 @@ test('nothing holds a message that was settled', async () => {
   const reader = running.app.get(Reader)
   reader.remembers = true
   await work(running, 1_000)
+  // The last one may still lie in a register or on the stack; others take its place.
+  reader.remembers = false
+  await work(running, 100)
 
   collect()
 
-  expect(reader.taken).toBe(1_000)
+  expect(reader.taken).toBe(1_100)
   expect(reader.alive).toBe(0)
 })
