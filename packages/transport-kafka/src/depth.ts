@@ -1,26 +1,27 @@
 import type { Depth, GroupAddress } from '@waybill/core'
-import type { Admin } from 'kafkajs'
+import type { LogReader, PartitionMark } from './log-reader.js'
 import type { KafkaNames } from './topology.js'
 
 /** How far the marks of a group are behind the ends of its topics, over all partitions. */
-export async function depthOf(admin: Admin, names: KafkaNames, of: GroupAddress): Promise<Depth> {
-  const lags = await lagsOf(admin, names.group(of), [names.channel(of.channel), names.retry(of)])
-  const dead = await lagsOf(admin, names.dead(of), [names.dead(of)])
+export async function depthOf(reader: LogReader, names: KafkaNames, of: GroupAddress): Promise<Depth> {
+  const groupId = names.group(of)
+  const over = await lagOf(reader, groupId, names.channel(of.channel))
+  const again = await lagOf(reader, groupId, names.retry(of))
+  const dead = await lagOf(reader, names.dead(of), names.dead(of))
 
-  return { waiting: lags, dead, consumers: undefined }
+  return { waiting: over + again, dead, consumers: undefined }
 }
 
-/** What stands at or behind the mark of a group; where it has none yet, all that is there. */
-async function lagsOf(admin: Admin, groupId: string, topics: readonly string[]): Promise<number> {
-  const [ends, marks] = await Promise.all([
-    Promise.all(topics.map(async (topic) => ({ topic, partitions: await admin.fetchTopicOffsets(topic) }))),
-    admin.fetchOffsets({ groupId, topics: [...topics] }),
-  ])
-  let sum = 0
-  for (const { topic, partitions } of ends) {
-    const marked = new Map(marks.find((one) => one.topic === topic)?.partitions.map(({ partition, offset }) => [partition, Number(offset)]))
-    for (const { partition, low, high } of partitions) sum += Math.max(0, Number(high) - Math.max(Number(low), marked.get(partition) ?? 0))
-  }
+async function lagOf(reader: LogReader, groupId: string, topic: string): Promise<number> {
+  const partitions = await reader.partitions(topic)
+  const marks = await reader.marks(groupId, { [topic]: [...partitions] })
+  const first = await reader.offsets(topic, partitions, 'first')
+  const last = await reader.offsets(topic, partitions, 'last')
 
-  return sum
+  return marks.reduce((sum, mark) => sum + behind(mark, first, last), 0)
+}
+
+/** What stands at or behind the mark; where there is none yet, all that is kept. */
+function behind({ partition, offset }: PartitionMark, first: ReadonlyMap<number, number>, last: ReadonlyMap<number, number>): number {
+  return Math.max(0, (last.get(partition) ?? 0) - Math.max(first.get(partition) ?? 0, offset ?? 0))
 }

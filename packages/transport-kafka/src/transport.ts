@@ -140,9 +140,9 @@ class KafkaTransport implements KafkaLog {
   }
 
   async depth(of: GroupAddress): Promise<Depth> {
-    const { connection, names } = this.#open()
+    const { reader, names } = this.#open()
 
-    return depthOf(connection.admin, names, of)
+    return depthOf(reader, names, of)
   }
 
   close(deadlineMs: number): Promise<void> {
