@@ -5,7 +5,7 @@ import { metric } from './names.js'
 import type { Subject } from './subject.js'
 
 /** What waits for each group: here, and at the broker, which is asked now and then. Returns what ends the asking. */
-export function backlogMetrics({ host, meters, options, watching, systemOf }: Subject): () => void {
+export function backlogMetrics({ host, glance, meters, options, watching, systemOf }: Subject): () => void {
   const labels = [label.system, label.channel, label.group] as const
   const ages = new Ages(host)
   const asking = new Asking(host, options.depthEveryMs)
@@ -36,10 +36,10 @@ export function backlogMetrics({ host, meters, options, watching, systemOf }: Su
   )
   const own = [label.channel, label.group] as const
   meters.gauge({ name: metric.inFlight, help: 'Messages, or batches, that listeners of the group work on now.', labels: own }, (gauge) => {
-    for (const { channel, group, running } of host.health().consumers) gauge.set({ [label.channel]: channel, [label.group]: group }, running)
+    for (const { channel, group, running } of glance.health(metric.inFlight).consumers) gauge.set({ [label.channel]: channel, [label.group]: group }, running)
   })
   meters.gauge({ name: metric.blocked, help: 'Messages in hand that wait for those before them of their key, for their rate or for their next try.', labels: own }, (gauge) => {
-    for (const { channel, group, blocked } of host.health().consumers) gauge.set({ [label.channel]: channel, [label.group]: group }, blocked)
+    for (const { channel, group, blocked } of glance.health(metric.blocked).consumers) gauge.set({ [label.channel]: channel, [label.group]: group }, blocked)
   })
 
   return asking.start()

@@ -16,3 +16,5 @@ export const label = {
   app: 'app',
   node: 'node',
 } as const
+
+export type Label = (typeof label)[keyof typeof label]

@@ -1,4 +1,5 @@
 import { Ignore, type ProcessEvent, WaybillError, DeadLetter } from '@waybill/core'
+import type { Durations } from './durations.js'
 import { label } from './labels.js'
 import type { Values } from './meters.js'
 import { momentOf } from './moment.js'
@@ -20,7 +21,11 @@ export function listenedMetrics({ host, meters, options, watching, systemOf }: S
   })
   const retries = meters.counter({ name: metric.retries, help: 'Next tries, by who keeps the message until then: process or broker.', labels: [...labels, label.keptBy] })
 
-  const tallies = new Tallies(systemOf)
+  const tallies = new Tallies((event) => {
+    const values = { [label.system]: systemOf(event.transport), [label.channel]: event.channel, [label.group]: event.group, [label.listener]: event.listener }
+
+    return { of: event, values, consumed: 0, redelivered: 0, process: process.series(values), critical: critical.series(values) }
+  })
   meters.tally({ name: metric.consumed, help: 'Messages that were given to a listener; each try counts.', labels }, (add) => {
     for (const { values, consumed } of tallies.all) add(values, consumed)
   })
@@ -34,12 +39,12 @@ export function listenedMetrics({ host, meters, options, watching, systemOf }: S
     const { time, traceparent } = event.envelope
     tally.consumed++
     if (event.redelivered) tally.redelivered++
-    process(values, (host.runtime.elapsed() - event.since) / 1_000, traceparent)
+    process.add(tally.process, (host.runtime.elapsed() - event.since) / 1_000, traceparent)
     const reason = reasonOf(event.error)
     if (reason) return failures.inc({ ...values, [label.reason]: reason })
     const age = (host.runtime.now() - momentOf(time)) / 1_000
     // Clocks of two machines differ: what came from the future came now.
-    if (!Number.isNaN(age)) critical(values, Math.max(0, age), traceparent)
+    if (!Number.isNaN(age)) critical.add(tally.critical, Math.max(0, age), traceparent)
   })
   watching.on('waybill:retry', (event) => retries.inc({ ...tallies.of(event).values, [label.keptBy]: event.keptBy }))
 }
@@ -48,6 +53,8 @@ export function listenedMetrics({ host, meters, options, watching, systemOf }: S
 interface Tally {
   readonly of: Listening
   readonly values: Values
+  readonly process: Durations
+  readonly critical: Durations
   consumed: number
   redelivered: number
 }
@@ -55,12 +62,12 @@ interface Tally {
 type Listening = Pick<ProcessEvent, 'transport' | 'channel' | 'group' | 'listener'>
 
 class Tallies {
-  readonly #systemOf: Subject['systemOf']
+  readonly #make: (of: Listening) => Tally
   readonly #known = new Map<string, Tally>()
   #last: Tally | undefined
 
-  constructor(systemOf: Subject['systemOf']) {
-    this.#systemOf = systemOf
+  constructor(make: (of: Listening) => Tally) {
+    this.#make = make
   }
 
   get all(): Iterable<Tally> {
@@ -77,13 +84,10 @@ class Tallies {
 
   #find({ transport, channel, group, listener }: Listening): Tally {
     const name = `${channel} ${group} ${listener}`
-    const known = this.#known.get(name)
-    if (known) return known
-    const values = { [label.system]: this.#systemOf(transport), [label.channel]: channel, [label.group]: group, [label.listener]: listener }
-    const made: Tally = { of: { transport, channel, group, listener }, values, consumed: 0, redelivered: 0 }
-    this.#known.set(name, made)
+    const tally = this.#known.get(name) ?? this.#make({ transport, channel, group, listener })
+    this.#known.set(name, tally)
 
-    return made
+    return tally
   }
 }
 

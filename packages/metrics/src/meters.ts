@@ -1,8 +1,7 @@
-import { Counter, Gauge, Histogram } from 'prom-client'
-import { label } from './labels.js'
+import { Counter, Gauge } from 'prom-client'
+import { DurationHistogram } from './duration-histogram.js'
+import type { Label } from './labels.js'
 import type { MetricsRegistry } from './options.js'
-
-type Label = (typeof label)[keyof typeof label]
 
 /** What a metric is called, what it tells, and by what it is told apart. */
 export interface Description {
@@ -18,9 +17,11 @@ export class Meters {
   readonly registry: MetricsRegistry
   /** Durations carry trace ids: prom-client throws for that on a registry of another format. */
   readonly hasExemplars: boolean
+  readonly #now: () => number
 
-  constructor(registry: MetricsRegistry) {
+  constructor(registry: MetricsRegistry, now: () => number) {
     this.registry = registry
+    this.#now = now
     this.hasExemplars = registry.contentType.startsWith('application/openmetrics-text')
   }
 
@@ -56,20 +57,7 @@ export class Meters {
     })
   }
 
-  histogram({ name, help, labels }: Description, buckets: readonly number[]): Durations {
-    const histogram = new Histogram<Label>({ name, help, labelNames: [...labels], buckets: [...buckets], registers: [this.registry], enableExemplars: this.hasExemplars })
-    if (!this.hasExemplars) return (values, seconds) => histogram.observe(values, seconds)
-
-    return (values, seconds, traceparent) => histogram.observe({ labels: values, value: seconds, ...exemplarOf(traceparent) })
+  histogram(description: Description, buckets: readonly number[]): DurationHistogram {
+    return new DurationHistogram({ description, buckets, registry: this.registry, hasExemplars: this.hasExemplars, now: this.#now })
   }
-}
-
-export type Durations = (values: Values, seconds: number, traceparent?: unknown) => void
-
-/** Only of a trace that is kept: one that was not sampled leads nowhere. */
-function exemplarOf(traceparent: unknown): { exemplarLabels?: Record<string, string> } {
-  const found = typeof traceparent === 'string' ? /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f][13579bdf]$/.exec(traceparent) : null
-  if (!found?.[1] || !found[2]) return {}
-
-  return { exemplarLabels: { trace_id: found[1], span_id: found[2] } }
 }

@@ -1,10 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { ReadableStream } from 'node:stream/web'
 import { ConfigError, type Fault, type Plugin, type PluginHost, Watching } from '@waybill/core'
 import { Registry } from 'prom-client'
 import { backlogMetrics } from './backlog.js'
 import { connectionMetrics } from './connections.js'
 import { deadMetrics } from './dead.js'
 import { Endpoint } from './endpoint.js'
+import { Glance } from './glance.js'
 import { listenedMetrics } from './listened.js'
 import { Meters } from './meters.js'
 import { metric } from './names.js'
@@ -77,12 +81,12 @@ class PrometheusMetrics implements Metrics {
   handle(request: IncomingMessage, response: ServerResponse, next?: () => void): void {
     void this.#pages
       .answer(request.url ?? '/')
-      .then((page) => {
+      .then(async (page) => {
         if (!page && next) return next()
         const { status, type, body } = page ?? Pages.unknown
 
         response.writeHead(status, { 'content-type': type })
-        response.end(body)
+        await pipeline(Readable.from(body), response)
       })
       .catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined))
   }
@@ -90,7 +94,7 @@ class PrometheusMetrics implements Metrics {
   async fetch(request: Request): Promise<Response> {
     const { status, type, body } = (await this.#pages.answer(request.url)) ?? Pages.unknown
 
-    return new Response(body, { status, headers: { 'content-type': type } })
+    return new Response(ReadableStream.from(body.map((piece) => Buffer.from(piece))), { status, headers: { 'content-type': type } })
   }
 }
 
@@ -116,7 +120,14 @@ function isTaken(registry: MetricsRegistry): boolean {
 function register(host: PluginHost, options: ResolvedOptions): (() => void)[] {
   const watching = new Watching(host)
   const systems = new Map(host.transports.map(({ name, system }) => [name, system]))
-  const subject: Subject = { host, options, watching, meters: new Meters(options.registry), systemOf: (transport) => systems.get(transport) ?? transport }
+  const subject: Subject = {
+    host,
+    glance: new Glance(host),
+    options,
+    watching,
+    meters: new Meters(options.registry, () => host.runtime.now()),
+    systemOf: (transport) => systems.get(transport) ?? transport,
+  }
   const ends = [() => watching.stop()]
   for (const add of [publishedMetrics, listenedMetrics, deadMetrics, connectionMetrics, outboxMetrics]) watching.safely(() => add(subject))
   for (const add of [backlogMetrics, processMetrics]) watching.safely(() => ends.push(add(subject)))

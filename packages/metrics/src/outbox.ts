@@ -1,4 +1,5 @@
 import type { OutboxEvent } from '@waybill/core'
+import type { Durations } from './durations.js'
 import { label } from './labels.js'
 import { metric } from './names.js'
 import type { Subject } from './subject.js'
@@ -20,9 +21,13 @@ export function outboxMetrics({ meters, watching, options }: Subject): void {
 
   const sent = meters.counter({ name: metric.outboxSent, help: 'Messages that the relay has sent.', labels })
   const dispatch = meters.histogram({ name: metric.outboxDispatch, help: 'Seconds from the commit to the confirm, of the oldest of each page.', labels }, options.buckets.critical)
+  const dispatched = new Map<string, Durations>()
   watching.on('waybill:relay', (event) => {
     sent.inc({ [label.shard]: event.shard }, event.sent)
-    if (event.sent > 0) dispatch({ [label.shard]: event.shard }, event.oldestMs / 1_000)
+    if (event.sent === 0) return
+    const series = dispatched.get(event.shard) ?? dispatch.series({ [label.shard]: event.shard })
+    dispatched.set(event.shard, series)
+    dispatch.add(series, event.oldestMs / 1_000)
   })
 
   const duplicates = meters.counter({ name: metric.duplicates, help: 'Messages that the inbox had already, so that they did not run again.', labels: [label.channel, label.group] })

@@ -1,16 +1,20 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Health, PluginHost } from '@waybill/core'
+import { DurationHistogram } from './duration-histogram.js'
 import type { MetricsRegistry } from './options.js'
+
+const seriesInTurn = 100
 
 export interface Page {
   readonly status: number
   readonly type: string
-  readonly body: string
+  /** In pieces, each short enough for one turn. */
+  readonly body: readonly string[]
 }
 
 /** What is told over HTTP: the metrics, and how the app is. */
 export class Pages {
-  static readonly unknown: Page = { status: 404, type: 'text/plain', body: 'There are /metrics, /health, /health/live and /health/ready.\n' }
+  static readonly unknown: Page = { status: 404, type: 'text/plain', body: ['There are /metrics, /health, /health/live and /health/ready.\n'] }
   readonly #registry: MetricsRegistry
   #host: PluginHost | undefined
 
@@ -32,23 +36,27 @@ export class Pages {
       // A process that can answer lives: a broker that is away is no reason to end it.
       if (pathname === '/health/live') return json(200, { live: true })
     } catch (error) {
-      return { status: 500, type: 'text/plain', body: `${error instanceof Error ? error.message : String(error)}\n` }
+      return { status: 500, type: 'text/plain', body: [`${error instanceof Error ? error.message : String(error)}\n`] }
     }
 
     return undefined
   }
 
-  /** One metric in a turn: all at once would hold up an app with a thousand listeners. The format of OpenMetrics needs names that only the whole has. */
-  async #metrics(): Promise<string> {
+  /** Some lines in a turn: all at once would hold up an app with a thousand listeners. The format of OpenMetrics needs names that only the whole has. */
+  async #metrics(): Promise<readonly string[]> {
     const registry = this.#registry
-    if (registry.contentType.startsWith('application/openmetrics-text')) return registry.metrics()
-    const parts: string[] = []
-    for (const { name } of registry.getMetricsAsArray()) {
-      parts.push(await registry.getSingleMetricAsString(name))
-      await setImmediate()
+    if (registry.contentType.startsWith('application/openmetrics-text')) return [await registry.metrics()]
+    const pieces: string[] = []
+    for (const metric of registry.getMetricsAsArray()) {
+      const texts = metric instanceof DurationHistogram && !hasDefaultLabels(registry) ? metric.texts(seriesInTurn) : [await registry.getSingleMetricAsString(metric.name)]
+      for (const text of texts) {
+        pieces.push(`${text}\n`)
+        await setImmediate()
+      }
+      pieces.push('\n')
     }
 
-    return `${parts.join('\n\n')}\n`
+    return pieces
   }
 
   #health(read: (health: Health) => { readonly is: boolean; readonly body: object }): Page {
@@ -59,6 +67,13 @@ export class Pages {
   }
 }
 
+/** Labels that the user gave to all metrics: those prom-client alone adds. It does not tell whether there are any, so what cannot be read counts as some. */
+function hasDefaultLabels(registry: MetricsRegistry): boolean {
+  const labels: unknown = Reflect.get(registry, '_defaultLabels')
+
+  return typeof labels !== 'object' || labels === null || Object.keys(labels).length > 0
+}
+
 function json(status: number, body: object): Page {
-  return { status, type: 'application/json', body: JSON.stringify(body) }
+  return { status, type: 'application/json', body: [JSON.stringify(body)] }
 }
