@@ -25,6 +25,7 @@ interface Targets extends Cluster {
   readonly targetTopics?: unknown
 }
 interface Internals extends Broker {
+  readonly connectionPool?: { map(work: (connection: { rejectRequests?(error: Error): void }) => void): unknown }
   lookupRequest(apiKey: number, definition: unknown): (request: unknown) => Protocol
 }
 
@@ -116,20 +117,10 @@ export async function fetchBatches(broker: Broker, request: FetchRequest): Promi
   return answer
 }
 
-/** Whatever this cluster's brokers are asked to fetch goes through `fetch`. Everything else they inherit. */
-export function tapFetches(cluster: Cluster, fetch: (broker: Broker, request: FetchRequest) => Promise<unknown>): void {
-  const tapped = new WeakMap<Broker, Broker>()
-  const findBroker = cluster.findBroker.bind(cluster)
-  cluster.findBroker = async (node) => {
-    const broker = await findBroker(node)
-    const known = tapped.get(broker)
-    if (known) return known
-    const ours = Object.create(broker) as Broker
-    ours.fetch = (request) => fetch(broker, request)
-    tapped.set(broker, ours)
-
-    return ours
-  }
+/** Rejects what waits for this broker's answer. Where kafkajs changed, it is waited for. */
+export function dropRequests(broker: Broker): void {
+  const dropped = new Error('The connection is closed, so nobody waits for this answer.')
+  ;(broker as Internals).connectionPool?.map((connection) => connection.rejectRequests?.(dropped))
 }
 
 function offsetAsked({ topics }: FetchRequest, topic: string, partition: number): number {

@@ -216,7 +216,9 @@ export class LogReader {
     }
   }
 
+  /** kafkajs finds a coordinator through the brokers it knows; where it knows none, it learns them and pauses before it asks again. */
   async #connect(): Promise<void> {
     await this.#cluster.connect()
+    if (this.#cluster.getNodeIds().length === 0) await this.#cluster.refreshMetadata()
   }
 }

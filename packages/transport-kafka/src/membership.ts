@@ -5,7 +5,8 @@ import { evenAssigner } from './assigner.js'
 import { Backoff } from './backoff.js'
 import { codeOf, sentenceOf, verdictOf } from './broker-error.js'
 import type { Connection } from './connection.js'
-import { fetchBatches, tapFetches } from './cluster.js'
+import { fetchBatches } from './cluster.js'
+import { Fetches } from './fetches.js'
 import { LogBatch } from './log-batch.js'
 import type { LogReader } from './log-reader.js'
 import type { ResolvedOptions } from './options.js'
@@ -58,6 +59,7 @@ export class Membership {
   readonly #joined: Promise<void>
   #settleJoined: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} }
   #consumer: Consumer | undefined
+  #fetches: Fetches | undefined
   #memberId: string | undefined
   #reason: string | undefined = 'has not joined its group yet'
   #isStopped = false
@@ -100,8 +102,17 @@ export class Membership {
     this.#reason = 'stopped'
     this.#backoff.cancel()
     this.#settleJoined.reject(new BrokerRefused('TRANSPORT_CLOSED', `The group "${this.#to.groupId}" was left before it was joined. Start the app again.`))
-    await Promise.race([disconnect(this.#consumer), pause(this.#to.host, goodbyeMs)])
+    await Promise.race([this.#sayGoodbye(), pause(this.#to.host, goodbyeMs)])
     this.#tell('closed', undefined)
+  }
+
+  /** Leaves the group at once, not when the fetch that waits for messages has been answered. */
+  async #sayGoodbye(): Promise<void> {
+    const [consumer, fetches] = [this.#consumer, this.#fetches]
+    fetches?.end()
+    await quietly(consumer?.stop())
+    fetches?.drop()
+    await quietly(consumer?.disconnect())
   }
 
   async #attach(): Promise<void> {
@@ -120,7 +131,7 @@ export class Membership {
     this.#consumer = consumer
     await consumer.connect()
     await consumer.subscribe({ topics: [...this.#to.topics], fromBeginning: true })
-    if (this.#isStopped) return disconnect(consumer)
+    if (this.#isStopped) return quietly(consumer.disconnect())
     await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: (payload) => this.#fetched(payload) })
   }
 
@@ -150,7 +161,7 @@ export class Membership {
 
   /** The cluster that this consumer fetches from. A pause of kafkajs waits out a fetch; what is left out of a fetch is asked for with the next one. */
   #tapped<C extends Parameters<typeof evenAssigner>[0]>(config: C): C {
-    tapFetches(config.cluster, async (broker, request) => {
+    this.#fetches = new Fetches(config.cluster, async (broker, request) => {
       const topics = request.topics.map(({ topic, partitions }) => ({ topic, partitions: partitions.filter(({ partition }) => this.#events.hasRoom(topic, partition)) }))
       const wanted = topics.filter(({ partitions }) => partitions.length > 0)
       if (wanted.length === 0) {
@@ -187,7 +198,7 @@ export class Membership {
     this.#memberId = undefined
     this.#guard(() => this.#events.lost())
     this.#to.connection.suspect()
-    void disconnect(consumer)
+    void quietly(consumer?.disconnect())
     const error = codeOf(thrown) === 'KafkaJSGroupCoordinatorNotFound' ? await this.#to.reader.whyUncoordinated(this.#to.groupId, thrown) : thrown
     if (verdictOf(error) === 'refused') this.#settleJoined.reject(this.#refusal(error))
     await this.#backoff.pause((ms) => {
@@ -241,9 +252,9 @@ function batchOf(message: unknown): LogBatch {
   throw new BrokerRefused('KAFKAJS_CHANGED', 'kafkajs was expected to hand over what was fetched and did not. Install kafkajs 2.2.4.')
 }
 
-async function disconnect(consumer: Consumer | undefined): Promise<void> {
+async function quietly(end: Promise<void> | undefined): Promise<void> {
   try {
-    await consumer?.disconnect()
+    await end
   } catch {
     // It was gone already, which is what was asked for.
   }
