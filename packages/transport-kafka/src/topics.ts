@@ -33,25 +33,29 @@ export interface TopicTools {
   readonly awaitTopicsMs: number
 }
 
-/** Makes what is missing, waits for what others make, and compares what was there. */
-export async function declareTopics(tools: TopicTools, wanted: readonly WantedTopic[]): Promise<void> {
-  const existing = new Set(await tools.admin.listTopics())
+/** Makes what is missing, waits for what others make, and compares what was there. Resolves with how many partitions each has. */
+export async function declareTopics(tools: TopicTools, wanted: readonly WantedTopic[]): Promise<ReadonlyMap<string, number>> {
+  const existing = await metadataOf(tools.admin, namesOf(wanted))
   const missing = wanted.filter(({ topic }) => !existing.has(topic))
   const made = tools.declare === 'create' ? missing.filter(({ origin }) => origin !== 'foreign') : []
   if (made.length > 0) await createTopics(tools.admin, made)
   const needed = wanted.filter((topic) => topic.origin !== 'optional' || existing.has(topic.topic) || made.includes(topic))
-  const found = await describe(tools, needed, made)
+  const found = missing.length === 0 ? existing : await describe(tools, needed, made)
   await compareTopics(
     tools,
     needed.filter((topic) => !made.includes(topic)),
     found,
   )
+
+  return countsOf(found)
 }
 
 /** How many partitions each topic has; those that do not exist are absent. */
 export async function partitionCounts(admin: Admin, topics: readonly string[]): Promise<Map<string, number>> {
-  const found = await metadataOf(admin, topics)
+  return countsOf(await metadataOf(admin, topics))
+}
 
+function countsOf(found: ReadonlyMap<string, ITopicMetadata>): Map<string, number> {
   return new Map([...found].map(([name, { partitions }]) => [name, partitions.length]))
 }
 
@@ -71,13 +75,16 @@ export async function largestBatch(admin: Admin, topic: string): Promise<number>
   }
 }
 
+/** Asked by name, one that is missing would fail all; so they are looked for among those that there are, in one request. */
 async function metadataOf(admin: Admin, topics: readonly string[]): Promise<Map<string, ITopicMetadata>> {
-  const existing = new Set(await admin.listTopics())
-  const asked = [...new Set(topics)].filter((topic) => existing.has(topic))
-  if (asked.length === 0) return new Map()
-  const { topics: found } = await admin.fetchTopicMetadata({ topics: asked })
+  const asked = new Set(topics)
+  const { topics: all } = await admin.fetchTopicMetadata()
 
-  return new Map(found.map((topic) => [topic.name, topic]))
+  return new Map(all.filter(({ name }) => asked.has(name)).map((topic) => [topic.name, topic]))
+}
+
+function namesOf(wanted: readonly WantedTopic[]): readonly string[] {
+  return wanted.map(({ topic }) => topic)
 }
 
 /** A topic that was just made, by us or by somebody else, is not known to every broker at once. */
@@ -96,10 +103,7 @@ async function describe({ admin, runtime, awaitTopicsMs }: TopicTools, wanted: r
 
 async function knownOf(admin: Admin, wanted: readonly WantedTopic[]): Promise<Map<string, ITopicMetadata>> {
   try {
-    return await metadataOf(
-      admin,
-      wanted.map(({ topic }) => topic),
-    )
+    return await metadataOf(admin, namesOf(wanted))
   } catch (error) {
     if (verdictOf(error) !== 'not-yet') throw error
 

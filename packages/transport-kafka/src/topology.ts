@@ -2,7 +2,7 @@ import type { ChannelTopology, Fault, GroupAddress, Topology } from '@waybill/co
 import { ConfigError, suggest } from '@waybill/core'
 import { isDelayTopic, longestWaits, rungOf } from './rungs.js'
 import type { TopicTools, WantedTopic } from './topics.js'
-import { declareTopics, partitionCounts } from './topics.js'
+import { declareTopics } from './topics.js'
 
 const monthMs = 2_592_000_000
 const hourMs = 3_600_000
@@ -74,17 +74,13 @@ export interface TopologyTools extends TopicTools {
 
 /** Makes what is missing and compares what is there. Several processes may do it at once. */
 export async function declareTopology(tools: TopologyTools, topology: Topology): Promise<void> {
-  const { admin, names } = tools
+  const { names } = tools
   const faults = topology.channels.flatMap(faultsOf)
   if (faults.length > 0) throw new ConfigError(faults)
   names.learn(topology.channels)
   if (tools.declare === 'none') return
   const channels = topology.channels.map((channel) => channelTopic(names, channel))
-  await declareTopics(tools, channels)
-  const counts = await partitionCounts(
-    admin,
-    channels.map(({ topic }) => topic),
-  )
+  const counts = await declareTopics(tools, channels)
   const own = topology.channels.flatMap((channel) => groupTopics(names, channel, counts.get(names.channel(channel.name)) ?? 1))
   await declareTopics(tools, topology.asks ? [...own, repliesTopic(names)] : own)
 }
