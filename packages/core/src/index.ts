@@ -1,6 +1,7 @@
 export type { AppOptions } from './app-options.js'
 export type { App } from './app.js'
 export { createApp } from './app.js'
+export { Backoff } from './backoff.js'
 export type { ChannelOptions, ExchangeOptions, LogOptions, QueueOptions } from './channel-options.js'
 export { Context } from './context.js'
 export type { Module } from './container.js'

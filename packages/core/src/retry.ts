@@ -1,3 +1,4 @@
+import { boundOf } from './backoff.js'
 import { DeadLetter, Ignore, Retry } from './decision.js'
 import { parseDuration } from './duration.js'
 import { longestMs } from './option.js'
@@ -24,7 +25,5 @@ export function judge(error: unknown, attempt: number, retry: ResolvedRetry, run
 
 /** The wait before try `attempt` of something that is tried for ever: doubling, with full jitter. */
 export function backOff(attempt: number, runtime: Runtime, leastMs = 100, mostMs = 30_000): number {
-  const most = Math.min(mostMs, leastMs * 2 ** Math.min(attempt, 20))
-
-  return Math.max(leastMs, Math.round(runtime.random() * most))
+  return Math.max(leastMs, Math.round(runtime.random() * boundOf(attempt, leastMs, mostMs)))
 }

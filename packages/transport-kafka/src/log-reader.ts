@@ -4,6 +4,7 @@ import type { Assignment, Broker, Cluster, Kafka } from 'kafkajs'
 import { codeOf, verdictOf } from './broker-error.js'
 import { fetchBatches, learnTopic, openCluster, refreshTopic } from './cluster.js'
 import type { LogRecord } from './log-record.js'
+import { pause } from './pause.js'
 
 const fetchBytes = 4 * 1024 * 1024
 const patienceMs = 5_000
@@ -191,7 +192,7 @@ export class LogReader {
       } catch (error) {
         if (verdictOf(error) !== 'not-yet' || this.#runtime.elapsed() > end) throw error
       }
-      await new Promise<void>((resolve) => void this.#runtime.after(pauseMs, resolve))
+      await pause(this.#runtime, pauseMs)
       await refreshTopic(this.#cluster, topic)
     }
   }

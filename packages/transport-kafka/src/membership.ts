@@ -1,8 +1,7 @@
 import type { ConnectionState, TransportHost } from '@waybill/core'
-import { BrokerRefused } from '@waybill/core'
+import { Backoff, BrokerRefused } from '@waybill/core'
 import type { Assignment, Consumer, EachBatchPayload } from 'kafkajs'
 import { evenAssigner } from './assigner.js'
-import { Backoff } from './backoff.js'
 import { codeOf, sentenceOf, verdictOf } from './broker-error.js'
 import type { Connection } from './connection.js'
 import { fetchBatches } from './cluster.js'
@@ -10,6 +9,7 @@ import { Fetches } from './fetches.js'
 import { LogBatch } from './log-batch.js'
 import type { LogReader } from './log-reader.js'
 import type { ResolvedOptions } from './options.js'
+import { pause } from './pause.js'
 
 /** The longest that a fetch waits at the broker. */
 const fetchWaitMs = 250
@@ -102,7 +102,7 @@ export class Membership {
     this.#reason = 'stopped'
     this.#backoff.cancel()
     this.#settleJoined.reject(new BrokerRefused('TRANSPORT_CLOSED', `The group "${this.#to.groupId}" was left before it was joined. Start the app again.`))
-    await Promise.race([this.#sayGoodbye(), pause(this.#to.host, goodbyeMs)])
+    await Promise.race([this.#sayGoodbye(), pause(this.#to.host.runtime, goodbyeMs)])
     this.#tell('closed', undefined)
   }
 
@@ -258,8 +258,4 @@ async function quietly(end: Promise<void> | undefined): Promise<void> {
   } catch {
     // It was gone already, which is what was asked for.
   }
-}
-
-function pause({ runtime }: TransportHost, ms: number): Promise<void> {
-  return new Promise((resolve) => void runtime.after(ms, resolve))
 }

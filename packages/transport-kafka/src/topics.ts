@@ -3,6 +3,7 @@ import { BrokerRefused } from '@waybill/core'
 import type { Admin, ITopicMetadata } from 'kafkajs'
 import { causesOf, codeOf, sentenceOf, verdictOf } from './broker-error.js'
 import type { Declare } from './options.js'
+import { pause } from './pause.js'
 
 const patienceMs = 10_000
 const pauseMs = 50
@@ -97,7 +98,7 @@ async function describe({ admin, runtime, awaitTopicsMs }: TopicTools, wanted: r
     const waitedMs = runtime.elapsed() - since
     const patience = missing.every((topic) => made.includes(topic)) ? patienceMs : awaitTopicsMs
     if (waitedMs > patience) throw missingTopics(missing, patience)
-    await new Promise<void>((resolve) => void runtime.after(pauseMs, resolve))
+    await pause(runtime, pauseMs)
   }
 }
 

@@ -23,6 +23,7 @@ import { depthOf } from './depth.js'
 import { LogReader } from './log-reader.js'
 import type { KafkaOptions, ResolvedOptions } from './options.js'
 import { resolveOptions } from './options.js'
+import { pause } from './pause.js'
 import { KafkaPublisher } from './publisher.js'
 import type { ReplayRange, ReplayTools } from './replay.js'
 import { replay, seek } from './replay.js'
@@ -239,8 +240,8 @@ class KafkaTransport implements KafkaLog {
     const { host, connection, publisher, reader, subscribers } = session
     const gentleMs = Math.max(0, deadlineMs - closeReserveMs)
     const work = Promise.allSettled([publisher.close(gentleMs), ...[...subscribers].map((subscriber) => subscriber.stop())])
-    await Promise.race([work.then(() => this.#forgetReplies(session)), pause(host, gentleMs)])
-    await Promise.race([Promise.allSettled([reader.close(), connection.close()]), pause(host, closeReserveMs)])
+    await Promise.race([work.then(() => this.#forgetReplies(session)), pause(host.runtime, gentleMs)])
+    await Promise.race([Promise.allSettled([reader.close(), connection.close()]), pause(host.runtime, closeReserveMs)])
     await publisher.close(0)
   }
 
@@ -300,8 +301,4 @@ function capabilitiesOf(broker: string): Capabilities {
 
 function closedError(): BrokerRefused {
   return new BrokerRefused('TRANSPORT_CLOSED', 'The Kafka transport was used while it is not connected. Call "connect" first, and nothing after "close".')
-}
-
-function pause({ runtime }: TransportHost, ms: number): Promise<void> {
-  return new Promise((resolve) => void runtime.after(ms, resolve))
 }

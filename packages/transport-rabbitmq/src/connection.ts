@@ -1,5 +1,4 @@
-import { BrokerRefused, type ConnectionState, type TransportHost, WaybillError } from '@waybill/core'
-import { Backoff } from './backoff.js'
+import { Backoff, BrokerRefused, type ConnectionState, type TransportHost, WaybillError } from '@waybill/core'
 import { type Model, openModel } from './driver.js'
 import type { Endpoint } from './options.js'
 import { refusalOfConnect, sentenceOf } from './refusal.js'

@@ -1,5 +1,4 @@
-import { type TransportHost, WaybillError } from '@waybill/core'
-import { Backoff } from './backoff.js'
+import { Backoff, type TransportHost, WaybillError } from '@waybill/core'
 import type { Connection } from './connection.js'
 import { type Channel, closeChannel, type Model } from './driver.js'
 import { replyCodeOf, sentenceOf } from './refusal.js'
