@@ -11,50 +11,7 @@ export interface Dashboard {
 
 /** What operators look at, by the name of the file that the package ships. */
 export function grafanaDashboards(): Readonly<Record<'overview' | 'listeners' | 'outbox', Dashboard>> {
-  return {
-    overview: dashboard('waybill-overview', 'Waybill: overview', [
-      graph('Published', 'ops', `sum by (${channel}) (rate(${metric.sent}[$__rate_interval]))`, channel),
-      graph('Consumed', 'ops', `sum by (${group}) (rate(${metric.consumed}[$__rate_interval]))`, group),
-      graph('Failed', 'ops', `sum by (${group}, ${label.reason}) (rate(${metric.failures}[$__rate_interval]))`, group, label.reason),
-      graph('Processing time, 99 of 100', 's', quantile(0.99, metric.process, group), group),
-      graph('Queue depth', 'short', `max by (${channel}, ${group}) (${metric.depth})`, channel, group),
-      graph('Oldest waiting', 's', `min by (${channel}, ${group}) (${metric.oldest})`, channel, group),
-      graph('Dead letters', 'short', `max by (${channel}, ${group}) (${metric.deadDepth})`, channel, group),
-      graph('Became dead letters', 'ops', `sum by (${group}, ${label.reason}) (rate(${metric.deadLetters}[$__rate_interval]))`, group, label.reason),
-      graph('Connections up', 'short', `min by (${label.transport}, ${label.purpose}) (${metric.up})`, label.transport, label.purpose),
-      graph('Connections blocked', 'short', `max by (${label.transport}, ${label.purpose}) (${metric.connectionBlocked})`, label.transport, label.purpose),
-      graph('Reconnects', 'short', `sum by (${label.transport}) (increase(${metric.reconnects}[$__rate_interval]))`, label.transport),
-      graph('Unconfirmed', 'short', `sum by (${label.transport}) (${metric.unconfirmed})`, label.transport),
-      graph('Callers that wait to publish', 'short', `sum by (${label.transport}) (${metric.waiting})`, label.transport),
-      graph('Not taken by the broker', 'ops', `sum by (${channel}, ${label.error}) (rate(${metric.sent}{${label.error}!=""}[$__rate_interval]))`, channel, label.error),
-      graph('Returned', 'ops', `sum by (${channel}) (rate(${metric.returned}[$__rate_interval]))`, channel),
-      graph('Event loop late, 99 of 100', 's', `max(${metric.loopDelay}{${label.quantile}="0.99"})`),
-    ]),
-    listeners: dashboard('waybill-listeners', 'Waybill: listeners', [
-      graph('Consumed', 'ops', `sum by (${label.listener}) (rate(${metric.consumed}[$__rate_interval]))`, label.listener),
-      graph('Failed', 'ops', `sum by (${label.listener}, ${label.reason}) (rate(${metric.failures}[$__rate_interval]))`, label.listener, label.reason),
-      graph('Processing time, half', 's', quantile(0.5, metric.process, label.listener), label.listener),
-      graph('Processing time, 99 of 100', 's', quantile(0.99, metric.process, label.listener), label.listener),
-      graph('Critical time, half', 's', quantile(0.5, metric.critical, label.listener), label.listener),
-      graph('Critical time, 99 of 100', 's', quantile(0.99, metric.critical, label.listener), label.listener),
-      graph('Tried again', 'ops', `sum by (${label.listener}, ${label.keptBy}) (rate(${metric.retries}[$__rate_interval]))`, label.listener, label.keptBy),
-      graph('Came again', 'ops', `sum by (${label.listener}) (rate(${metric.redelivered}[$__rate_interval]))`, label.listener),
-      graph('In flight', 'short', `sum by (${group}) (${metric.inFlight})`, group),
-      graph('In hand and blocked', 'short', `sum by (${group}) (${metric.blocked})`, group),
-      graph('Consumers', 'short', `max by (${channel}, ${group}) (${metric.consumers})`, channel, group),
-      graph('Skipped', 'ops', `sum by (${channel}, ${group}) (rate(${metric.skipped}[$__rate_interval]))`, channel, group),
-      graph('Publish time, 99 of 100', 's', quantile(0.99, metric.operation, channel), channel),
-      graph('Versions', 'short', `count by (${label.app}, ${label.node}) (${metric.build})`, label.app, label.node),
-    ]),
-    outbox: dashboard('waybill-outbox', 'Waybill: outbox', [
-      graph('Pending', 'short', `max by (${label.shard}) (${metric.outboxPending})`, label.shard),
-      graph('Oldest pending', 's', `max by (${label.shard}) (${metric.outboxOldest})`, label.shard),
-      graph('Sent', 'ops', `sum by (${label.shard}) (rate(${metric.outboxSent}[$__rate_interval]))`, label.shard),
-      graph('Commit to confirm, 99 of 100', 's', quantile(0.99, metric.outboxDispatch, label.shard), label.shard),
-      graph('Parked', 'short', `max by (${label.shard}) (${metric.outboxParked})`, label.shard),
-      graph('Duplicates', 'ops', `sum by (${channel}, ${group}) (rate(${metric.duplicates}[$__rate_interval]))`, channel, group),
-    ]),
-  }
+  return { overview: overview(), listeners: listeners(), outbox: outbox() }
 }
 
 const { channel, group } = label
@@ -64,6 +21,57 @@ const height = 8
 interface Panel {
   readonly title: string
   readonly [key: string]: unknown
+}
+
+function overview(): Dashboard {
+  return dashboard('waybill-overview', 'Waybill: overview', [
+    graph('Published', 'ops', `sum by (${channel}) (rate(${metric.sent}[$__rate_interval]))`, channel),
+    graph('Consumed', 'ops', `sum by (${group}) (rate(${metric.consumed}[$__rate_interval]))`, group),
+    graph('Failed', 'ops', `sum by (${group}, ${label.reason}) (rate(${metric.failures}[$__rate_interval]))`, group, label.reason),
+    graph('Processing time, 99 of 100', 's', quantile(0.99, metric.process, group), group),
+    graph('Queue depth', 'short', `max by (${channel}, ${group}) (${metric.depth})`, channel, group),
+    graph('Oldest waiting', 's', `min by (${channel}, ${group}) (${metric.oldest})`, channel, group),
+    graph('Dead letters', 'short', `max by (${channel}, ${group}) (${metric.deadDepth})`, channel, group),
+    graph('Became dead letters', 'ops', `sum by (${group}, ${label.reason}) (rate(${metric.deadLetters}[$__rate_interval]))`, group, label.reason),
+    graph('Connections up', 'short', `min by (${label.transport}, ${label.purpose}) (${metric.up})`, label.transport, label.purpose),
+    graph('Connections blocked', 'short', `max by (${label.transport}, ${label.purpose}) (${metric.connectionBlocked})`, label.transport, label.purpose),
+    graph('Reconnects', 'short', `sum by (${label.transport}) (increase(${metric.reconnects}[$__rate_interval]))`, label.transport),
+    graph('Unconfirmed', 'short', `sum by (${label.transport}) (${metric.unconfirmed})`, label.transport),
+    graph('Callers that wait to publish', 'short', `sum by (${label.transport}) (${metric.waiting})`, label.transport),
+    graph('Not taken by the broker', 'ops', `sum by (${channel}, ${label.error}) (rate(${metric.sent}{${label.error}!=""}[$__rate_interval]))`, channel, label.error),
+    graph('Returned', 'ops', `sum by (${channel}) (rate(${metric.returned}[$__rate_interval]))`, channel),
+    graph('Event loop late, 99 of 100', 's', `max(${metric.loopDelay}{${label.quantile}="0.99"})`),
+  ])
+}
+
+function listeners(): Dashboard {
+  return dashboard('waybill-listeners', 'Waybill: listeners', [
+    graph('Consumed', 'ops', `sum by (${label.listener}) (rate(${metric.consumed}[$__rate_interval]))`, label.listener),
+    graph('Failed', 'ops', `sum by (${label.listener}, ${label.reason}) (rate(${metric.failures}[$__rate_interval]))`, label.listener, label.reason),
+    graph('Processing time, half', 's', quantile(0.5, metric.process, label.listener), label.listener),
+    graph('Processing time, 99 of 100', 's', quantile(0.99, metric.process, label.listener), label.listener),
+    graph('Critical time, half', 's', quantile(0.5, metric.critical, label.listener), label.listener),
+    graph('Critical time, 99 of 100', 's', quantile(0.99, metric.critical, label.listener), label.listener),
+    graph('Tried again', 'ops', `sum by (${label.listener}, ${label.keptBy}) (rate(${metric.retries}[$__rate_interval]))`, label.listener, label.keptBy),
+    graph('Came again', 'ops', `sum by (${label.listener}) (rate(${metric.redelivered}[$__rate_interval]))`, label.listener),
+    graph('In flight', 'short', `sum by (${group}) (${metric.inFlight})`, group),
+    graph('In hand and blocked', 'short', `sum by (${group}) (${metric.blocked})`, group),
+    graph('Consumers', 'short', `max by (${channel}, ${group}) (${metric.consumers})`, channel, group),
+    graph('Skipped', 'ops', `sum by (${channel}, ${group}) (rate(${metric.skipped}[$__rate_interval]))`, channel, group),
+    graph('Publish time, 99 of 100', 's', quantile(0.99, metric.operation, channel), channel),
+    graph('Versions', 'short', `count by (${label.app}, ${label.node}) (${metric.build})`, label.app, label.node),
+  ])
+}
+
+function outbox(): Dashboard {
+  return dashboard('waybill-outbox', 'Waybill: outbox', [
+    graph('Pending', 'short', `max by (${label.shard}) (${metric.outboxPending})`, label.shard),
+    graph('Oldest pending', 's', `max by (${label.shard}) (${metric.outboxOldest})`, label.shard),
+    graph('Sent', 'ops', `sum by (${label.shard}) (rate(${metric.outboxSent}[$__rate_interval]))`, label.shard),
+    graph('Commit to confirm, 99 of 100', 's', quantile(0.99, metric.outboxDispatch, label.shard), label.shard),
+    graph('Parked', 'short', `max by (${label.shard}) (${metric.outboxParked})`, label.shard),
+    graph('Duplicates', 'ops', `sum by (${channel}, ${group}) (rate(${metric.duplicates}[$__rate_interval]))`, channel, group),
+  ])
 }
 
 function graph(title: string, unit: string, expr: string, ...legend: readonly string[]): Panel {
