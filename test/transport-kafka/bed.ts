@@ -1,37 +1,25 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as wait } from 'node:timers/promises'
-import type {
-  ChannelOptions,
-  ChannelTopology,
-  Consumer,
-  ConnectionState,
-  Destination,
-  Outgoing,
-  PublishOutcome,
-  RawDelivery,
-  Runtime,
-  Subscription,
-  Transport,
-  TransportHost,
+import {
+  type ChannelOptions,
+  type ChannelTopology,
+  type ConnectionState,
+  type Consumer,
+  type Destination,
+  type Outgoing,
+  type RawDelivery,
+  type Subscription,
+  systemRuntime,
+  type TransportHost,
 } from '@waybill/core'
+import { eventually as tryUntil } from '@waybill/testing'
 import { kafka, type KafkaLog, type KafkaOptions } from '@waybill/transport-kafka'
 import { type Admin, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll } from 'vitest'
+import { outcomesOf, outgoing, type OutgoingParts, textOf } from '../setup/seam.js'
+
+export { outcomesOf as send, textOf }
 
 export const brokers = (process.env.WAYBILL_KAFKA_BROKERS ?? '127.0.0.1:9092').split(',')
-
-const runtime: Runtime = {
-  now: () => Date.now(),
-  elapsed: () => performance.now(),
-  after(ms, work) {
-    const timer = setTimeout(work, ms)
-
-    return () => clearTimeout(timer)
-  },
-  soon: (work) => process.nextTick(work),
-  random: () => Math.random(),
-  id: () => randomUUID(),
-}
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
@@ -87,7 +75,7 @@ export function strangers(options: Partial<KafkaOptions> = {}, app = 'shop'): Pa
   const states: ConnectionState[] = []
   transport.onState((state) => states.push(state))
 
-  return { transport, states, host: { app, instance: randomUUID(), namespace: undefined, runtime, log: silent } }
+  return { transport, states, host: { app, instance: randomUUID(), namespace: undefined, runtime: systemRuntime, log: silent } }
 }
 
 export function channelOf(name: string, groups: readonly string[] = ['billing'], options: ChannelOptions = {}): ChannelTopology {
@@ -99,48 +87,8 @@ export function channelOf(name: string, groups: readonly string[] = ['billing'],
   }
 }
 
-export function message(to: Destination | string, text: string, more: Partial<Outgoing> & { readonly key?: string } = {}): Outgoing {
-  const { key, ...rest } = more
-
-  return {
-    to: typeof to === 'string' ? { kind: 'channel', channel: to } : to,
-    envelope: {
-      id: randomUUID(),
-      type: 'order.placed',
-      source: '/shop',
-      time: new Date().toISOString(),
-      subject: key,
-      dataVersion: 1,
-      correlationId: undefined,
-      causationId: undefined,
-      traceparent: undefined,
-      tracestate: undefined,
-      baggage: undefined,
-    },
-    headers: {},
-    body: Buffer.from(text),
-    contentType: 'application/json',
-    contentEncoding: undefined,
-    mandatory: false,
-    delayMs: undefined,
-    expiresMs: undefined,
-    priority: undefined,
-    replyTo: undefined,
-    ...rest,
-  }
-}
-
-/** Resolves with the outcome of each. */
-export function send(transport: Transport, batch: readonly Outgoing[]): Promise<readonly PublishOutcome[]> {
-  const outcomes: PublishOutcome[] = []
-  let open = batch.length
-
-  return new Promise((resolve) => {
-    transport.publish(batch, (index, outcome) => {
-      outcomes[index] = outcome
-      if (--open === 0) resolve(outcomes)
-    })
-  })
+export function message(to: Destination | string, text: string, parts: OutgoingParts = {}): Outgoing {
+  return outgoing(typeof to === 'string' ? { kind: 'channel', channel: to } : to, text, parts)
 }
 
 export interface Inbox {
@@ -160,17 +108,12 @@ export async function listen({ transport }: Party, subscription: Subscription, t
   return { consumer, received, texts: () => received.map(textOf) }
 }
 
-export function textOf(delivery: RawDelivery): string {
-  return Buffer.from(delivery.body).toString('utf8')
-}
-
-/** Resolves when the condition holds; fails after the deadline, with what was found. */
+/** Resolves when the condition holds; fails after the deadline, with what was found. A group may be joined anew meanwhile, which takes seconds. */
 export async function eventually(condition: () => boolean | Promise<boolean>, found: () => unknown = () => undefined, withinMs = 15_000): Promise<void> {
-  const end = performance.now() + withinMs
-  while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`It did not come true within ${withinMs} ms. Found: ${JSON.stringify(found())}`)
-    await wait(5)
+  const hold = async (): Promise<void> => {
+    if (!(await condition())) throw new Error(`It did not come true. Found: ${JSON.stringify(found())}`)
   }
+  await tryUntil(hold, { within: withinMs })
 }
 
 /** Resolves when its partitions have leaders: kafkajs' own waiting gives up when a broker has not heard of it yet. */

@@ -31,7 +31,14 @@ describe('a member of a group', () => {
 
   test('asks its coordinator once where it stands, also when it knows no broker yet', async () => {
     const lines: string[] = []
-    const talkative = new Kafka({ brokers, logLevel: logLevel.DEBUG, logCreator: () => ({ log: { message } }) => void lines.push(message) })
+    const talkative = new Kafka({
+      brokers,
+      logLevel: logLevel.DEBUG,
+      logCreator:
+        () =>
+        ({ log: { message } }) =>
+          void lines.push(message),
+    })
     const name = channel()
     await topic(name)
     const reader = new LogReader(talkative, systemRuntime)

@@ -16,6 +16,7 @@ import { eventually, type FaultProxy, faultProxy } from '@waybill/testing'
 import { type RabbitOptions, rabbitmq } from '@waybill/transport-rabbitmq'
 import { type Channel, type ChannelModel, connect } from 'amqplib'
 import { afterAll, beforeAll } from 'vitest'
+import { outcomesOf, outgoing, type OutgoingParts, textOf } from '../setup/seam.js'
 
 export const url = process.env['WAYBILL_RABBITMQ_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672'
 
@@ -93,35 +94,8 @@ export function channelOf(
   return { name, messages: [{ name: 'order.placed', keyed }], groups: [{ name: 'billing', types, keyed, partitions }], options }
 }
 
-export function message(text: string, more: Partial<Outgoing> & { readonly key?: string; readonly id?: string } = {}): Outgoing {
-  const { key, id, ...rest } = more
-
-  return {
-    to: { kind: 'channel', channel: 'orders' },
-    envelope: {
-      id: id ?? randomUUID(),
-      type: 'order.placed',
-      source: '/shop',
-      time: new Date().toISOString(),
-      subject: key,
-      dataVersion: 1,
-      correlationId: undefined,
-      causationId: undefined,
-      traceparent: undefined,
-      tracestate: undefined,
-      baggage: undefined,
-    },
-    headers: {},
-    body: Buffer.from(text),
-    contentType: 'application/json',
-    contentEncoding: undefined,
-    mandatory: false,
-    delayMs: undefined,
-    expiresMs: undefined,
-    priority: undefined,
-    replyTo: undefined,
-    ...rest,
-  }
+export function message(text: string, parts: OutgoingParts = {}): Outgoing {
+  return outgoing({ kind: 'channel', channel: 'orders' }, text, parts)
 }
 
 export const billing = { channel: 'orders', group: 'billing' } as const
@@ -129,15 +103,7 @@ export const dead: Destination = { kind: 'dead', ...billing }
 
 /** Resolves with the outcome of each. */
 export function send({ transport }: Party, ...batch: readonly Outgoing[]): Promise<readonly PublishOutcome[]> {
-  const outcomes: PublishOutcome[] = []
-  let open = batch.length
-
-  return new Promise((resolve) => {
-    transport.publish(batch, (index, outcome) => {
-      outcomes[index] = outcome
-      if (--open === 0) resolve(outcomes)
-    })
-  })
+  return outcomesOf(transport, batch)
 }
 
 export interface Inbox {
@@ -157,7 +123,7 @@ export async function listen({ transport }: Party, parts: { readonly window?: nu
     if (!parts.hold) for (const delivery of deliveries) delivery.settle('ack')
   })
 
-  return { consumer, got, batches, texts: () => got.map(({ body }) => Buffer.from(body).toString()) }
+  return { consumer, got, batches, texts: () => got.map(textOf) }
 }
 
 /** How many messages wait in a queue, and how many consumers it has. */

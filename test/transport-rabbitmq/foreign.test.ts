@@ -40,14 +40,7 @@ describe('foreign traffic on RabbitMQ', () => {
   test('what Spring AMQP sends, with its type in a header, is the message that names that type', async () => {
     const namespace = broker.namespace()
     const heard: OrderPlaced[] = []
-    @Service('billing')
-    class Billing {
-      @Listener(OrderPlaced)
-      bill(order: OrderPlaced): void {
-        heard.push(order)
-      }
-    }
-    await started(namespace, [Billing])
+    await started(namespace, [billingInto(heard)])
 
     const options = { contentType: 'application/json', contentEncoding: 'UTF-8', deliveryMode: 2, priority: 0, headers: { __TypeId__: 'com.shop.OrderPlaced' } }
     broker.channel.publish(`${namespace}.orders`, 'com.shop.OrderPlaced', Buffer.from('{"orderId":"s-1"}'), options)
@@ -95,14 +88,7 @@ describe('foreign traffic on RabbitMQ', () => {
   test('what is sent by the key alone is a dead letter that says to set the type, and with its type it is heard', async () => {
     const namespace = broker.namespace()
     const heard: OrderPlaced[] = []
-    @Service('billing')
-    class Billing {
-      @Listener(OrderPlaced)
-      bill(order: OrderPlaced): void {
-        heard.push(order)
-      }
-    }
-    const app = await started(namespace, [Billing])
+    const app = await started(namespace, [billingInto(heard)])
     const body = Buffer.from('{"orderId":"b-1"}')
 
     broker.channel.publish(`${namespace}.orders`, 'order.placed', body, { contentType: 'application/json' })
@@ -133,3 +119,15 @@ describe('foreign traffic on RabbitMQ', () => {
     expect(found.properties.headers).toMatchObject({ cloudEvents_type: 'order.placed', cloudEvents_source: '/shop' })
   })
 })
+
+function billingInto(heard: OrderPlaced[]) {
+  @Service('billing')
+  class Billing {
+    @Listener(OrderPlaced)
+    bill(order: OrderPlaced): void {
+      heard.push(order)
+    }
+  }
+
+  return Billing
+}

@@ -1,28 +1,10 @@
 import 'reflect-metadata'
-import { type AppOptions, Event, Listener, type Publish, Publisher, Service, createApp, unchecked } from '@waybill/core'
+import { type AppOptions, createApp } from '@waybill/core'
 import { kafka } from '@waybill/transport-kafka'
-import type { BenchPublisher, Closable, Footprint, Handle, Order, Room } from '../contender.js'
+import type { BenchPublisher, Closable, Footprint, Handle, Room } from '../contender.js'
+import { Shop, warehouse } from '../shop.js'
 
 /** Waybill as its README says, with as many partitions as the raw client has. */
-
-class OrderPlaced extends Event('order.placed', { channel: 'orders', payload: unchecked<Order>() }) {}
-
-@Service()
-class Shop {
-  constructor(@Publisher(OrderPlaced) readonly placed: Publish<OrderPlaced>) {}
-}
-
-function warehouse(handle: Handle, prefetch: number) {
-  @Service('warehouse')
-  class Warehouse {
-    @Listener(OrderPlaced, { concurrency: prefetch })
-    take(order: OrderPlaced): void {
-      handle(order)
-    }
-  }
-
-  return Warehouse
-}
 
 export function footprint({ id }: Room): Footprint {
   return { store: `${id}.orders` }

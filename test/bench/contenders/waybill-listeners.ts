@@ -4,6 +4,7 @@ import { memory, memoryBroker } from '@waybill/transport-memory'
 import type { Contender, Handle, Order, Room } from '../contender.js'
 import { orderSchema } from '../order-schema.js'
 import { typesOf } from '../order-classes.js'
+import { envelope } from '../shop.js'
 
 type OrderSchema = ReturnType<typeof unchecked<Order>>
 
@@ -77,15 +78,4 @@ function warehouse(types: ReturnType<typeof placedOf>, handle: Handle, prefetch:
   }
 
   return Warehouse
-}
-
-/** What Waybill itself would write. */
-function envelope(type: string) {
-  return {
-    cloudEvents_id: crypto.randomUUID(),
-    cloudEvents_specversion: '1.0',
-    cloudEvents_type: type,
-    cloudEvents_source: '/bench/shop',
-    cloudEvents_time: new Date().toISOString(),
-  }
 }

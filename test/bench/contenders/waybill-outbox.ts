@@ -7,6 +7,7 @@ import { rabbitmq } from '@waybill/transport-rabbitmq'
 import type { BenchPublisher, Handle, Order, Receiver, Room } from '../contender.js'
 import { idOf } from '../order.js'
 import { connections } from '../scenario.js'
+import { envelope } from '../shop.js'
 import { databaseUrl, declareShop, footprint, insertPurchase, keyOf, purchaseOf, schemaOf, stockOf, storedIn, updateStock } from '../shop-database.js'
 
 /** Waybill as its READMEs say, by a `@Transactional` method and a listener with a store. Where only writing is measured, the relay is another process's. */
@@ -133,15 +134,4 @@ function watched(transport: Transport, confirmed: (id: number) => void): Transpo
       return typeof found === 'function' ? found.bind(target) : found
     },
   })
-}
-
-/** What Waybill itself would write. */
-function envelope(type: string) {
-  return {
-    cloudEvents_id: crypto.randomUUID(),
-    cloudEvents_specversion: '1.0',
-    cloudEvents_type: type,
-    cloudEvents_source: '/bench/shop',
-    cloudEvents_time: new Date().toISOString(),
-  }
 }

@@ -1,28 +1,10 @@
 import 'reflect-metadata'
-import { type AppOptions, type Ask, Event, Listener, type Publish, Publisher, Query, Service, createApp, unchecked } from '@waybill/core'
+import { type AppOptions, type Ask, Listener, Publisher, Query, Service, createApp, unchecked } from '@waybill/core'
 import { rabbitmq } from '@waybill/transport-rabbitmq'
 import type { BenchPublisher, Closable, Footprint, Handle, Order, Room } from '../contender.js'
+import { OrderPlaced, Shop, warehouse } from '../shop.js'
 
 /** Waybill as its README says. Its window is twice the concurrency: as wide as the raw client's prefetch. */
-
-class OrderPlaced extends Event('order.placed', { channel: 'orders', payload: unchecked<Order>() }) {}
-
-@Service()
-class Shop {
-  constructor(@Publisher(OrderPlaced) readonly placed: Publish<OrderPlaced>) {}
-}
-
-function warehouse(handle: Handle, prefetch: number) {
-  @Service('warehouse')
-  class Warehouse {
-    @Listener(OrderPlaced, { concurrency: prefetch / 2 })
-    take(order: OrderPlaced): void {
-      handle(order)
-    }
-  }
-
-  return Warehouse
-}
 
 class LookAt extends Query('order.look', { channel: 'questions', payload: unchecked<Order>(), reply: unchecked<{ readonly id: number }>() }) {}
 
@@ -55,7 +37,7 @@ export async function openPublisher(room: Room): Promise<BenchPublisher> {
 }
 
 export async function openConsumer(room: Room, handle: Handle): Promise<Closable> {
-  const app = appOf(room, warehouse(handle, room.prefetch))
+  const app = appOf(room, warehouse(handle, room.prefetch / 2))
   await app.start()
 
   return { close: () => app.stop() }
