@@ -1,6 +1,6 @@
 import type { BatchEnd } from './batch.js'
 import type { Burial } from './burial.js'
-import { loggedOf, messageOf, textUpTo } from './dead-letter.js'
+import { describeError, loggedOf, messageOf, textUpTo } from './dead-letter.js'
 import { diagnostics, type RetryEvent, type SkipEvent } from './diagnostics.js'
 import type { Refusal } from './decode.js'
 import { parseDuration } from './duration.js'
@@ -119,6 +119,15 @@ export class Outcomes implements BatchEnd, RetryEnd {
 
     this.#options.log.info(`${job.runner.listener.label} ignored a message: ${verdict.reason}`, identity(job))
     this.#ack(job)
+  }
+
+  /** What is settled is settled. */
+  threwSettled(job: Job, error: unknown, held: Held, word: ManualWord): void {
+    this.#options.log.error(
+      `${job.runner.listener.label} threw after it had settled its message, which stays ${settledAs[word.kind]}: ${describeError(error, loggedOf)}. Settle last, or catch what may fail afterwards.`,
+      identity(job),
+    )
+    this.succeeded(job, undefined, held, word)
   }
 
   refused(job: Job, { code, reason }: Refusal): void {
@@ -243,6 +252,8 @@ interface Cause {
   readonly why: string
   readonly error: unknown
 }
+
+const settledAs = { ack: 'acked', retry: 'to be tried again', dead: 'a dead letter' } as const satisfies Record<ManualWord['kind'], string>
 
 function failure(error: unknown): Cause {
   return { how: 'failed', why: loggedOf(error), error }
