@@ -7,6 +7,7 @@ import type { Links } from './links.js'
 import type { Logger } from './logger.js'
 import type { Message } from './message.js'
 import type { Middleware } from './middleware.js'
+import { runAround } from './next.js'
 import { definitionOfMessage, prepareOutgoing, type OutgoingRules } from './outgoing.js'
 import type { PublishOptions } from './publisher.js'
 import { scopes, type Held, type Scope } from './scope.js'
@@ -218,7 +219,11 @@ function around(middleware: readonly Middleware[], innermost: (messages: readonl
   return middleware.reduceRight<typeof innermost>((inner, { publish }) => {
     if (!publish) return inner
 
-    return (messages, options) => publish({ messages, options }, (changed) => inner(messages, changed ?? options))
+    return (messages, options) =>
+      runAround(
+        (next) => publish({ messages, options }, next),
+        (changed?: PublishOptions) => inner(messages, changed ?? options),
+      )
   }, innermost)
 }
 
