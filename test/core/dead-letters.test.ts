@@ -1,4 +1,5 @@
 import { type App, type Delivery, Event, type DeadLetters, Listener, type RedriveProgress, Service } from '@waybill/core'
+import type { MemoryBroker } from '@waybill/transport-memory'
 import { type VirtualRuntime, virtualRuntime } from '@waybill/testing'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -14,6 +15,8 @@ interface Bench {
   readonly runtime: VirtualRuntime
   readonly letters: DeadLetters
   readonly publish: App['publish']
+  readonly stop: App['stop']
+  readonly broker: MemoryBroker
   readonly taken: { n: number; to: string; id: string; attempt: number; headers: object; at: number }[]
   isOpen: boolean
 }
@@ -22,7 +25,7 @@ interface Bench {
 async function closedBank(dying: readonly number[] = [0, 1, 2, 3, 4]): Promise<Bench> {
   const runtime = virtualRuntime()
   const taken: Bench['taken'] = []
-  const bench: { -readonly [K in keyof Bench]: Bench[K] } = { runtime, taken, isOpen: false, letters: undefined as never, publish: undefined as never }
+  const bench: { -readonly [K in keyof Bench]: Bench[K] } = { runtime, taken, isOpen: false, letters: undefined as never, publish: undefined as never, stop: undefined as never, broker: undefined as never }
   @Service('bank')
   class Bank {
     @Listener(Paid, { retry: false })
@@ -42,12 +45,14 @@ async function closedBank(dying: readonly number[] = [0, 1, 2, 3, 4]): Promise<B
       throw new TypeError('no')
     }
   }
-  const { app } = await startApp({ runtime, services: [Bank] })
+  const { app, broker } = await startApp({ runtime, services: [Bank] })
+  bench.broker = broker
   for (const n of dying) await app.publish(new Paid({ n, to: 'eve' }), { id: `p-${n}` })
   if (dying.length > 0) await app.publish(new Moved({ id: 'k' }), { id: 'm-0' })
   await runtime.advance('1s')
   bench.letters = app.deadLetters
   bench.publish = app.publish.bind(app)
+  bench.stop = app.stop.bind(app)
 
   return bench
 }
@@ -162,6 +167,21 @@ test('a redrive ends between two letters when its signal is aborted', async () =
 
   expect(await redriving).toBe(2)
   expect(ids(await bench.letters.list(of))).toEqual(['p-2', 'p-3', 'p-4', 'm-0'])
+  expect(bench.runtime.pending().timers).toBe(0)
+})
+
+test('a redrive ends with its app, and each letter is in one place', async () => {
+  const bench = await closedBank()
+  bench.isOpen = true
+  const progress: RedriveProgress[] = []
+
+  const redriving = bench.letters.redrive(of, { rate: { limit: 1, per: '1m' }, onProgress: (p) => progress.push(p) })
+  await bench.runtime.advance('90s')
+  await Promise.all([bench.stop(), bench.runtime.advance('1s')])
+
+  expect(await redriving).toBe(2)
+  expect(progress.at(-1)).toMatchObject({ redriven: 2, stopped: 'aborted' })
+  expect(bench.broker.queues().find(({ name }) => name === 'payments.bank.dead')?.waiting).toBe(4)
   expect(bench.runtime.pending().timers).toBe(0)
 })
 

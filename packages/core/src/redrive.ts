@@ -24,7 +24,7 @@ export interface RedriveProgress {
   readonly redriven: number
   /** Looked at and left where they are. */
   readonly kept: number
-  /** Why no more are sent: one of them died again, the caller gave up, or the broker did not take one. */
+  /** Why no more are sent: one of them died again, the caller gave up or the app stops, or the broker did not take one. */
   readonly stopped: 'failed-again' | 'aborted' | 'not-taken' | undefined
 }
 

@@ -11,7 +11,7 @@ import { jsonCodec } from './codec.js'
 import { buildContainer, type ServiceContainer } from './container.js'
 import { loggedOf } from './dead-letter.js'
 import { DeathNotices } from './death-notices.js'
-import { GroupDeadLetters, type DeadLetters } from './dead-letters.js'
+import { GroupDeadLetters } from './dead-letters.js'
 import { parseDuration } from './duration.js'
 import { ConfigError, WaybillError } from './error.js'
 import { Fallback } from './fallback.js'
@@ -64,7 +64,7 @@ export class RunningApp implements App {
   readonly #publishing: Publishing
   readonly #asking: Asking
   readonly #notices = new DeathNotices()
-  readonly deadLetters: DeadLetters
+  readonly deadLetters: GroupDeadLetters
   #container: ServiceContainer | undefined
   #groups: readonly Group[] = []
   #state: State = 'new'
@@ -316,7 +316,9 @@ export class RunningApp implements App {
     const left = (): number => Math.max(0, end - this.#runtime.elapsed())
     const began = this.#state !== 'new'
     this.#state = 'stopping'
+    const redrives = this.deadLetters.stop(deadlineMs)
     const abandoned = (await Promise.all(this.#groups.map((group) => group.stop(left())))).flat()
+    await redrives
     if (abandoned.length > 0) this.#log.warn(`${abandoned.length} listeners did not finish within ${deadlineMs} ms; their messages return to the broker: ${listOf(abandoned)}.`)
     await this.#asking.close(Math.max(1_000, left() / 2))
     await this.#plugins.stop()
