@@ -25,7 +25,15 @@ interface Bench {
 async function closedBank(dying: readonly number[] = [0, 1, 2, 3, 4]): Promise<Bench> {
   const runtime = virtualRuntime()
   const taken: Bench['taken'] = []
-  const bench: { -readonly [K in keyof Bench]: Bench[K] } = { runtime, taken, isOpen: false, letters: undefined as never, publish: undefined as never, stop: undefined as never, broker: undefined as never }
+  const bench: { -readonly [K in keyof Bench]: Bench[K] } = {
+    runtime,
+    taken,
+    isOpen: false,
+    letters: undefined as never,
+    publish: undefined as never,
+    stop: undefined as never,
+    broker: undefined as never,
+  }
   @Service('bank')
   class Bank {
     @Listener(Paid, { retry: false })

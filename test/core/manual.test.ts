@@ -88,7 +88,9 @@ test('a message that was acked by hand stays so when its listener throws afterwa
 
   expect(app.get(Worker).runs).toBe(1)
   expect(done).toEqual([1])
-  expect(lines.find((line) => line.includes('Worker.work'))).toMatch(/threw after it had settled its message, which stays acked: Error: no clean-up, caused by Error: the disk is full/)
+  expect(lines.find((line) => line.includes('Worker.work'))).toMatch(
+    /threw after it had settled its message, which stays acked: Error: no clean-up, caused by Error: the disk is full/,
+  )
 })
 
 test('a message that was made a dead letter by hand is one with that reason, whatever its listener throws afterwards', async () => {

@@ -114,7 +114,11 @@ export class GroupDeadLetters implements DeadLetters {
     const run = runtime.id()
     const limit = which.limit ?? oldest
     const letters = await link.transport.dead.list(of, limit)
-    const redrive = new Redrive({ of, run, runtime, notices, send: (letter) => this.#send(link, of, movedMessage(letter, this.#move(link, of, letter, run))) }, { ...which, signal }, letters)
+    const redrive = new Redrive(
+      { of, run, runtime, notices, send: (letter) => this.#send(link, of, movedMessage(letter, this.#move(link, of, letter, run))) },
+      { ...which, signal },
+      letters,
+    )
     try {
       return await link.transport.dead.take(of, limit, (letter) => redrive.decide(letter))
     } finally {

@@ -139,9 +139,10 @@ function invoker({ instance, listener, middleware }: InvocationOptions): (call: 
   return middleware.reduceRight<(call: ListenCall) => unknown>((inner, { listen }) => {
     if (!listen) return inner
 
-    return (call) => runAround(
-      (next) => listen(call, next),
-      () => inner(call),
-    )
+    return (call) =>
+      runAround(
+        (next) => listen(call, next),
+        () => inner(call),
+      )
   }, innermost)
 }
