@@ -23,7 +23,7 @@ import { defaultLimits, type Limits } from './limits.js'
 import { Link } from './link.js'
 import { Links } from './links.js'
 import { consoleLogger, safeLogger, silentLogger, type Logger } from './logger.js'
-import { definitionOf, type Message, type MessageClass } from './message.js'
+import { definitionOf, freshMessage, type Message, type MessageClass } from './message.js'
 import type { Middleware } from './middleware.js'
 import { marks, type OutgoingRules } from './outgoing.js'
 import type { Plan, PlannedListener, ServiceClass } from './plan.js'
@@ -251,10 +251,13 @@ export class RunningApp implements App {
       return (payload, options = {}) => this.#asked(label, () => new type(payload), options)
     }
 
+    // Without a middleware it is bytes before its caller goes on.
+    const make = this.#middleware.some(({ publish }) => publish) ? (item: unknown) => new type(item) : (item: unknown) => freshMessage(type, item)
+
     return (payload, options = {}) => {
       try {
         this.#assertOpen(label)
-        const messages = Array.isArray(payload) ? payload.map((item) => new type(item)) : [new type(payload)]
+        const messages = Array.isArray(payload) ? payload.map(make) : [make(payload)]
         return this.#publishing.publish(messages, options, label)
       } catch (error) {
         return this.#publishing.watched(Promise.reject(error instanceof Error ? error : new WaybillError('PUBLISH', String(error))), label)
