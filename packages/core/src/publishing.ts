@@ -1,7 +1,7 @@
+import { checkCallOptions } from './call-options.js'
 import { PublishError, WaybillError, type PublishFailure } from './error.js'
 import { loggedOf } from './dead-letter.js'
 import type { Fallback } from './fallback.js'
-import { suggest } from './fault.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
 import type { Logger } from './logger.js'
@@ -49,6 +49,8 @@ export class Publishing {
 
   #attempt(messages: readonly Message[], options: PublishOptions): Promise<void> {
     try {
+      checkCallOptions('publish', options)
+
       return this.#publish(messages, options)
     } catch (error) {
       return Promise.reject(error instanceof Error ? error : new WaybillError('PUBLISH', String(error)))
@@ -66,8 +68,9 @@ export class Publishing {
   }
 
   #send(messages: readonly Message[], options: PublishOptions): Promise<void> {
+    // Once more: a middleware may have handed on others.
+    checkCallOptions('publish', options)
     options.signal?.throwIfAborted()
-    for (const name in options) if (!knownOptions.includes(name)) throw unknownOption(name)
     const scope = scopes.getStore()
     const held = options.held === false ? undefined : scope?.held
     if (held?.isOver) throw late(scope as Scope)
@@ -203,12 +206,6 @@ interface Leaving {
 
 function unsent({ link, outgoing }: Leaving, index: number, seconds: number): PublishFailure {
   return failureOf(index, outgoing, { kind: 'rejected', reason: `"${link.name}" declared nothing for ${seconds} s; it was never sent.` })
-}
-
-const knownOptions = Object.keys({ id: true, delay: true, expires: true, priority: true, headers: true, signal: true, held: true } satisfies Record<keyof PublishOptions, true>)
-
-function unknownOption(name: string): WaybillError {
-  return new WaybillError('UNKNOWN_OPTION', `A publish has no option "${name}".${suggest(name, knownOptions)} Known options: ${knownOptions.join(', ')}.`)
 }
 
 function failureOf(index: number, { envelope }: Outgoing, outcome: PublishFailure['outcome']): PublishFailure {
