@@ -54,7 +54,7 @@ test('a list is carried as payload', () => {
 
   const message = new Totals([1, 2])
 
-  expect(message.payload).toEqual([1, 2])
+  expect(Message.outputOf(message as unknown as Message)).toEqual([1, 2])
   expect(Object.keys(message)).toEqual([])
 })
 
