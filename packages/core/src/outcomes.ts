@@ -1,6 +1,7 @@
 import type { BatchEnd } from './batch.js'
 import type { Burial } from './burial.js'
 import { describeError, loggedOf, messageOf, textUpTo } from './dead-letter.js'
+import { WaybillError } from './error.js'
 import { diagnostics, type RetryEvent, type SkipEvent } from './diagnostics.js'
 import type { Refusal } from './decode.js'
 import { parseDuration } from './duration.js'
@@ -80,6 +81,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
     if (word?.kind === 'retry')
       return this.#again(job, Math.min(parseDuration(word.after ?? '0ms') ?? 0, longestMs), { how: 'asked for another try', why: 'it settled by retry.', error: undefined })
     if (word?.kind === 'dead') return this.bury(job, 'DEAD_LETTER', word.reason)
+    if (held.pending > 0) return this.failed(job, forgottenPublish(job.runner.listener.label))
     if (held.outgoing.length === 0 && !job.runner.isQuery) return this.#ack(job)
 
     this.#settling++
@@ -93,6 +95,10 @@ export class Outcomes implements BatchEnd, RetryEnd {
   batchSucceeded(jobs: readonly Job[], held: Held, apart: () => void): void {
     const ack = (): void => {
       for (const job of jobs) this.#ack(job)
+    }
+    if (held.pending > 0) {
+      this.#options.log.warn(`What a batch of ${jobs.length} messages published was not awaited, so each of them runs by itself.`)
+      return apart()
     }
     if (held.outgoing.length === 0) return ack()
 
@@ -251,6 +257,13 @@ interface Cause {
   readonly how: string
   readonly why: string
   readonly error: unknown
+}
+
+function forgottenPublish(label: string): WaybillError {
+  return new WaybillError(
+    'FORGOTTEN_AWAIT',
+    `${label} ended while a publish of its own was still under way, so nothing that it published was sent. Await every publish before the method returns.`,
+  )
 }
 
 const settledAs = { ack: 'acked', retry: 'to be tried again', dead: 'a dead letter' } as const satisfies Record<ManualWord['kind'], string>

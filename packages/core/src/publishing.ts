@@ -21,6 +21,7 @@ export class Publishing {
   readonly #rules: OutgoingRules
   readonly #log: Logger
   readonly #fallback: Fallback | undefined
+  readonly #isAround: boolean
   readonly #publish: (messages: readonly Message[], options: PublishOptions) => Promise<void>
 
   constructor(links: Links, rules: OutgoingRules, log: Logger, middleware: readonly Middleware[], fallback?: Fallback) {
@@ -28,6 +29,7 @@ export class Publishing {
     this.#links = links
     this.#rules = rules
     this.#log = log
+    this.#isAround = middleware.some(({ publish }) => publish)
     this.#publish = around(middleware, (messages, options) => this.#send(messages, options))
   }
 
@@ -50,8 +52,9 @@ export class Publishing {
   #attempt(messages: readonly Message[], options: PublishOptions): Promise<void> {
     try {
       checkCallOptions('publish', options)
+      const held = this.#isAround && options.held !== false ? scopes.getStore()?.held : undefined
 
-      return this.#publish(messages, options)
+      return held ? held.holding(() => this.#publish(messages, options)) : this.#publish(messages, options)
     } catch (error) {
       return Promise.reject(error instanceof Error ? error : new WaybillError('PUBLISH', String(error)))
     }
@@ -115,7 +118,7 @@ export class Publishing {
 
   #whenDeclared(declaring: Promise<unknown>, leaving: readonly Leaving[], held: Held | undefined, signal: AbortSignal | undefined): Promise<void> {
     const declared = this.#declared(declaring, leaving)
-    if (held) return declared.then(() => this.#leave(leaving, held, signal))
+    if (held) return held.holding(() => declared.then(() => this.#leave(leaving, held, signal)))
 
     return this.#outside(leaving, signal, (all) => declared.then(() => this.#whenThereIsRoom(all, signal)))
   }
