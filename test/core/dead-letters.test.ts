@@ -1,10 +1,12 @@
-import { type Delivery, Event, type DeadLetters, Listener, type RedriveProgress, Service } from '@waybill/core'
+import { type App, type Delivery, Event, type DeadLetters, Listener, type RedriveProgress, Service } from '@waybill/core'
+import type { MemoryBroker } from '@waybill/transport-memory'
 import { type VirtualRuntime, virtualRuntime } from '@waybill/testing'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { startApp } from './on-memory.js'
 
 class Paid extends Event('payments.paid', { payload: z.object({ n: z.number(), to: z.string() }) }) {}
+class Noted extends Event('payments.noted', { key: 'id', payload: z.object({ id: z.string(), n: z.number() }) }) {}
 class Moved extends Event('payments.moved', { key: 'id', payload: z.object({ id: z.string() }) }) {}
 
 const of = { channel: 'payments', group: 'bank' } as const
@@ -12,15 +14,26 @@ const of = { channel: 'payments', group: 'bank' } as const
 interface Bench {
   readonly runtime: VirtualRuntime
   readonly letters: DeadLetters
+  readonly publish: App['publish']
+  readonly stop: App['stop']
+  readonly broker: MemoryBroker
   readonly taken: { n: number; to: string; id: string; attempt: number; headers: object; at: number }[]
   isOpen: boolean
 }
 
 /** Five payments and a move that nobody could do. */
-async function closedBank(): Promise<Bench> {
+async function closedBank(dying: readonly number[] = [0, 1, 2, 3, 4]): Promise<Bench> {
   const runtime = virtualRuntime()
   const taken: Bench['taken'] = []
-  const bench: { -readonly [K in keyof Bench]: Bench[K] } = { runtime, taken, isOpen: false, letters: undefined as never }
+  const bench: { -readonly [K in keyof Bench]: Bench[K] } = {
+    runtime,
+    taken,
+    isOpen: false,
+    letters: undefined as never,
+    publish: undefined as never,
+    stop: undefined as never,
+    broker: undefined as never,
+  }
   @Service('bank')
   class Bank {
     @Listener(Paid, { retry: false })
@@ -29,16 +42,25 @@ async function closedBank(): Promise<Bench> {
       taken.push({ n, to, id, attempt, headers, at: runtime.elapsed() })
     }
 
+    @Listener(Noted, { retry: false })
+    noted({ n }: Noted, { id, attempt, headers }: Delivery): void {
+      if (!bench.isOpen) throw new RangeError('closed')
+      taken.push({ n, to: '', id, attempt, headers, at: runtime.elapsed() })
+    }
+
     @Listener(Moved, { retry: false })
     moved(): void {
       throw new TypeError('no')
     }
   }
-  const { app } = await startApp({ runtime, services: [Bank] })
-  for (let n = 0; n < 5; n++) await app.publish(new Paid({ n, to: 'eve' }), { id: `p-${n}` })
-  await app.publish(new Moved({ id: 'k' }), { id: 'm-0' })
+  const { app, broker } = await startApp({ runtime, services: [Bank] })
+  bench.broker = broker
+  for (const n of dying) await app.publish(new Paid({ n, to: 'eve' }), { id: `p-${n}` })
+  if (dying.length > 0) await app.publish(new Moved({ id: 'k' }), { id: 'm-0' })
   await runtime.advance('1s')
   bench.letters = app.deadLetters
+  bench.publish = app.publish.bind(app)
+  bench.stop = app.stop.bind(app)
 
   return bench
 }
@@ -107,6 +129,26 @@ test('R9 a redrive stops when one of its messages fails again, and the rest stay
   ).toEqual(['m-0', 'p-0', 'p-1', 'p-2', 'p-3', 'p-4'])
 })
 
+test.each([
+  { kind: 'without a key', first: () => new Paid({ n: 1, to: 'eve' }), second: () => new Paid({ n: 2, to: 'eve' }) },
+  { kind: 'of one key', first: () => new Noted({ id: 'k', n: 1 }), second: () => new Noted({ id: 'k', n: 2 }) },
+])('two dead letters $kind that have one id are redriven both', async ({ first, second }) => {
+  const bench = await closedBank([])
+  await bench.publish(first(), { id: 'same' })
+  await bench.publish(second(), { id: 'same' })
+  await bench.runtime.advance('1s')
+  bench.isOpen = true
+  const progress: RedriveProgress[] = []
+
+  const count = await bench.letters.redrive(of, { onProgress: (p) => progress.push(p) })
+  await bench.runtime.advance('1s')
+
+  expect(count).toBe(2)
+  expect(bench.taken.map(({ n }) => n)).toEqual([1, 2])
+  expect(progress.at(-1)).toEqual({ redriven: 2, kept: 0, stopped: undefined })
+  expect(await bench.letters.list(of)).toEqual([])
+})
+
 test('a redrive whose onProgress throws ends with that, and each letter is in one place', async () => {
   const bench = await closedBank()
   bench.isOpen = true
@@ -133,6 +175,21 @@ test('a redrive ends between two letters when its signal is aborted', async () =
 
   expect(await redriving).toBe(2)
   expect(ids(await bench.letters.list(of))).toEqual(['p-2', 'p-3', 'p-4', 'm-0'])
+  expect(bench.runtime.pending().timers).toBe(0)
+})
+
+test('a redrive ends with its app, and each letter is in one place', async () => {
+  const bench = await closedBank()
+  bench.isOpen = true
+  const progress: RedriveProgress[] = []
+
+  const redriving = bench.letters.redrive(of, { rate: { limit: 1, per: '1m' }, onProgress: (p) => progress.push(p) })
+  await bench.runtime.advance('90s')
+  await Promise.all([bench.stop(), bench.runtime.advance('1s')])
+
+  expect(await redriving).toBe(2)
+  expect(progress.at(-1)).toMatchObject({ redriven: 2, stopped: 'aborted' })
+  expect(bench.broker.queues().find(({ name }) => name === 'payments.bank.dead')?.waiting).toBe(4)
   expect(bench.runtime.pending().timers).toBe(0)
 })
 

@@ -1,10 +1,21 @@
-import { Command, Listener, type ManualDelivery, Retry, Service } from '@waybill/core'
+import { Command, Event, Listener, type Logger, type ManualDelivery, type Publish, Publisher, Retry, Service } from '@waybill/core'
 import { eventually } from '@waybill/testing'
+import type { MemoryBroker } from '@waybill/transport-memory'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { startApp } from './on-memory.js'
 
 class Work extends Command('work.do', { payload: z.object({ n: z.number() }) }) {}
+
+function collectInto(lines: string[]): Logger {
+  const note = (text: string): void => void lines.push(text)
+
+  return { debug: note, info: note, warn: note, error: note }
+}
+
+function isSettled(broker: MemoryBroker): boolean {
+  return broker.queues().every(({ waiting, unsettled }) => waiting + unsettled === 0)
+}
 
 const dead = { channel: 'work', group: 'worker' }
 
@@ -38,12 +49,63 @@ test('a message that is settled by hand is told about in the words of that: aske
     }
   }
   const lines: string[] = []
-  const note = (text: string): void => void lines.push(text)
-  const { app } = await startApp({ services: [Worker], log: { debug: note, info: note, warn: note, error: note } })
+  const { app } = await startApp({ services: [Worker], log: collectInto(lines) })
 
   await app.publish(new Work({ n: 1 }))
   await eventually(async () => (await app.deadLetters.list(dead)).length === 1)
 
   expect(lines).toContain('Worker.work asked for another try, try 1 of 2; again in 1 ms: it settled by retry.')
   expect((await app.deadLetters.list(dead))[0]?.message).toMatch(/^Worker\.work did not settle its message within 20 ms\. .*calls ack, retry or deadLetter/)
+})
+
+test('a message that was acked by hand stays so when its listener throws afterwards, and what was thrown is logged with its cause', async () => {
+  class Done extends Event('work.done', { payload: z.object({ n: z.number() }) }) {}
+  const done: number[] = []
+  @Service('worker')
+  class Worker {
+    runs = 0
+
+    constructor(@Publisher(Done) private readonly tell: Publish<Done>) {}
+
+    @Listener(Work, { settle: 'manual', retry: { attempts: 2, backoff: ['1ms'] } })
+    async work({ n }: Work, delivery: ManualDelivery): Promise<void> {
+      this.runs++
+      await this.tell({ n })
+      delivery.ack()
+      throw new Error('no clean-up', { cause: new Error('the disk is full') })
+    }
+
+    @Listener(Done)
+    note({ n }: Done): void {
+      done.push(n)
+    }
+  }
+  const lines: string[] = []
+  const { app, broker } = await startApp({ services: [Worker], log: collectInto(lines) })
+
+  await app.publish(new Work({ n: 1 }))
+  await eventually(() => done.length > 0 && isSettled(broker))
+
+  expect(app.get(Worker).runs).toBe(1)
+  expect(done).toEqual([1])
+  expect(lines.find((line) => line.includes('Worker.work'))).toMatch(
+    /threw after it had settled its message, which stays acked: Error: no clean-up, caused by Error: the disk is full/,
+  )
+})
+
+test('a message that was made a dead letter by hand is one with that reason, whatever its listener throws afterwards', async () => {
+  @Service('worker')
+  class Worker {
+    @Listener(Work, { settle: 'manual', retry: { attempts: 2, backoff: ['1ms'] } })
+    work(_work: Work, delivery: ManualDelivery): void {
+      delivery.deadLetter('nobody wants it')
+      throw new Error('no clean-up')
+    }
+  }
+  const { app } = await startApp({ services: [Worker] })
+
+  await app.publish(new Work({ n: 1 }))
+  await eventually(async () => (await app.deadLetters.list(dead)).length === 1)
+
+  expect((await app.deadLetters.list(dead))[0]).toMatchObject({ reason: 'DEAD_LETTER', message: 'nobody wants it', attempts: 1 })
 })

@@ -2,6 +2,7 @@ import { Command, Event, unchecked } from '@waybill/core'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { Message } from '../../packages/core/src/message.js'
+import { startApp } from './on-memory.js'
 
 const hostile = JSON.parse('{"__proto__":{"polluted":1},"constructor":2,"toString":3,"hasOwnProperty":4,"payload":5,"plain":6}') as Record<string, number>
 
@@ -53,7 +54,7 @@ test('a list is carried as payload', () => {
 
   const message = new Totals([1, 2])
 
-  expect(message.payload).toEqual([1, 2])
+  expect(Message.outputOf(message as unknown as Message)).toEqual([1, 2])
   expect(Object.keys(message)).toEqual([])
 })
 
@@ -79,4 +80,46 @@ test('a method of the class reads the payload like any field', () => {
   }
 
   expect(new Placed({ total: 2000 }).isLarge).toBe(true)
+})
+
+test('a message keeps what it was given, whatever becomes of that afterwards', () => {
+  const schemas = [z.object({ id: z.string(), lines: z.array(z.object({ sku: z.string() })) }), unchecked<{ id: string; lines: { sku: string }[] }>()]
+  for (const payload of schemas) {
+    class Placed extends Event('orders.placed', { payload, key: 'id' }) {}
+    const given = { id: 'a', lines: [{ sku: 'x' }] }
+
+    const message = new Placed(given)
+    given.id = 'b'
+    given.lines[0] = { sku: 'y' }
+    given.lines.push({ sku: 'z' })
+
+    expect(Message.inputOf(message as unknown as Message)).toEqual({ id: 'a', lines: [{ sku: 'x' }] })
+    expect(message.payload).toEqual({ id: 'a', lines: [{ sku: 'x' }] })
+    expect(message.lines).toEqual([{ sku: 'x' }])
+  }
+})
+
+test('what is kept of an object is what JSON writes of it', () => {
+  class Any extends Event('any.any', { payload: unchecked<Record<string, unknown>>() }) {}
+  class Point {
+    readonly at = new Date(0)
+    readonly #hidden = 1
+    readonly boxed = Object(7) as unknown
+
+    get hidden(): number {
+      return this.#hidden
+    }
+  }
+  const given = { point: new Point(), list: [undefined, null, 1], nothing: undefined, own: { toJSON: () => 'own' }, hostile }
+
+  expect(JSON.stringify(Message.inputOf(new Any(given) as unknown as Message))).toBe(JSON.stringify(given))
+})
+
+test('what goes round in circles is refused where it is written, not where it is made', async () => {
+  class Any extends Event('any.any', { payload: unchecked<Record<string, unknown>>() }) {}
+  const given: Record<string, unknown> = { list: [] }
+  given['again'] = [given, given]
+  const { app } = await startApp({ services: [] })
+
+  await expect(app.publish(new Any(given))).rejects.toMatchObject({ code: 'INVALID_MESSAGE' })
 })

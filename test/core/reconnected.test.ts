@@ -79,23 +79,29 @@ test('a message that comes again does not wait behind itself', async () => {
   expect(app.health().consumers[0]).toMatchObject({ blocked: 0, paused: false, unsettled: 0 })
 })
 
-test('health says why when a consumer is paused by messages that it no longer has', async () => {
+test('a consumer that is paused by messages that it no longer has goes on within a second, and health says why it waits', async () => {
   const runtime = virtualRuntime()
-  const { Scale } = brokenScale()
+  const { taken, Scale, repair } = brokenScale()
   const { app, broker } = await startUntold(runtime, Scale)
   await app.publish(crates)
   await runtime.advance('1s')
   const before = app.health()
 
+  repair()
   broker.disconnect()
+  await runtime.advance('200ms')
+  const lost = app.health()
   await runtime.advance('10s')
 
   expect(before).toMatchObject({ ready: true, reasons: [] })
-  expect(app.health()).toMatchObject({
+  expect(lost).toMatchObject({
     ready: false,
     reasons: [expect.stringContaining('Group "scale" on "crates" is paused with nothing unsettled: 16 deliveries')],
     consumers: [{ paused: true, unsettled: 0, blocked: 16 }],
   })
+  expect(taken).toHaveLength(24)
+  expect(inOrder(taken)).toBe(true)
+  expect(app.health()).toMatchObject({ ready: true, reasons: [], consumers: [{ blocked: 0, paused: false, unsettled: 0 }] })
 })
 
 test('messages that wait for their rate do not wait on when their connection is lost', async () => {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createHash } from 'node:crypto'
-import { eventually, virtualRuntime } from '@waybill/testing'
+import { eventually, faultProxy, virtualRuntime } from '@waybill/testing'
 import { expect, test } from 'vitest'
 import { echoThroughProxy, type Peer } from './echo-server.js'
 
@@ -268,4 +268,13 @@ test('two hundred connections under every fault in turn leave no error and no co
   }
 
   await eventually(() => expect(proxy.connections).toEqual({ count: 210, open: 0 }))
+})
+
+test.each([
+  [undefined, 'faultProxy takes an object of options, such as faultProxy({ to:'],
+  [{}, '"to" is where the real server listens, { host, port }'],
+  [{ to: { host: 'localhost' } }, 'found {"host":"localhost"}.'],
+  [{ to: { host: 'localhost', port: 1 }, sed: 1 }, 'has no option "sed". Did you mean "seed"?'],
+])('a proxy that is given %j says what it takes', async (options, message) => {
+  await expect(faultProxy(options as never)).rejects.toMatchObject({ faults: [{ message: expect.stringContaining(message) }] })
 })

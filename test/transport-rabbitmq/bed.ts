@@ -26,6 +26,8 @@ export interface Party {
   readonly host: TransportHost
   readonly states: ConnectionState[]
   readonly lines: string[]
+  /** Those of the lines that ask for attention. */
+  readonly warnings: string[]
 }
 
 /** The broker seen by a bare client, a proxy before it, and everything that a test made, ended behind it. */
@@ -143,10 +145,15 @@ function partyOf(options: RabbitOptions, namespace: string | undefined): Party {
   const states: ConnectionState[] = []
   const lines: string[] = []
   const note = (text: string): void => void lines.push(text)
+  const warnings: string[] = []
+  const warn = (text: string): void => {
+    lines.push(text)
+    warnings.push(text)
+  }
   transport.onState((state) => states.push(state))
-  const log = { debug: note, info: note, warn: note, error: note }
+  const log = { debug: note, info: note, warn, error: warn }
 
-  return { transport, states, lines, host: { app: 'shop', instance: randomUUID(), namespace, runtime: systemRuntime, log } }
+  return { transport, states, lines, warnings, host: { app: 'shop', instance: randomUUID(), namespace, runtime: systemRuntime, log } }
 }
 
 export function proxied(proxy: FaultProxy): string {

@@ -136,6 +136,17 @@ describe('consuming from RabbitMQ', () => {
     await soon(() => inbox.got.length === 80)
   })
 
+  test('a connection that is lost is told by its state, and not once more for each queue', async () => {
+    const party = await broker.party(broker.namespace(), [channelOf('orders', { keyed: true, partitions: 4 })])
+    const inbox = await listen(party)
+    broker.proxy.reset()
+
+    await soon(() => party.states.some(({ kind }) => kind === 'lost'))
+    await soon(() => inbox.consumer.health().attached)
+
+    expect(party.warnings).toEqual([])
+  })
+
   test('closing within the deadline ends while the link carries nothing', async () => {
     const party = await broker.party(broker.namespace())
     await listen(party)

@@ -23,7 +23,7 @@ export function healthOf({ state, links, groups, store }: Parts): Health {
       .filter(({ attached, paused, unsettled }) => attached && paused && unsettled === 0)
       .map(
         ({ channel, group, blocked }) =>
-          `Group "${group}" on "${channel}" is paused with nothing unsettled: ${blocked} deliveries of a lost connection or channel fill its window until their waits end.`,
+          `Group "${group}" on "${channel}" is paused with nothing unsettled: ${blocked} deliveries of a lost connection or channel fill its window, and are let go within a second.`,
       ),
     ...publishers
       .filter(({ waiting }) => waiting > 0)

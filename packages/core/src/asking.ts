@@ -1,3 +1,4 @@
+import { checkCallOptions } from './call-options.js'
 import type { Codec } from './codec.js'
 import { textUpTo } from './dead-letter.js'
 import type { Duration } from './duration.js'
@@ -59,6 +60,7 @@ export class Asking {
         'QUERY_IN_TRANSACTION',
         `${open.owner} asks in its transaction, which would stay open until the answer comes. Ask before it, or let the listener run with transaction: false.`,
       )
+    checkCallOptions('ask', options)
     options.signal?.throwIfAborted()
     const definition = definitionOfMessage(query)
     const { reply } = definition

@@ -63,13 +63,13 @@ export function loggedOf(error: unknown): string {
 }
 
 /** Class, code, message and causes: `DbError [ECONN]: outer, caused by Error: inner`. */
-function describeError(error: unknown, depth = 0): string {
-  if (!(error instanceof Error)) return messageOf(error)
+export function describeError(error: unknown, textOf = messageOf, depth = 0): string {
+  if (!(error instanceof Error)) return textOf(error)
   const { code } = error as { code?: unknown }
   const name = error.name === 'Error' ? nameOf(error.constructor) : error.name
-  const cause = error.cause === undefined || depth === 3 ? '' : `, caused by ${describeError(error.cause, depth + 1)}`
+  const cause = error.cause === undefined || depth === 3 ? '' : `, caused by ${describeError(error.cause, textOf, depth + 1)}`
 
-  return `${name}${typeof code === 'string' ? ` [${code}]` : ''}: ${error.message}${cause}`
+  return `${name}${typeof code === 'string' ? ` [${code}]` : ''}: ${textOf(error)}${cause}`
 }
 
 /** What can be said of a message whose envelope nobody has checked. */

@@ -16,6 +16,7 @@ import { Redrive, type RedriveOptions } from './redrive.js'
 import type { Runtime } from './runtime.js'
 import type { GroupAddress, Outgoing, PublishOutcome, RawDelivery } from './transport.js'
 import { header } from './wire.js'
+import { isDoneWithin } from './within.js'
 
 /**
  * What no listener could do, kept with the reason until a person decides. Filters look at the oldest 1,000 unless `limit` says more.
@@ -29,7 +30,7 @@ export interface DeadLetters {
   show(of: GroupAddress, id: string, options?: { readonly limit?: number }): Promise<DeadMessage | undefined>
   /**
    * Sends those that match to their group again, the oldest first, attempts starting anew. Resolves with how many.
-   * It stops when one of them dies again, when the broker does not take one, and when its signal is aborted: the rest stays.
+   * It stops when one of them dies again, when the broker does not take one, when its signal is aborted, and when the app stops: the rest stays.
    */
   redrive(of: GroupAddress, which?: RedriveOptions): Promise<number>
   /**
@@ -63,6 +64,8 @@ const oldest = 1_000
 /** The dead letters of an app's own groups, and a look at those of others. */
 export class GroupDeadLetters implements DeadLetters {
   readonly #options: DeadLetterOptions
+  readonly #redrives = new Set<Promise<number>>()
+  readonly #stopping = new AbortController()
 
   constructor(options: DeadLetterOptions) {
     this.#options = options
@@ -88,14 +91,34 @@ export class GroupDeadLetters implements DeadLetters {
     return found && deadMessageOf(found)
   }
 
-  async redrive(of: GroupAddress, which: RedriveOptions = {}): Promise<number> {
+  redrive(of: GroupAddress, which: RedriveOptions = {}): Promise<number> {
+    const redrive = this.#redrive(of, which)
+    this.#redrives.add(redrive)
+    const over = (): void => void this.#redrives.delete(redrive)
+    redrive.then(over, over)
+
+    return redrive
+  }
+
+  /** Ends every redrive between two letters, and waits for those that it has sent to go from the dead letters. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping.abort()
+    if (this.#redrives.size > 0) await isDoneWithin(Promise.allSettled(this.#redrives), deadlineMs, this.#options.runtime)
+  }
+
+  async #redrive(of: GroupAddress, which: RedriveOptions): Promise<number> {
     checkDeadLetterOptions('redrive', which)
+    const signal = which.signal ? AbortSignal.any([which.signal, this.#stopping.signal]) : this.#stopping.signal
     const link = this.#ownLinkOf(of)
     const { runtime, notices } = this.#options
     const run = runtime.id()
     const limit = which.limit ?? oldest
     const letters = await link.transport.dead.list(of, limit)
-    const redrive = new Redrive({ of, runtime, notices, send: (letter) => this.#send(link, of, movedMessage(letter, this.#move(link, of, letter, run))) }, which, letters)
+    const redrive = new Redrive(
+      { of, run, runtime, notices, send: (letter) => this.#send(link, of, movedMessage(letter, this.#move(link, of, letter, run))) },
+      { ...which, signal },
+      letters,
+    )
     try {
       return await link.transport.dead.take(of, limit, (letter) => redrive.decide(letter))
     } finally {

@@ -3,7 +3,7 @@ import type { RawMessage } from './delivery.js'
 import { DeadLetter } from './decision.js'
 import { InvalidMessage } from './error.js'
 import { excessOf, type Limits } from './limits.js'
-import type { Definition, Message, MessageClass } from './message.js'
+import { type Definition, freshMessage, type Message, type MessageClass } from './message.js'
 import type { RawDelivery } from './transport.js'
 
 /** Why a delivery cannot become a message. No retry mends it. Codes are stable: they stand on dead letters. */
@@ -91,7 +91,7 @@ function read(body: Uint8Array, version: number, type: MessageClass, definition:
   }
 
   try {
-    return { message: new type(payload) }
+    return { message: freshMessage(type, payload) }
   } catch (error) {
     return refuse('SCHEMA', error instanceof InvalidMessage ? error.message : `The schema of "${definition.name}" threw: ${sentence(error)}`)
   }

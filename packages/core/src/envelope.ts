@@ -23,7 +23,7 @@ export type RawEnvelope = { readonly [K in keyof Envelope]?: unknown }
 export type HeaderValue = string | number | boolean
 export type Headers = Readonly<Record<string, HeaderValue>>
 
-/** Writes the envelope into a header block of the transport's own making, under its prefix. */
+/** For transports: writes the envelope into the headers of a message that is sent, under the transport's `envelopePrefix`. */
 export function writeEnvelope(envelope: Envelope, prefix: string, into: Record<string, unknown>): void {
   const names = namesUnder(prefix)
   into[names.id] = envelope.id
@@ -40,7 +40,7 @@ export function writeEnvelope(envelope: Envelope, prefix: string, into: Record<s
   if (envelope.baggage !== undefined) into[trace.baggage] = envelope.baggage
 }
 
-/** Reads what stands under the prefix. `headers` has no prototype; values are whatever the sender put there. */
+/** For transports: reads the envelope of a delivery from under the transport's `envelopePrefix`. `headers` has no prototype; values are whatever the sender put there. */
 export function readEnvelope(headers: Readonly<Record<string, unknown>>, prefix: string): RawEnvelope {
   const names = namesUnder(prefix)
 

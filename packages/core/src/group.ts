@@ -23,6 +23,8 @@ import { Suspects, type SuspectsEnd } from './suspects.js'
 import type { Consumer, RawDelivery } from './transport.js'
 import { isDoneWithin } from './within.js'
 
+/** How often a paused consumer's deliveries are looked at: nobody tells that a channel or a partition went while the connection stands. */
+const lookMs = 1_000
 /** So long a broker has to answer, even where the listeners took all the time. */
 const leastStopMs = 1_000
 
@@ -59,6 +61,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   #consumer: Consumer | undefined
   #stopping = false
   #onIdle: (() => void) | undefined
+  #cancelLook: (() => void) | undefined
 
   constructor(options: GroupOptions) {
     this.#options = options
@@ -111,6 +114,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     this.#outcomes.stop()
     this.#suspects.stop()
     this.#parking?.stop()
+    this.#cancelLook?.()
     // Cancelling first would let the next process start a key whose predecessor still runs here.
     this.#consumer?.pause()
     await this.#idle(deadlineMs)
@@ -254,6 +258,12 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   #makeRoom(): void {
     if (!this.#consumer || this.#stopping) return
     this.#share.make(this.#consumer, this.#blocked)
+    if (this.#share.isPaused) this.#cancelLook ??= this.#options.runtime.after(lookMs, () => this.#look())
+  }
+
+  #look(): void {
+    this.#cancelLook = undefined
+    this.#letGo()
   }
 
   get #blocked(): number {

@@ -7,6 +7,7 @@ import { JobScope } from './job-scope.js'
 import type { ListenerTransaction } from './listener-transaction.js'
 import { definitionOf, Message } from './message.js'
 import type { ListenCall, Middleware } from './middleware.js'
+import { runAround } from './next.js'
 import type { PlannedListener } from './plan.js'
 import { isDeclared, undeclared } from './returned.js'
 import type { Runtime } from './runtime.js'
@@ -138,6 +139,10 @@ function invoker({ instance, listener, middleware }: InvocationOptions): (call: 
   return middleware.reduceRight<(call: ListenCall) => unknown>((inner, { listen }) => {
     if (!listen) return inner
 
-    return (call) => listen(call, async () => inner(call))
+    return (call) =>
+      runAround(
+        (next) => listen(call, next),
+        () => inner(call),
+      )
   }, innermost)
 }

@@ -3,6 +3,7 @@ import type { Backlog } from './room.js'
 import { Sender } from './sender.js'
 import type { ChannelOptions } from './channel-options.js'
 import type { Definition } from './message.js'
+import { Outage } from './outage.js'
 import type { Capabilities, ConnectionState, Topology, Transport, TransportHost } from './transport.js'
 
 /** One transport of an app, connected: what it can do, how its connections are, and the way out through it. */
@@ -13,7 +14,7 @@ export class Link {
   readonly publishDeadlineMs: number
   readonly #states = new Map<string, ConnectionState>()
   readonly #declared = new Map<string, Promise<void>>()
-  readonly #told = new Set<string>()
+  readonly #outage: Outage
   readonly #watchers: (() => void)[] = []
   #capabilities: Capabilities | undefined
 
@@ -22,6 +23,7 @@ export class Link {
     this.transport = transport
     this.publishDeadlineMs = publishDeadlineMs
     this.sender = new Sender(transport, host.runtime, publishDeadlineMs, backlog)
+    this.#outage = new Outage(name, host)
     transport.onState((state) => this.#changed(state, host))
   }
 
@@ -77,17 +79,17 @@ export class Link {
     for (const watcher of this.#watchers) watcher()
     if (before?.kind === state.kind && before.reason === state.reason) return
 
-    if (this.#capabilities) return tellChange(this.name, state, before, log)
-    // Nothing stood yet: one sentence for each reason, however many connections there are and however often they try.
-    if (state.reason === undefined || this.#told.has(state.reason)) return
-    this.#told.add(state.reason)
-    log.warn(`${this.name} cannot be reached yet and is tried on: ${state.reason}. Is its address right, and does it run?`)
+    this.#log(state, before, log)
   }
-}
 
-function tellChange(name: string, state: ConnectionState, before: ConnectionState | undefined, log: TransportHost['log']): void {
-  const level = state.kind === 'lost' || state.kind === 'blocked' ? 'warn' : state.kind === 'connected' && before !== undefined && before.kind !== 'connected' ? 'info' : 'debug'
-  log[level](`${name}: ${state.purpose} ${state.kind}`, { reason: state.reason })
+  #log(state: ConnectionState, before: ConnectionState | undefined, log: TransportHost['log']): void {
+    if (state.kind === 'lost') return this.#outage.lost(state, this.#capabilities !== undefined)
+    if (state.kind === 'closed') this.#outage.over(state)
+    if (state.kind === 'blocked') return log.warn(`${this.name}: ${state.purpose} blocked`, { reason: state.reason })
+    if (state.kind === 'connected' && before?.kind === 'blocked') return log.info(`${this.name}: ${state.purpose} not blocked any more`)
+    if (state.kind === 'connected') return this.#outage.back(state)
+    log.debug(`${this.name}: ${state.purpose} ${state.kind}`, { reason: state.reason })
+  }
 }
 
 const settled: Promise<void> = Promise.resolve()

@@ -33,17 +33,26 @@ export interface BatchOptions extends ListenerOptions {
 export type Listens<A extends unknown[], R> = (target: object, key: string | symbol, method: Method<(...args: A) => R>) => void
 type Returns<M extends Contract> = KindOf<M> extends 'query' ? AnswerOf<M> | Promise<AnswerOf<M>> : unknown
 
-// The overload whose error people must read comes last.
-export function Listener<M extends readonly Named<Told>[]>(messages: readonly [...M], options?: ListenerOptions): Listens<[InstanceType<M[number]>, Delivery], unknown>
-export function Listener<M extends Named<Told>>(message: M, options: ListenerOptions & { readonly settle: 'manual' }): Listens<[InstanceType<M>, ManualDelivery], unknown>
-export function Listener<M extends Named<Told>>(message: M, options: BatchOptions): Listens<[readonly InstanceType<M>[], readonly BatchItem[]], void | Promise<void>>
-export function Listener<M extends Named>(message: M, options?: ListenerOptions): Listens<[InstanceType<M>, Delivery], Returns<InstanceType<M>>>
+// Of a call that fits none, the last overload's error is shown, and the first one's result is what the method is compared with.
+export function Listener<M extends Named<Told>>(
+  message: M,
+  options: ListenerOptions & { readonly settle: 'manual' },
+): Listens<[message: InstanceType<M>, delivery: ManualDelivery], unknown>
+export function Listener<M extends readonly Named<Told>[]>(
+  messages: readonly [...M],
+  options?: ListenerOptions,
+): Listens<[message: InstanceType<M[number]>, delivery: Delivery], unknown>
+export function Listener<M extends Named<Told>>(
+  message: M,
+  options: BatchOptions,
+): Listens<[messages: readonly InstanceType<M>[], items: readonly BatchItem[]], void | Promise<void>>
+export function Listener<M extends Named>(message: M, options?: ListenerOptions): Listens<[message: InstanceType<M>, delivery: Delivery], Returns<InstanceType<M>>>
 /** This method takes the message. What it throws is retried by its policy, then kept as a dead letter. */
 export function Listener(messages: Named | readonly Named[], options: object = {}): (target: object, key: string | symbol, method: PropertyDescriptor) => void {
   return (target, key) => markListener(target, key, Array.isArray(messages) ? messages : [messages], options)
 }
 
 /** This method takes whatever passes on a channel and no other listener of its group declares: the bytes as they came. */
-export function RawListener(channel: string, options: ListenerOptions = {}): Listens<[RawMessage, Delivery], unknown> {
+export function RawListener(channel: string, options: ListenerOptions = {}): Listens<[message: RawMessage, delivery: Delivery], unknown> {
   return (target, key) => markRawListener(target, key, channel, options)
 }

@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Contract, Fields, Input, KeyField, Kind, OnWire, Output, Replying, Schema } from './contract.js'
 import { type Definition, resolveDefinition } from './definition.js'
 import { validate } from './schema.js'
+import { isPlain, snapshotOf } from './snapshot.js'
 
 export interface MessageOptions<S extends Schema> {
   /** Where messages of this family travel. Default: the name up to its first dot. */
@@ -57,9 +58,11 @@ export class Message {
   readonly #input: unknown
   readonly #output: object
 
-  constructor(definition: Definition, input: unknown) {
-    this.#input = input
-    this.#output = validate(definition.schema, definition.name, input)
+  constructor(definition: Definition, input: unknown, isFresh: boolean) {
+    this.#input = isFresh ? input : snapshotOf(input)
+    const validated = validate(definition.schema, definition.name, input)
+    // A schema that trusts its sender hands back what it was given.
+    this.#output = validated === input && isPlain(input) ? (this.#input as object) : validated
     if (Array.isArray(this.#output)) return
     const self = this as Record<string, unknown>
     const output = this.#output as Readonly<Record<string, unknown>>
@@ -84,6 +87,13 @@ export class Message {
   }
 }
 
+/** A message of what nobody else can change any more: what was read from bytes. */
+export function freshMessage(type: MessageClass, input: unknown): Message {
+  return new (type as new (input: unknown, mark: unknown) => Message)(input, fresh)
+}
+
+const fresh = Symbol('waybill:fresh')
+
 /** A class that `Event`, `Command` or `Query` made, or one that extends it. */
 export type MessageClass = (new (input: unknown) => Message) & { readonly messageName: string }
 
@@ -104,8 +114,8 @@ function define<N extends string, S extends Schema, R, K extends Kind>(kind: K, 
   const type = class extends Message {
     static readonly messageName = name
 
-    constructor(input: unknown) {
-      super(definition, input)
+    constructor(input: unknown, mark?: unknown) {
+      super(definition, input, mark === fresh)
     }
   }
   definitions.set(type, definition)

@@ -15,6 +15,7 @@ export class OpenTransaction {
   readonly readOnly: boolean
   readonly replies: StoredReply[] = []
   #uses = 0
+  #joined = 0
   #isOver = false
 
   constructor(owner: string, store: StoreTransaction, held: Held, { isolation, readOnly }: Pick<TransactionSettings, 'isolation' | 'readOnly'>) {
@@ -51,11 +52,12 @@ export class OpenTransaction {
   /** Writes what is held and commits. Resolves with the shards that got a message. */
   async commit(runtime: Runtime): Promise<readonly string[]> {
     this.#end()
-    if (this.#uses > 0) {
+    const running = this.#running
+    if (running !== undefined) {
       await this.store.rollback()
       throw new WaybillError(
         'FORGOTTEN_AWAIT',
-        `${this.owner} ended while a statement of its transaction was still running, so it was rolled back. Await every statement before the method returns.`,
+        `${this.owner} ended while ${running} of its transaction was still running, so it was rolled back. Await every statement, publish and call before the method returns.`,
       )
     }
     const now = runtime.now()
@@ -74,6 +76,23 @@ export class OpenTransaction {
     if (this.#isOver) return
     this.#end()
     await this.store.rollback()
+  }
+
+  /** Runs what takes part in it. */
+  async joined<T>(work: () => Promise<T>): Promise<T> {
+    this.#joined++
+    try {
+      return await work()
+    } finally {
+      this.#joined--
+    }
+  }
+
+  get #running(): string | undefined {
+    if (this.#uses > 0) return 'a statement'
+    if (this.held.pending > 0) return 'a publish'
+
+    return this.#joined > 0 ? 'a method' : undefined
   }
 
   #assertOpen(): void {

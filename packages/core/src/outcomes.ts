@@ -1,6 +1,7 @@
 import type { BatchEnd } from './batch.js'
 import type { Burial } from './burial.js'
-import { loggedOf, messageOf, textUpTo } from './dead-letter.js'
+import { describeError, loggedOf, messageOf, textUpTo } from './dead-letter.js'
+import { WaybillError } from './error.js'
 import { diagnostics, type RetryEvent, type SkipEvent } from './diagnostics.js'
 import type { Refusal } from './decode.js'
 import { parseDuration } from './duration.js'
@@ -80,6 +81,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
     if (word?.kind === 'retry')
       return this.#again(job, Math.min(parseDuration(word.after ?? '0ms') ?? 0, longestMs), { how: 'asked for another try', why: 'it settled by retry.', error: undefined })
     if (word?.kind === 'dead') return this.bury(job, 'DEAD_LETTER', word.reason)
+    if (held.pending > 0) return this.failed(job, forgottenPublish(job.runner.listener.label))
     if (held.outgoing.length === 0 && !job.runner.isQuery) return this.#ack(job)
 
     this.#settling++
@@ -93,6 +95,10 @@ export class Outcomes implements BatchEnd, RetryEnd {
   batchSucceeded(jobs: readonly Job[], held: Held, apart: () => void): void {
     const ack = (): void => {
       for (const job of jobs) this.#ack(job)
+    }
+    if (held.pending > 0) {
+      this.#options.log.warn(`What a batch of ${jobs.length} messages published was not awaited, so each of them runs by itself.`)
+      return apart()
     }
     if (held.outgoing.length === 0) return ack()
 
@@ -119,6 +125,15 @@ export class Outcomes implements BatchEnd, RetryEnd {
 
     this.#options.log.info(`${job.runner.listener.label} ignored a message: ${verdict.reason}`, identity(job))
     this.#ack(job)
+  }
+
+  /** What is settled is settled. */
+  threwSettled(job: Job, error: unknown, held: Held, word: ManualWord): void {
+    this.#options.log.error(
+      `${job.runner.listener.label} threw after it had settled its message, which stays ${settledAs[word.kind]}: ${describeError(error, loggedOf)}. Settle last, or catch what may fail afterwards.`,
+      identity(job),
+    )
+    this.succeeded(job, undefined, held, word)
   }
 
   refused(job: Job, { code, reason }: Refusal): void {
@@ -243,6 +258,15 @@ interface Cause {
   readonly why: string
   readonly error: unknown
 }
+
+function forgottenPublish(label: string): WaybillError {
+  return new WaybillError(
+    'FORGOTTEN_AWAIT',
+    `${label} ended while a publish of its own was still under way, so nothing that it published was sent. Await every publish before the method returns.`,
+  )
+}
+
+const settledAs = { ack: 'acked', retry: 'to be tried again', dead: 'a dead letter' } as const satisfies Record<ManualWord['kind'], string>
 
 function failure(error: unknown): Cause {
   return { how: 'failed', why: loggedOf(error), error }

@@ -38,18 +38,24 @@ export type Method<F> = { value?: F | undefined }
 type Exactly<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
 type Fits<P, M extends Contract> = KindOf<M> extends 'query' ? (P extends Ask<infer X> ? Exactly<X, M> : false) : P extends Publish<infer X> ? Exactly<X, M> : false
 type Checked<C extends Constructor, I extends number, M extends Contract> =
-  Fits<ConstructorParameters<C>[I], M> extends true ? unknown : { readonly 'this parameter must publish': NameOf<M> }
+  Fits<ConstructorParameters<C>[I], M> extends true
+    ? unknown
+    : KindOf<M> extends 'query'
+      ? { readonly 'this parameter must be the Ask of': NameOf<M> }
+      : { readonly 'this parameter must be the Publish of': NameOf<M> }
 
-/** A query is asked: what a method returns cannot ask it. */
-type Returned<M extends Contract> = KindOf<M> extends Told ? M | readonly M[] | undefined | void : never
+type Target<T, K, P, M extends Contract> = P extends number
+  ? [T, K] extends [Constructor, undefined]
+    ? Checked<T & Constructor, P, M>
+    : { readonly '@Publisher stands on parameters of the constructor alone, and publishes': NameOf<M> }
+  : unknown
 
-export interface PublisherDecorator<M extends Contract> {
-  // The overload whose error people must read comes last.
-  /** On a method: what it returns is published. */
-  (target: object, key: string | symbol, method: Method<(...args: never[]) => Promise<Returned<M>>>): void
-  /** On a constructor parameter: injects the publisher. */
-  <C extends Constructor, const I extends number>(target: C & Checked<C, I, M>, key: undefined, index: I): void
-}
+type Returned<M extends Contract> = KindOf<M> extends Told ? M | readonly M[] | undefined | void : { readonly 'a query is asked, not returned: inject its Ask': NameOf<M> }
+type Place<P, M extends Contract> = P extends number ? P : Method<(...args: never[]) => Promise<Returned<M>>>
+
+/** On a constructor parameter: injects the publisher. On a method: what it returns is published. */
+// One signature: of several, the compiler would show the error of the wrong one.
+export type PublisherDecorator<M extends Contract> = <T, K extends string | symbol | undefined, const P>(target: T & Target<T, K, P, M>, key: K, place: Place<P, M>) => void
 
 /**
  * On a constructor parameter it injects the function that publishes the message (an {@link Ask} for a query).

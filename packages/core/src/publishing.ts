@@ -1,12 +1,13 @@
+import { checkCallOptions } from './call-options.js'
 import { PublishError, WaybillError, type PublishFailure } from './error.js'
 import { loggedOf } from './dead-letter.js'
 import type { Fallback } from './fallback.js'
-import { suggest } from './fault.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
 import type { Logger } from './logger.js'
 import type { Message } from './message.js'
 import type { Middleware } from './middleware.js'
+import { runAround } from './next.js'
 import { definitionOfMessage, prepareOutgoing, type OutgoingRules } from './outgoing.js'
 import type { PublishOptions } from './publisher.js'
 import { scopes, type Held, type Scope } from './scope.js'
@@ -20,6 +21,7 @@ export class Publishing {
   readonly #rules: OutgoingRules
   readonly #log: Logger
   readonly #fallback: Fallback | undefined
+  readonly #isAround: boolean
   readonly #publish: (messages: readonly Message[], options: PublishOptions) => Promise<void>
 
   constructor(links: Links, rules: OutgoingRules, log: Logger, middleware: readonly Middleware[], fallback?: Fallback) {
@@ -27,6 +29,7 @@ export class Publishing {
     this.#links = links
     this.#rules = rules
     this.#log = log
+    this.#isAround = middleware.some(({ publish }) => publish)
     this.#publish = around(middleware, (messages, options) => this.#send(messages, options))
   }
 
@@ -48,7 +51,10 @@ export class Publishing {
 
   #attempt(messages: readonly Message[], options: PublishOptions): Promise<void> {
     try {
-      return this.#publish(messages, options)
+      checkCallOptions('publish', options)
+      const held = this.#isAround && options.held !== false ? scopes.getStore()?.held : undefined
+
+      return held ? held.holding(() => this.#publish(messages, options)) : this.#publish(messages, options)
     } catch (error) {
       return Promise.reject(error instanceof Error ? error : new WaybillError('PUBLISH', String(error)))
     }
@@ -65,8 +71,9 @@ export class Publishing {
   }
 
   #send(messages: readonly Message[], options: PublishOptions): Promise<void> {
+    // Once more: a middleware may have handed on others.
+    checkCallOptions('publish', options)
     options.signal?.throwIfAborted()
-    for (const name in options) if (!knownOptions.includes(name)) throw unknownOption(name)
     const scope = scopes.getStore()
     const held = options.held === false ? undefined : scope?.held
     if (held?.isOver) throw late(scope as Scope)
@@ -111,7 +118,7 @@ export class Publishing {
 
   #whenDeclared(declaring: Promise<unknown>, leaving: readonly Leaving[], held: Held | undefined, signal: AbortSignal | undefined): Promise<void> {
     const declared = this.#declared(declaring, leaving)
-    if (held) return declared.then(() => this.#leave(leaving, held, signal))
+    if (held) return held.holding(() => declared.then(() => this.#leave(leaving, held, signal)))
 
     return this.#outside(leaving, signal, (all) => declared.then(() => this.#whenThereIsRoom(all, signal)))
   }
@@ -204,12 +211,6 @@ function unsent({ link, outgoing }: Leaving, index: number, seconds: number): Pu
   return failureOf(index, outgoing, { kind: 'rejected', reason: `"${link.name}" declared nothing for ${seconds} s; it was never sent.` })
 }
 
-const knownOptions = Object.keys({ id: true, delay: true, expires: true, priority: true, headers: true, signal: true, held: true } satisfies Record<keyof PublishOptions, true>)
-
-function unknownOption(name: string): WaybillError {
-  return new WaybillError('UNKNOWN_OPTION', `A publish has no option "${name}".${suggest(name, knownOptions)} Known options: ${knownOptions.join(', ')}.`)
-}
-
 function failureOf(index: number, { envelope }: Outgoing, outcome: PublishFailure['outcome']): PublishFailure {
   return { index, id: envelope.id, messageName: envelope.type, outcome }
 }
@@ -218,7 +219,11 @@ function around(middleware: readonly Middleware[], innermost: (messages: readonl
   return middleware.reduceRight<typeof innermost>((inner, { publish }) => {
     if (!publish) return inner
 
-    return (messages, options) => publish({ messages, options }, (changed) => inner(messages, changed ?? options))
+    return (messages, options) =>
+      runAround(
+        (next) => publish({ messages, options }, next),
+        (changed?: PublishOptions) => inner(messages, changed ?? options),
+      )
   }, innermost)
 }
 

@@ -24,12 +24,14 @@ export interface RedriveProgress {
   readonly redriven: number
   /** Looked at and left where they are. */
   readonly kept: number
-  /** Why no more are sent: one of them died again, the caller gave up, or the broker did not take one. */
+  /** Why no more are sent: one of them died again, the caller gave up or the app stops, or the broker did not take one. */
   readonly stopped: 'failed-again' | 'aborted' | 'not-taken' | undefined
 }
 
 export interface RedriveParts {
   readonly of: GroupAddress
+  /** What marks those that it sends: one of them that dies again comes back with it. */
+  readonly run: string
   readonly runtime: Runtime
   readonly notices: DeathNotices
   readonly send: (letter: RawDelivery) => Promise<PublishOutcome>
@@ -44,8 +46,9 @@ export class Redrive {
   readonly #options: RedriveOptions
   readonly #rate: Rate | undefined
   readonly #keys: Map<string, RawDelivery[]>
-  readonly #sent = new Set<string | RawDelivery>()
-  readonly #removed = new Set<string | RawDelivery>()
+  readonly #sent = new Set<string>()
+  /** Those that were sent and are still among the dead. Several may have one id. */
+  readonly #leaving: RawDelivery[] = []
   readonly #unwatch: () => void
   #redriven = 0
   #kept = 0
@@ -68,16 +71,29 @@ export class Redrive {
   }
 
   async decide(letter: RawDelivery): Promise<'remove' | 'keep' | 'stop'> {
-    const id = nameOf(letter)
-    if (this.#removed.has(id)) this.#stopped = 'failed-again'
-    else if (!this.#sent.has(id) && matches(letter, this.#options)) await this.#sendWithItsKey(letter)
-    if (!this.#sent.has(id) || this.#removed.has(id)) return this.#pass()
+    const diedAgain = letter.headers[header.redriven] === this.#parts.run
+    if (diedAgain) this.#stopped = 'failed-again'
+    if (diedAgain || !(await this.#hasLeft(letter))) return this.#pass()
 
-    this.#removed.add(id)
     this.#redriven++
     this.#tell()
 
     return 'remove'
+  }
+
+  async #hasLeft(letter: RawDelivery): Promise<boolean> {
+    if (this.#takeLeaving(letter)) return true
+    if (!matches(letter, this.#options)) return false
+    await this.#sendWithItsKey(letter)
+
+    return this.#takeLeaving(letter)
+  }
+
+  #takeLeaving(letter: RawDelivery): boolean {
+    const at = this.#leaving.findIndex((sent) => areSame(sent, letter))
+    if (at >= 0) this.#leaving.splice(at, 1)
+
+    return at >= 0
   }
 
   /** Throws what the caller's `onProgress` threw. */
@@ -89,7 +105,7 @@ export class Redrive {
   /** What was sent must go from the dead letters, also when no more is sent. */
   #pass(): 'keep' | 'stop' {
     if (this.#options.signal?.aborted) this.#stopped ??= 'aborted'
-    const isOver = this.#stopped !== undefined && this.#removed.size === this.#sent.size
+    const isOver = this.#stopped !== undefined && this.#leaving.length === 0
     if (!isOver) this.#kept++
     this.#tell()
 
@@ -98,7 +114,7 @@ export class Redrive {
 
   async #sendWithItsKey(letter: RawDelivery): Promise<void> {
     const key = keyOf(letter)
-    const letters = (key === undefined || nameOf(letter) === letter ? undefined : this.#keys.get(key)) ?? [letter]
+    const letters = (key === undefined || idOf(letter) === undefined ? undefined : this.#keys.get(key)) ?? [letter]
     if (key !== undefined) this.#keys.delete(key)
     for (const each of letters) await this.#send(each)
   }
@@ -106,13 +122,13 @@ export class Redrive {
   async #send(letter: RawDelivery): Promise<void> {
     await this.#turn()
     if (this.#options.signal?.aborted) this.#stopped ??= 'aborted'
-    if (this.#stopped || this.#sent.has(nameOf(letter))) return
+    if (this.#stopped) return
 
-    this.#sent.add(nameOf(letter))
+    const id = idOf(letter)
+    if (id !== undefined) this.#sent.add(id)
     const { kind } = await this.#parts.send(letter)
-    if (kind === 'confirmed') return
-    this.#sent.delete(nameOf(letter))
-    this.#stopped ??= 'not-taken'
+    if (kind === 'confirmed') this.#leaving.push(letter)
+    else this.#stopped ??= 'not-taken'
   }
 
   #tell(): void {
@@ -154,7 +170,7 @@ function byKey(letters: readonly RawDelivery[]): Map<string, RawDelivery[]> {
   const keys = new Map<string, RawDelivery[]>()
   for (const letter of letters) {
     const key = keyOf(letter)
-    if (key !== undefined && nameOf(letter) !== letter) append(keys, key, letter)
+    if (key !== undefined && idOf(letter) !== undefined) append(keys, key, letter)
   }
   for (const same of keys.values()) same.sort((a, b) => (firstDeath(a) < firstDeath(b) ? -1 : firstDeath(a) > firstDeath(b) ? 1 : 0))
 
@@ -175,7 +191,16 @@ function keyOf({ envelope }: RawDelivery): string | undefined {
   return textUpTo(envelope.subject, 255)
 }
 
-/** Its id, or itself: a letter that a stranger wrote may have none, and is known only while it is shown. */
-function nameOf(letter: RawDelivery): string | RawDelivery {
-  return textUpTo(letter.envelope.id, 255) ?? letter
+/** A letter that a stranger wrote may have none. */
+function idOf({ envelope }: RawDelivery): string | undefined {
+  return textUpTo(envelope.id, 255)
 }
+
+/** A letter is read twice, once to be sorted and once to be decided on. Two that are the same in all this may take each other's place. */
+function areSame(a: RawDelivery, b: RawDelivery): boolean {
+  if (a === b) return true
+
+  return idOf(a) === idOf(b) && keyOf(a) === keyOf(b) && marksOfDeath.every((name) => a.headers[name] === b.headers[name]) && Buffer.compare(a.body, b.body) === 0
+}
+
+const marksOfDeath = [header.deadTime, header.firstDeath, header.redriven]

@@ -37,6 +37,8 @@ export interface RunEnd {
   succeeded(job: Job, value: unknown, held: Held, word: ManualWord | undefined): void
   failed(job: Job, error: unknown): void
   refused(job: Job, refusal: Refusal): void
+  /** It threw after its listener had settled it by hand. */
+  threwSettled(job: Job, error: unknown, held: Held, word: ManualWord): void
 }
 
 export interface RunnerOptions extends InvocationOptions {
@@ -55,6 +57,7 @@ export class SingleRunner implements Runner, RunWatch {
   readonly #runtime: Runtime
   readonly #times: Deadlines<TimedRun>
   readonly #most: number
+  readonly #isTransactional: boolean
   readonly #pace: Pace | undefined
   /** Made when somebody has to wait: a thousand lines that nobody stands in are much memory to look at. */
   #line: Turnstile | undefined
@@ -73,6 +76,7 @@ export class SingleRunner implements Runner, RunWatch {
     this.#runtime = runtime
     if (rate) this.#line = this.#newLine()
     this.#most = concurrency.max
+    this.#isTransactional = options.transaction !== undefined
     this.#pace = paceOf(concurrency, runtime, () => this.#pump())
     this.#times = options.times.within(timeoutMs)
   }
@@ -186,8 +190,14 @@ export class SingleRunner implements Runner, RunWatch {
   #failed(run: Run, error: unknown, event: ProcessEvent | undefined): void {
     if (run.isOver) return
     this.#close(run, event, error)
-    this.#end.failed(run.job, readable(error))
+    if (run.word && this.#stands(run.word)) this.#end.threwSettled(run.job, readable(error), run.held, run.word)
+    else this.#end.failed(run.job, readable(error))
     this.#pump()
+  }
+
+  /** What was to be acked with the commit is not, where there was no commit. */
+  #stands({ kind }: ManualWord): boolean {
+    return kind !== 'ack' || !this.#isTransactional
   }
 
   #close(run: Run, event: ProcessEvent | undefined, error?: unknown): void {

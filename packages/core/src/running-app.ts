@@ -11,7 +11,7 @@ import { jsonCodec } from './codec.js'
 import { buildContainer, type ServiceContainer } from './container.js'
 import { loggedOf } from './dead-letter.js'
 import { DeathNotices } from './death-notices.js'
-import { GroupDeadLetters, type DeadLetters } from './dead-letters.js'
+import { GroupDeadLetters } from './dead-letters.js'
 import { parseDuration } from './duration.js'
 import { ConfigError, WaybillError } from './error.js'
 import { Fallback } from './fallback.js'
@@ -23,7 +23,7 @@ import { defaultLimits, type Limits } from './limits.js'
 import { Link } from './link.js'
 import { Links } from './links.js'
 import { consoleLogger, safeLogger, silentLogger, type Logger } from './logger.js'
-import { definitionOf, type Message, type MessageClass } from './message.js'
+import { definitionOf, freshMessage, type Message, type MessageClass } from './message.js'
 import type { Middleware } from './middleware.js'
 import { marks, type OutgoingRules } from './outgoing.js'
 import type { Plan, PlannedListener, ServiceClass } from './plan.js'
@@ -64,7 +64,7 @@ export class RunningApp implements App {
   readonly #publishing: Publishing
   readonly #asking: Asking
   readonly #notices = new DeathNotices()
-  readonly deadLetters: DeadLetters
+  readonly deadLetters: GroupDeadLetters
   #container: ServiceContainer | undefined
   #groups: readonly Group[] = []
   #state: State = 'new'
@@ -251,10 +251,13 @@ export class RunningApp implements App {
       return (payload, options = {}) => this.#asked(label, () => new type(payload), options)
     }
 
+    // Without a middleware it is bytes before its caller goes on.
+    const make = this.#middleware.some(({ publish }) => publish) ? (item: unknown) => new type(item) : (item: unknown) => freshMessage(type, item)
+
     return (payload, options = {}) => {
       try {
         this.#assertOpen(label)
-        const messages = Array.isArray(payload) ? payload.map((item) => new type(item)) : [new type(payload)]
+        const messages = Array.isArray(payload) ? payload.map(make) : [make(payload)]
         return this.#publishing.publish(messages, options, label)
       } catch (error) {
         return this.#publishing.watched(Promise.reject(error instanceof Error ? error : new WaybillError('PUBLISH', String(error))), label)
@@ -316,7 +319,9 @@ export class RunningApp implements App {
     const left = (): number => Math.max(0, end - this.#runtime.elapsed())
     const began = this.#state !== 'new'
     this.#state = 'stopping'
+    const redrives = this.deadLetters.stop(deadlineMs)
     const abandoned = (await Promise.all(this.#groups.map((group) => group.stop(left())))).flat()
+    await redrives
     if (abandoned.length > 0) this.#log.warn(`${abandoned.length} listeners did not finish within ${deadlineMs} ms; their messages return to the broker: ${listOf(abandoned)}.`)
     await this.#asking.close(Math.max(1_000, left() / 2))
     await this.#plugins.stop()

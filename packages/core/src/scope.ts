@@ -35,10 +35,22 @@ export class Held {
   /** Counts the messages of this run, so that a run again gives them the same ids. */
   count = 0
   isOver = false
+  /** Publishes that were begun in it and are not held yet: they wait for a middleware, or for their channel. */
+  pending = 0
   /** Asked before a transaction around it commits: false rolls back, and so does what it throws. */
   mayCommit: (() => boolean | Promise<boolean>) | undefined
   /** Told when it ends before its work has: nobody waits for that any more. */
   onEnd: (() => void) | undefined
+
+  /** Counts what will be held when `publish` is done. */
+  async holding(publish: () => Promise<void>): Promise<void> {
+    this.pending++
+    try {
+      return await publish()
+    } finally {
+      this.pending--
+    }
+  }
 
   end(): void {
     this.isOver = true

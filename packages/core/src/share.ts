@@ -25,6 +25,11 @@ export class Share {
     this.#asked = this.window
   }
 
+  /** Whether the consumer was told to give nothing. */
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
   make(consumer: Consumer, blocked: number): void {
     if (blocked === this.#blocked && !this.#isPaused) return
     this.#blocked = blocked

@@ -1,7 +1,7 @@
 /** Keys are spread over this many slots for good: the number stands in routing keys. */
 export const slots = 64
 
-/** The slot of a key. The same function of the same bytes that Kafka's own clients use. */
+/** For transports that spread keys over queues of a group: the slot of a key. The same function of the same bytes that Kafka's own clients use. */
 export function slotOf(key: string): number {
   return (murmur2(bytesOf(key)) & 0x7fffffff) % slots
 }

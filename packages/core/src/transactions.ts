@@ -186,7 +186,7 @@ function join<T>(owner: string, { isolation, readOnly }: ResolvedTransaction, op
   if (!readOnly && open.readOnly)
     throw new WaybillError('READ_ONLY', `${owner} may write, and ${open.owner} called it in a read-only transaction. Leave out readOnly there, or give ${owner} readOnly: true.`)
 
-  return work()
+  return open.joined(work)
 }
 
 /** What one transaction in another sends has ids of its own: they follow from its place among what the outer one does. */

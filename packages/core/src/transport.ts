@@ -24,7 +24,8 @@ export interface Transport {
   /**
    * Resolves when the broker can be used, with what this broker, at this version, can do.
    * While the broker is away it keeps trying (100 ms … 30 s, full jitter, for ever), telling each try by `onState`.
-   * Rejects with {@link BrokerRefused} where trying again cannot help (a wrong password, a missing vhost), and when `close` is called meanwhile.
+   * Rejects with {@link BrokerRefused} where trying again cannot help (a wrong password, a missing vhost), and when `close` is called meanwhile
+   * (with a `WaybillError` of any code: core says that the app was stopped).
    * Afterwards a lost connection is restored by the adapter, with everything declared and every consumer attached again.
    */
   connect(host: TransportHost): Promise<Capabilities>
@@ -73,7 +74,8 @@ export interface Transport {
 
   /**
    * Ends everything within the deadline: what is under way settles (as `unknown` if need be), the rest returns to the broker.
-   * Idempotent; also ends a `connect` that is under way, which then rejects. A transport that was closed is not connected again.
+   * Idempotent; also ends a `connect` that is under way, which then rejects. A transport that was closed is not connected again: what is called on it
+   * rejects with a `WaybillError` that says so, what is published settles `rejected`, and neither reaches for the broker.
    */
   close(deadlineMs: number): Promise<void>
 }
@@ -96,7 +98,11 @@ export interface Capabilities {
   readonly broker: string
   /** A queue hands each message to one consumer and forgets it; on a log every type of a channel passes by and stays. */
   readonly kind: 'queue' | 'log'
-  /** Under which prefix the envelope stands in the headers. */
+  /**
+   * Under which prefix the envelope stands in the headers; never empty. An adapter gives it to `writeEnvelope` for each message that it sends and to
+   * `readEnvelope` for each that it receives, so that the names on the wire are those of every transport. Core keeps headers under it from users, and
+   * refuses theirs. What travels elsewhere too (a key of the record, a property of AMQP) is the adapter's.
+   */
   readonly envelopePrefix: string
   /** The adapter can tell that nobody would get a message. */
   readonly unroutable: boolean
@@ -198,12 +204,13 @@ export interface RawDelivery {
   readonly replyTo: string | undefined
   /** It may have been delivered before. */
   readonly redelivered: boolean
-  /** How often the broker delivered it before this time, where it counts; 0 for the first. */
+  /** How often the broker delivered it before this time, where it counts; 0 for the first. What raises it is the broker's rule; in each that counts, a delivery does that came back from a lost connection. */
   readonly deliveryCount: number | undefined
   readonly origin: Origin
   /**
    * It was sent to this group alone (a destination of kind `group`), not over its channel. Core believes the tries that such a message counts:
-   * who may publish on a channel may not always write to a group, and a message that came over the channel counts nothing.
+   * who may publish on a channel may not always write to a group, and a message that came over the channel counts nothing. The adapter tells by the place
+   * it came from (RabbitMQ and memory by the default exchange or the ladder of delays, Kafka by the topic of retries), never by a header: anybody writes those.
    */
   readonly toGroup: boolean
   /** Its channel or assignment is gone, so settling does nothing and the broker delivers it again: core drops what it has not begun. */
@@ -242,7 +249,7 @@ export interface Consumer {
   pause(): void
   resume(): void
   /**
-   * Stops delivering at once and returns the unsettled ones to the broker, in order. Acks that were gathered leave first; what is settled later is late. Idempotent.
+   * Stops delivering at once and returns the unsettled ones to the broker, in order. Where the connection is known to be lost there is nobody to wait for: it resolves at once, or within some seconds. Acks that were gathered leave first; what is settled later is late. Idempotent.
    * May wait for the broker without a limit: when the app stops, core waits for it no longer than half of what is left of `shutdown`, at least a second,
    * and then calls `close`, which ends it.
    */
@@ -302,7 +309,10 @@ export interface GroupAddress {
 }
 
 export interface DeadLetterAccess {
-  /** The oldest `limit` dead letters of a group, left where they are, whichever app the group belongs to. Order and counters stay where the broker lets them. */
+  /**
+   * The oldest `limit` dead letters of a group, left where they are, whichever app the group belongs to. Order and counters stay where the broker lets them.
+   * Rejects with {@link BrokerRefused} where the broker knows no such group. While the connection is lost it waits, or rejects with another error.
+   */
   list(of: GroupAddress, limit: number): Promise<readonly RawDelivery[]>
 
   /**
@@ -333,11 +343,14 @@ export interface ChannelTopology {
 
 export interface GroupTopology {
   readonly name: string
-  /** The types it takes; `all` where a raw listener takes whatever passes. */
+  /**
+   * The types it takes; `all` where a raw listener takes whatever passes. Where a broker routes by keys, each type is bound in both forms, without a key
+   * (`order.placed`) and with one (`order.placed.keyed.<slot>`), whatever `keyed` says: a message that gets a key later strands nobody.
+   */
   readonly types: readonly string[] | 'all'
   /** Some of its types have a key, so their order is kept. */
   readonly keyed: boolean
-  /** Over how many single-file queues its keys are spread. */
+  /** Over how many single-file queues its keys are spread: one of the key goes to number `slotOf(key) % partitions`, in every process and version. A log spreads them over its own partitions. */
   readonly partitions: number
 }
 

@@ -14,7 +14,7 @@ export interface TurnstileOptions {
 }
 
 /** Jobs of one bucket for which there was no token. */
-interface Parked {
+interface Aside {
   readonly jobs: Deque<Job>
   /** The one whose time has come and who has not gone yet. */
   turn: Job | undefined
@@ -26,7 +26,7 @@ export class Turnstile {
   readonly #options: TurnstileOptions
   readonly #rate: Rate | undefined
   readonly #ready = new Deque<Job>()
-  readonly #parked = new Map<string, Parked>()
+  readonly #aside = new Map<string, Aside>()
   #held = 0
 
   constructor(options: TurnstileOptions) {
@@ -74,27 +74,27 @@ export class Turnstile {
     if (!this.#rate) return true
     const bucket = this.#options.bucketOf(job)
 
-    return !this.#parked.has(bucket) && this.#rate.take(bucket) === 0
+    return !this.#aside.has(bucket) && this.#rate.take(bucket) === 0
   }
 
   /** Those whose connection is gone need no token: they go on to their end, and the others of their bucket stay. */
   letGo(): void {
-    for (const [bucket, parked] of this.#parked) {
-      for (let left = parked.jobs.length; left > 0; left--) this.#sort(parked.jobs.shift() as Job, parked)
-      if (parked.jobs.length > 0 || parked.turn) continue
-      parked.cancel()
-      this.#parked.delete(bucket)
+    for (const [bucket, aside] of this.#aside) {
+      for (let left = aside.jobs.length; left > 0; left--) this.#sort(aside.jobs.shift() as Job, aside)
+      if (aside.jobs.length > 0 || aside.turn) continue
+      aside.cancel()
+      this.#aside.delete(bucket)
     }
   }
 
   clear(): void {
-    for (const { cancel } of this.#parked.values()) cancel()
-    this.#parked.clear()
+    for (const { cancel } of this.#aside.values()) cancel()
+    this.#aside.clear()
     this.#ready.clear()
     this.#held = 0
   }
 
-  #sort(job: Job, { jobs }: Parked): void {
+  #sort(job: Job, { jobs }: Aside): void {
     if (!job.raw.isStale) return jobs.push(job)
     this.#held--
     this.#ready.push(job)
@@ -102,54 +102,54 @@ export class Turnstile {
 
   #passes(job: Job, rate: Rate): boolean {
     const bucket = this.#options.bucketOf(job)
-    const parked = this.#parked.get(bucket)
+    const aside = this.#aside.get(bucket)
     if (job.raw.isStale) {
-      if (parked?.turn === job) this.#advance(bucket, parked, rate)
+      if (aside?.turn === job) this.#advance(bucket, aside, rate)
       return true
     }
-    if (parked && parked.turn !== job) {
-      parked.jobs.push(job)
+    if (aside && aside.turn !== job) {
+      aside.jobs.push(job)
       this.#held++
       return false
     }
     const wait = rate.take(bucket)
     if (wait > 0) {
-      this.#park(job, bucket, parked, wait)
+      this.#setAside(job, bucket, aside, wait)
       return false
     }
-    if (parked) this.#advance(bucket, parked, rate)
+    if (aside) this.#advance(bucket, aside, rate)
 
     return true
   }
 
-  #park(job: Job, bucket: string, known: Parked | undefined, wait: number): void {
-    const parked = known ?? { jobs: new Deque<Job>(), turn: undefined, cancel: () => undefined }
-    this.#parked.set(bucket, parked)
-    parked.turn = undefined
-    parked.jobs.unshift(job)
+  #setAside(job: Job, bucket: string, known: Aside | undefined, wait: number): void {
+    const aside = known ?? { jobs: new Deque<Job>(), turn: undefined, cancel: () => undefined }
+    this.#aside.set(bucket, aside)
+    aside.turn = undefined
+    aside.jobs.unshift(job)
     this.#held++
-    parked.cancel = this.#options.runtime.after(wait, () => this.#called(parked))
+    aside.cancel = this.#options.runtime.after(wait, () => this.#called(aside))
   }
 
-  #called(parked: Parked): void {
-    this.#admit(parked)
+  #called(aside: Aside): void {
+    this.#admit(aside)
     this.#options.onReady()
   }
 
-  #admit(parked: Parked): void {
-    parked.turn = parked.jobs.shift()
+  #admit(aside: Aside): void {
+    aside.turn = aside.jobs.shift()
     this.#held--
-    this.#ready.unshift(parked.turn as Job)
+    this.#ready.unshift(aside.turn as Job)
   }
 
-  #advance(bucket: string, parked: Parked, rate: Rate): void {
-    parked.turn = undefined
-    if (parked.jobs.length === 0) {
-      this.#parked.delete(bucket)
+  #advance(bucket: string, aside: Aside, rate: Rate): void {
+    aside.turn = undefined
+    if (aside.jobs.length === 0) {
+      this.#aside.delete(bucket)
       return
     }
     const wait = rate.wait(bucket)
-    if (wait === 0) this.#admit(parked)
-    else parked.cancel = this.#options.runtime.after(wait, () => this.#called(parked))
+    if (wait === 0) this.#admit(aside)
+    else aside.cancel = this.#options.runtime.after(wait, () => this.#called(aside))
   }
 }

@@ -1,4 +1,5 @@
 import { ConfigError, type Duration, type Fault, parseDuration, unknownOptions } from '@waybill/core'
+import { assertObject, describe } from './given.js'
 
 /** What is said when something is wrong for a while, and again when it is well. */
 export interface Alert {
@@ -57,9 +58,10 @@ export interface ResolvedAlertOptions {
 
 /** Every default, and every fault in one error. */
 export function resolveAlertOptions(given: AlertOptions): ResolvedAlertOptions {
+  assertObject('alerts', 'ALERT_OPTION', given)
   const faults: Fault[] = unknownOptions('alerts', given, knownOptions)
   const fault = (name: string, expected: string, found: unknown): undefined =>
-    void faults.push({ code: 'ALERT_OPTION', message: `"${name}" of alerts is to be ${expected}; found ${String(found)}.` })
+    void faults.push({ code: 'ALERT_OPTION', message: `"${name}" of alerts is to be ${expected}; found ${describe(found)}.` })
   const number = (name: string, value: number | false): number | undefined => {
     if (value === false) return undefined
 
@@ -69,7 +71,9 @@ export function resolveAlertOptions(given: AlertOptions): ResolvedAlertOptions {
     value === false ? undefined : (parseDuration(value) ?? fault(name, 'a duration such as 1m, or false', value))
   const { depth = 10_000, failures = 100, noConsumer = '1m', blocked = '1m', redelivered = 0.2, criticalTime = false, outboxAge = '1m', every = '1m', send, webhook } = given
   const hook = typeof webhook === 'string' ? { url: webhook } : webhook
-  if (hook && !URL.canParse(hook.url)) fault('webhook', 'an address such as https://example.org/alerts', hook.url)
+  if (send !== undefined && typeof send !== 'function') fault('send', 'a function that takes an alert', send)
+  if (hook !== undefined && (typeof hook !== 'object' || hook === null)) fault('webhook', 'an address such as https://example.org/alerts', hook)
+  else if (hook && !URL.canParse(hook.url)) fault('webhook', 'an address such as https://example.org/alerts', hook.url)
   const everyMs = duration('every', every) ?? 0
   if (everyMs < 1_000) fault('every', '1s or more', every)
   const resolved: ResolvedAlertOptions = {
@@ -84,7 +88,7 @@ export function resolveAlertOptions(given: AlertOptions): ResolvedAlertOptions {
     },
     everyMs,
     send,
-    webhook: hook && { url: hook.url, headers: hook.headers ?? {} },
+    webhook: hook?.url === undefined ? undefined : { url: hook.url, headers: hook.headers ?? {} },
   }
   if (faults.length > 0) throw new ConfigError(faults)
 

@@ -1,4 +1,5 @@
 import { ConfigError, type Duration, type Fault, parseDuration, unknownOptions } from '@waybill/core'
+import { assertObject, describe } from './given.js'
 import { type OpenMetricsContentType, type PrometheusContentType, Registry } from 'prom-client'
 
 export type MetricsRegistry = Registry<PrometheusContentType> | Registry<OpenMetricsContentType>
@@ -33,15 +34,16 @@ export interface ResolvedOptions {
 
 /** Every default, and every fault in one error. */
 export function resolveOptions(options: MetricsOptions): ResolvedOptions {
+  assertObject('metrics', 'METRICS_OPTION', options)
   const { registry = new Registry(), defaults = false, serve = false, depthEvery = '15s', buckets = {} } = options
-  const served = serve === true ? {} : serve
+  const served = typeof serve === 'object' && serve !== null ? serve : {}
   const depthEveryMs = depthEvery === false ? undefined : parseDuration(depthEvery)
   const resolved: ResolvedOptions = {
     registry,
     defaults,
-    serve: served === false ? undefined : { port: served.port ?? 9464, host: served.host ?? '127.0.0.1' },
+    serve: serve === false ? undefined : { port: served.port ?? 9464, host: served.host ?? '127.0.0.1' },
     depthEveryMs,
-    buckets: { process: buckets.process ?? [0.002, 0.01, 0.05, 0.2, 0.5, 1, 5, 30], critical: buckets.critical ?? [0.01, 0.05, 0.2, 1, 5, 30, 300, 3_600] },
+    buckets: { process: buckets?.process ?? [0.002, 0.01, 0.05, 0.2, 0.5, 1, 5, 30], critical: buckets?.critical ?? [0.01, 0.05, 0.2, 1, 5, 30, 300, 3_600] },
   }
   const faults = faultsOf(options, resolved)
   if (faults.length > 0) throw new ConfigError(faults)
@@ -53,16 +55,39 @@ function faultsOf(given: MetricsOptions, { registry, serve, depthEveryMs, bucket
   const faults: Fault[] = [...unknownOptions('metrics', given, knownOptions)]
   const fault = (message: string): void => void faults.push({ code: 'METRICS_OPTION', message })
   if (typeof registry?.registerMetric !== 'function') fault('"registry" of metrics is to be a Registry of prom-client 15. Leave it out for a new one.')
+  faults.push(...faultsOfServe(given.serve))
+  if (given.defaults !== undefined && typeof given.defaults !== 'boolean') fault(`"defaults" of metrics is to be true or false; found ${describe(given.defaults)}.`)
   if (serve && !(Number.isInteger(serve.port) && serve.port >= 0 && serve.port <= 65_535))
     fault(`"serve.port" of metrics is to be a whole number from 0 to 65535; found ${String(serve.port)}.`)
   if (given.depthEvery !== undefined && given.depthEvery !== false && !(depthEveryMs !== undefined && depthEveryMs >= 1_000))
     fault(`"depthEvery" of metrics is to be a duration of 1s or more, or false; found ${String(given.depthEvery)}.`)
+  if (given.buckets !== undefined) faults.push(...faultsOfBuckets(given.buckets))
   for (const [name, ends] of Object.entries(buckets)) {
-    if (!ends.every((end, index) => Number.isFinite(end) && end > (ends[index - 1] ?? 0)))
+    if (!Array.isArray(ends)) fault(`"buckets.${name}" of metrics is to be a list of numbers of seconds; found ${describe(ends)}.`)
+    else if (!ends.every((end, index) => Number.isFinite(end) && end > (ends[index - 1] ?? 0)))
       fault(`"buckets.${name}" of metrics is to be rising numbers of seconds above 0; found ${ends.join(', ')}.`)
   }
 
   return faults
+}
+
+function faultsOfBuckets(given: unknown): readonly Fault[] {
+  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return unknownOptions('metrics, "buckets",', given, ['process', 'critical'])
+
+  return [{ code: 'METRICS_OPTION', message: `"buckets" of metrics is to be an object such as { process: [0.01, 0.1, 1] }; found ${describe(given)}.` }]
+}
+
+function faultsOfServe(serve: unknown): readonly Fault[] {
+  if (serve === undefined || typeof serve === 'boolean') return []
+  if (typeof serve !== 'object' || serve === null || Array.isArray(serve))
+    return [{ code: 'METRICS_OPTION', message: `"serve" of metrics is to be true, false or an object such as { port: 9464 }; found ${describe(serve)}.` }]
+  const { host } = serve as { host?: unknown }
+  const badHost = host !== undefined && (typeof host !== 'string' || host === '')
+
+  return [
+    ...unknownOptions('metrics, "serve",', serve, ['port', 'host']),
+    ...(badHost ? [{ code: 'METRICS_OPTION', message: `"serve.host" of metrics is to be an address such as "127.0.0.1"; found ${describe(host)}.` }] : []),
+  ]
 }
 
 const knownOptions = Object.keys({ registry: true, defaults: true, serve: true, depthEvery: true, buckets: true } satisfies Record<keyof MetricsOptions, true>)

@@ -73,7 +73,8 @@ export class Holding {
       if (!isOurs) return this.drop()
       this.#renewedAt = asked
     } catch (error) {
-      log.warn(`The lease of "${shard}" could not be renewed: ${error instanceof Error ? error.message : String(error)}`)
+      // The relay says when its store is away, and when it is back.
+      log.debug(`The lease of "${shard}" could not be renewed: ${error instanceof Error ? error.message : String(error)}`)
     }
     if (this.#lease === lease) this.#plan(lease)
   }

@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import type { Logger, OutboxEvent, Runtime, Store } from '@waybill/core'
+import { Outage } from './outage.js'
 import { reasonOf } from './refusal.js'
 
 export interface KeeperOptions {
@@ -19,10 +20,12 @@ const lookEveryMs = 5_000
 export class Keeper {
   readonly #options: KeeperOptions
   readonly #cancels = new Map<'clean' | 'look', () => void>()
+  readonly #outages: Readonly<Record<'clean' | 'look', Outage>>
   #isOver = false
 
   constructor(options: KeeperOptions) {
     this.#options = options
+    this.#outages = { clean: new Outage(options, 'The store is cleaned up again'), look: new Outage(options, 'The store is looked at again') }
   }
 
   start(): void {
@@ -39,7 +42,8 @@ export class Keeper {
     if (this.#isOver) return
     const again = (): void => {
       work()
-        .catch((error: unknown) => this.#options.log.warn(`The store could not be ${what === 'clean' ? 'cleaned up' : 'looked at'}, and is next time: ${reasonOf(error)}`))
+        .then(() => this.#outages[what].worked())
+        .catch((error: unknown) => this.#outages[what].failed(`The store could not be ${what === 'clean' ? 'cleaned up' : 'looked at'}, and is next time: ${reasonOf(error)}`))
         .finally(() => this.#plan(what, ms, work))
         .catch(() => undefined)
     }

@@ -34,8 +34,11 @@ export interface ResolvedOptions {
 const known = ['relay', 'page', 'lease', 'poll', 'keepInbox', 'cleanUp', 'attempts', 'strictKeyOrder']
 
 /** Every default filled in, every fault found. */
-export function resolveOptions(options: OutboxOptions): ResolvedOptions {
+export function resolveOptions(given: OutboxOptions): ResolvedOptions {
+  const isObject = typeof given === 'object' && given !== null
+  const options = isObject ? given : {}
   const faults = unknownOptions('outbox()', options, known)
+  if (!isObject) faults.push({ code: 'OUTBOX_OPTIONS', message: `outbox() takes an object of options after its store; found ${String(given)}. Leave it out for the defaults.` })
   const whole = (name: 'page' | 'attempts', otherwise: number, most: number): number => {
     const given = options[name] ?? otherwise
     if (Number.isSafeInteger(given) && given >= 1 && given <= most) return given

@@ -10,6 +10,7 @@ import {
   WaybillError,
 } from '@waybill/core'
 import { Database } from './database.js'
+import { checkFilter } from './filter.js'
 import { Keeper } from './keeper.js'
 import { headWith, type Outbox, type ParkedEdit, type ParkedView, viewOf } from './operator.js'
 import { type OutboxOptions, type ResolvedOptions, resolveOptions } from './options.js'
@@ -86,12 +87,14 @@ class OutboxPlugin implements Outbox {
   }
 
   async parked(filter: ParkedFilter = {}, limit = 100): Promise<readonly ParkedView[]> {
+    checkFilter('parked', filter)
     const found = await this.#open('outbox.parked').outbox.parked(filter, limit)
 
     return found.map(viewOf)
   }
 
   async retry(filter: ParkedFilter = {}): Promise<number> {
+    checkFilter('retry', filter)
     const count = await this.#open('outbox.retry').outbox.retry(filter)
     this.#lookAtParked()
 
@@ -106,6 +109,9 @@ class OutboxPlugin implements Outbox {
   }
 
   async discard(filter: ParkedFilter, reason: string): Promise<number> {
+    checkFilter('discard', filter)
+    if (typeof reason !== 'string' || reason.trim() === '')
+      throw new WaybillError('OUTBOX_FILTER', `outbox.discard takes the reason, for the log, after the filter; found ${JSON.stringify(reason)}. Give one that is not empty.`)
     const gone = await this.#open('outbox.discard').outbox.discard(filter)
     for (const { id, destination, key, code } of gone) this.#host?.log.warn(`The parked message "${id}" was discarded: ${reason}`, { destination, key, code })
     this.#lookAtParked()

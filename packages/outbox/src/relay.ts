@@ -4,6 +4,7 @@ import { bounded } from './bounded.js'
 import { Holding } from './holding.js'
 import { Line, type Sent } from './line.js'
 import type { ResolvedOptions } from './options.js'
+import { Outage } from './outage.js'
 import { reasonOf } from './refusal.js'
 import { Sleep } from './sleep.js'
 
@@ -43,6 +44,7 @@ export class Relay {
   #outages = 0
   #isBackingOff = false
   #failures = 0
+  readonly #store: Outage
   #idleMs = hotMs
   #stopAt: number | undefined
   #isOver = false
@@ -52,6 +54,7 @@ export class Relay {
     this.#parts = parts
     const { outbox, runtime, log, transport, options } = parts
     this.#sleep = new Sleep(runtime)
+    this.#store = new Outage(parts, `The relay of "${transport.name}" can use its store again`)
     this.#holding = new Holding({ outbox, runtime, log, shard: transport.name, owner: parts.instance, ttlMs: options.leaseMs })
     const { attempts, strictKeyOrder } = options
     const onExpired = ({ id, destination, key }: OutboxRow): void => log.info(`The message "${id}" expired before its broker could have it, and is not sent.`, { destination, key })
@@ -110,11 +113,13 @@ export class Relay {
       if (held.isNew) this.#forget()
       const waitMs = await this.#work(held.lease)
       this.#failures = 0
+      this.#store.worked()
 
       return waitMs
     } catch (error) {
       this.#read = undefined
-      if (this.#failures++ === 0) this.#parts.log.warn(`The relay of "${this.#parts.transport.name}" cannot use its store, and tries on: ${reasonOf(error)}`)
+      this.#failures++
+      this.#store.failed(`The relay of "${this.#parts.transport.name}" cannot use its store, and tries on: ${reasonOf(error)}`)
 
       return this.#backOff(this.#failures)
     }

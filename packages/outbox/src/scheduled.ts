@@ -1,5 +1,6 @@
 import { type Logger, messageOfTimer, type OutboxMessage, type PluginTransactions, publishTarget, type Runtime, type Timer, TimerFailed, type TimerFilter } from '@waybill/core'
 import { bounded } from './bounded.js'
+import { Outage } from './outage.js'
 import { reasonOf } from './refusal.js'
 import { Sleep } from './sleep.js'
 
@@ -56,14 +57,17 @@ export class Scheduled {
   }
 
   async #run(): Promise<void> {
+    const outage = new Outage({ log: this.#log, runtime: this.#runtime }, 'Timers are fired again')
     let failures = 0
     while (!this.#isOver) {
       let waitMs = 0
       try {
         waitMs = await this.#turn()
         failures = 0
+        outage.worked()
       } catch (error) {
-        if (failures++ === 0) this.#log.warn(`Timers cannot be fired, and are tried on: ${reasonOf(error)}`)
+        failures++
+        outage.failed(`Timers cannot be fired, and are tried on: ${reasonOf(error)}`)
         waitMs = Math.min(longestSleepMs, 50 * 2 ** Math.min(failures, 10))
       }
       if (waitMs > 0 && !this.#isOver) await this.#sleep.for(waitMs)

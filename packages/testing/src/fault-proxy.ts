@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
+import { ConfigError, unknownOptions } from '@waybill/core'
 import { type Direction, Lines } from './line.js'
 import { Link } from './link.js'
 import type { Clock } from './pipe.js'
@@ -20,6 +21,7 @@ export interface FaultProxyOptions {
  * Nothing a peer or a fault does becomes an unhandled error; a direction holds back at most 1 MiB per connection, then the sender has to wait.
  */
 export async function faultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
+  checkOptions(options)
   const proxy = new FaultProxy(options)
   await proxy.heal()
 
@@ -180,6 +182,20 @@ export class FaultProxy {
       }),
     )
   }
+}
+
+function checkOptions(given: unknown): void {
+  const example = "such as faultProxy({ to: { host: '127.0.0.1', port: 5672 } })"
+  if (typeof given !== 'object' || given === null)
+    throw new ConfigError([{ code: 'FAULT_PROXY_OPTION', message: `faultProxy takes an object of options, ${example}; found ${String(given)}.` }])
+  const faults = unknownOptions('faultProxy', given, ['to', 'seed', 'runtime'])
+  const { host, port } = ((given as { to?: unknown }).to ?? {}) as { host?: unknown; port?: unknown }
+  if (typeof host !== 'string' || host === '' || !Number.isInteger(port) || Number(port) < 1 || Number(port) > 65_535)
+    faults.push({
+      code: 'FAULT_PROXY_OPTION',
+      message: `faultProxy: "to" is where the real server listens, { host, port }, ${example}; found ${JSON.stringify((given as { to?: unknown }).to) ?? 'none'}.`,
+    })
+  if (faults.length > 0) throw new ConfigError(faults)
 }
 
 function clockOf({ seed, runtime }: FaultProxyOptions): Clock {

@@ -16,6 +16,7 @@ export class Commits {
   #underWay: Promise<void> = Promise.resolve()
   #cancelTick: () => void = () => {}
   #isPaused = false
+  #isRefused = false
   #isStopped = false
 
   constructor(to: MembershipOptions, partitions: () => Iterable<AssignedPartition>) {
@@ -69,8 +70,11 @@ export class Commits {
     try {
       await this.#send(requestOf(news))
       for (const { partition, commit } of news) partition.committed(commit)
+      this.#isRefused = false
     } catch (error) {
-      this.#to.host.log.warn('kafka: a commit was not taken; the next one tells the same', { group: this.#to.groupId, error: sentenceOf(error) })
+      // Once: it is tried again and again until the broker is back.
+      this.#to.host.log[this.#isRefused ? 'debug' : 'warn']('kafka: a commit was not taken; the next one tells the same', { group: this.#to.groupId, error: sentenceOf(error) })
+      this.#isRefused = true
     }
   }
 }

@@ -120,8 +120,15 @@ export class Subscriber implements Consumer, AttachmentOwner {
   lost(seat: Seat, queue: string, reason: string): void {
     this.#unsettled -= seat.unsettled
     this.#arrived = this.#arrived.filter((delivery) => delivery.settler !== seat)
-    this.#options.host.log.warn(`The consumer of queue "${queue}" was lost and will be attached again: ${reason}.`, { queue, unsettled: seat.unsettled })
+    const { unsettled } = seat
+    process.nextTick(() => this.#tellLoss(queue, reason, unsettled))
     this.#schedule()
+  }
+
+  /** Of a whole connection that went, its state tells. */
+  #tellLoss(queue: string, reason: string, unsettled: number): void {
+    const { connection, host } = this.#options
+    host.log[connection.model ? 'warn' : 'debug'](`The consumer of queue "${queue}" was lost and will be attached again: ${reason}.`, { queue, unsettled })
   }
 
   // The end of a turn, so everything that one read of the socket brought goes together.
