@@ -1,4 +1,4 @@
-import { type App, type Delivery, Event, type DeadLetters, Listener, type RedriveProgress, Service } from '@waybill/core'
+import { type App, type Delivery, Event, type DeadLetters, Listener, type Logger, type RedriveProgress, Service } from '@waybill/core'
 import type { MemoryBroker } from '@waybill/transport-memory'
 import { type VirtualRuntime, virtualRuntime } from '@waybill/testing'
 import { expect, test } from 'vitest'
@@ -17,6 +17,8 @@ interface Bench {
   readonly publish: App['publish']
   readonly stop: App['stop']
   readonly broker: MemoryBroker
+  /** What was logged, with the message that it is about. */
+  readonly lines: string[]
   readonly taken: { n: number; to: string; id: string; attempt: number; headers: object; at: number }[]
   isOpen: boolean
 }
@@ -25,9 +27,12 @@ interface Bench {
 async function closedBank(dying: readonly number[] = [0, 1, 2, 3, 4]): Promise<Bench> {
   const runtime = virtualRuntime()
   const taken: Bench['taken'] = []
+  const lines: string[] = []
+  const note: Logger['warn'] = (text, fields) => void lines.push(`${text} (${String(fields?.['id'])})`)
   const bench: { -readonly [K in keyof Bench]: Bench[K] } = {
     runtime,
     taken,
+    lines,
     isOpen: false,
     letters: undefined as never,
     publish: undefined as never,
@@ -53,7 +58,7 @@ async function closedBank(dying: readonly number[] = [0, 1, 2, 3, 4]): Promise<B
       throw new TypeError('no')
     }
   }
-  const { app, broker } = await startApp({ runtime, services: [Bank] })
+  const { app, broker } = await startApp({ runtime, services: [Bank], log: { debug: note, info: note, warn: note, error: note } })
   bench.broker = broker
   for (const n of dying) await app.publish(new Paid({ n, to: 'eve' }), { id: `p-${n}` })
   if (dying.length > 0) await app.publish(new Moved({ id: 'k' }), { id: 'm-0' })
@@ -218,10 +223,11 @@ test('an edit that does not fit the schema changes nothing', async () => {
 })
 
 test('letters of one message are discarded, and the log says why', async () => {
-  const { letters } = await closedBank()
+  const { letters, lines } = await closedBank()
 
   expect(await letters.discard(of, { name: 'payments.moved', because: 'moved by hand' })).toBe(1)
   expect(await letters.list(of)).toHaveLength(5)
+  expect(lines.filter((line) => line.includes('discarded'))).toEqual(['A dead letter of group "bank" was discarded: moved by hand (m-0)'])
 })
 
 test('a rate that is none is refused before a letter is touched', async () => {
