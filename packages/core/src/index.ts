@@ -88,6 +88,7 @@ export type {
   ReplySubscription,
   Settled,
   Settlement,
+  Starts,
   Subscription,
   Topology,
   Transport,

@@ -41,6 +41,10 @@ export interface OutcomesEnd {
   left(job: Job): void
   /** It lives, and waits for its next try. */
   waits(job: Job): void
+  /** The time of its next try has come. */
+  due(job: Job): void
+  /** It may kill the process, so that it begins is counted first. False: it shall not. */
+  begins(job: Job): Promise<boolean>
   /** Something ended while the group stops. */
   ended(): void
 }
@@ -113,7 +117,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
   }
 
   failed(job: Job, error: unknown): void {
-    if (job.raw.isStale) return this.#end.left(job)
+    if (job.raw.isStale) return this.#lost(job, error)
     if (this.#end.isStopping && error === undefined) return this.#end.ended()
 
     if (!job.runner.isQuery && (error instanceof StoreUnavailable || error instanceof CommitUnknown)) return this.#uncounted(job, error)
@@ -143,7 +147,11 @@ export class Outcomes implements BatchEnd, RetryEnd {
   }
 
   due(job: Job): void {
-    job.runner.offerFirst(job)
+    this.#end.due(job)
+  }
+
+  begins(job: Job): Promise<boolean> {
+    return this.#end.begins(job)
   }
 
   moved(job: Job): void {
@@ -190,6 +198,12 @@ export class Outcomes implements BatchEnd, RetryEnd {
     this.#options.log.warn(`${job.runner.listener.label} could not use its store; again in ${afterMs} ms, and it counts no try: ${error.message}`, identity(job))
     this.#retrying.retry(job, afterMs)
     this.#end.waits(job)
+  }
+
+  /** What failed meanwhile was a try, when it comes again. */
+  #lost(job: Job, error: unknown): void {
+    if (error !== undefined) job.attempt = Math.min(job.attempt + 1, job.runner.listener.options.retry.attempts)
+    this.#end.left(job)
   }
 
   #again(job: Job, afterMs: number, { how, why, error }: Cause): void {

@@ -74,6 +74,7 @@ class KafkaTransport implements KafkaLog {
   readonly name = 'kafka'
   readonly faults: readonly Fault[]
   readonly dead: DeadLetterAccess
+  readonly starts = undefined
   readonly #options: ResolvedOptions
   #session: Session | undefined
   #closing: Promise<void> | undefined
@@ -293,6 +294,7 @@ function capabilitiesOf(broker: string): Capabilities {
     expiry: false,
     priority: false,
     deliveryCount: false,
+    starts: false,
     replay: true,
     replies: true,
     maxBodyBytes: undefined,
