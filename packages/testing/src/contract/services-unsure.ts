@@ -75,6 +75,8 @@ export const servicesUnsure: readonly Scenario[] = [
       const front = await bench.start([], { name: `${bench.appName}-front`, publishDeadline: '500ms' })
       const app = await bench.start([billing((_event, { id }) => void ids.push(id))])
 
+      // The first publish of an app also opens its way to the broker, in more steps than the deadline leaves time for.
+      await front.publish(new OrderPlaced({ orderId: '0', total: 1 }), { id: 'first' })
       bench.subject.slow(1_500)
       const failed: unknown = await front.publish(new OrderPlaced({ orderId: 'a', total: 1 }), { id: 'late' }).catch((error: unknown) => error)
       await bench.eventually('it was stored, and is taken', () => ids.includes('late'))
@@ -84,7 +86,7 @@ export const servicesUnsure: readonly Scenario[] = [
 
       assert.ok(failed instanceof PublishError)
       assert.equal(failed.code, 'UNKNOWN')
-      assert.deepEqual(ids, ['late', 'next'])
+      assert.deepEqual(ids, ['first', 'late', 'next'])
     },
   },
 ]
