@@ -35,6 +35,7 @@ export { Command, Event, Query, unchecked } from './message.js'
 export type { ListenCall, Middleware, PublishCall } from './middleware.js'
 export type { Observer } from './observe.js'
 export { observe } from './observe.js'
+export { Observing } from './observing.js'
 export type {
   Lease,
   OutboxMessage,
@@ -95,7 +96,5 @@ export type {
   TransportHost,
 } from './transport.js'
 export { confirmed } from './transport.js'
-export type { Told } from './watching.js'
-export { Watching } from './watching.js'
 export { uuid7Source, uuid8From } from './uuid.js'
 export { attribute, contentTypeJson, header, specVersion, trace } from './wire.js'

@@ -88,7 +88,7 @@ export class Link {
     if (state.kind === 'blocked') return log.warn(`${this.name}: ${state.purpose} blocked`, { reason: state.reason })
     if (state.kind === 'connected' && before?.kind === 'blocked') return log.info(`${this.name}: ${state.purpose} not blocked any more`)
     if (state.kind === 'connected') return this.#outage.back(state)
-    log.debug(`${this.name}: ${state.purpose} ${state.kind}`, { reason: state.reason })
+    if (this.#capabilities) log.debug(`${this.name}: ${state.purpose} ${state.kind}`, { reason: state.reason })
   }
 }
 

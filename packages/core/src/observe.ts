@@ -1,6 +1,5 @@
-import type { ConnectionEvent, DeadLetterEvent, ProcessEvent, PublishEvent, RetryEvent, SkipEvent } from './diagnostics.js'
-import { hear } from './hearing.js'
-import type { Told } from './watching.js'
+import type { ConnectionEvent, DeadLetterEvent, DuplicateEvent, OutboxEvent, ProcessEvent, PublishEvent, RelayEvent, RetryEvent, SkipEvent } from './diagnostics.js'
+import { hear, observed } from './hearing.js'
 
 /** What somebody wants to hear of the apps of this process, in the turn in which it happens. */
 export interface Observer {
@@ -15,18 +14,13 @@ export interface Observer {
   readonly retried?: (event: RetryEvent) => unknown
   readonly deadLettered?: (event: DeadLetterEvent) => unknown
   readonly skipped?: (event: SkipEvent) => unknown
+  /** A message that was processed before came again. */
+  readonly duplicated?: (event: DuplicateEvent) => unknown
   readonly connection?: (event: ConnectionEvent) => unknown
-}
-
-const channels: Readonly<Record<keyof Observer, keyof Told>> = {
-  publishing: 'tracing:waybill:publish:start',
-  published: 'tracing:waybill:publish:asyncEnd',
-  processing: 'tracing:waybill:process:start',
-  processed: 'tracing:waybill:process:asyncEnd',
-  retried: 'waybill:retry',
-  deadLettered: 'waybill:dead-letter',
-  skipped: 'waybill:skip',
-  connection: 'waybill:connection',
+  /** How much waits in an outbox, every few seconds. */
+  readonly outbox?: (event: OutboxEvent) => unknown
+  /** An outbox has sent a page of what waited. */
+  readonly relayed?: (event: RelayEvent) => unknown
 }
 
 /**
@@ -35,7 +29,7 @@ const channels: Readonly<Record<keyof Observer, keyof Told>> = {
  * Use this and not a bare subscription on `node:diagnostics_channel`: what such a subscriber throws, Node throws as an uncaught exception.
  */
 export function observe(observer: Observer): () => void {
-  const ends = (Object.keys(channels) as (keyof Observer)[]).flatMap((name) => (observer[name] === undefined ? [] : watch(name, observer)))
+  const ends = observed.flatMap((name) => (observer[name] === undefined ? [] : watch(name, observer)))
 
   return () => {
     for (const end of ends.splice(0)) end()
@@ -49,7 +43,7 @@ function watch(name: keyof Observer, observer: Observer): () => void {
     isTold = true
   }
 
-  return hear(channels[name], (event) => (observer[name] as ((event: unknown) => unknown) | undefined)?.(event), fail)
+  return hear(name, (event) => (observer[name] as ((event: unknown) => unknown) | undefined)?.(event), fail)
 }
 
 function textOf(error: unknown): string {

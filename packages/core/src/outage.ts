@@ -45,8 +45,8 @@ export class Outage {
   }
 
   back({ purpose }: ConnectionState): void {
-    const wasAway = this.#away.delete(purpose)
-    if (!wasAway || this.#away.size > 0) return this.#log.debug(`${this.#name}: ${purpose} connected`)
+    if (!this.#away.delete(purpose)) return
+    if (this.#away.size > 0) return this.#log.debug(`${this.#name}: ${purpose} connected`)
 
     const now = this.#runtime.elapsed()
     this.#calmAt = now + calmMs

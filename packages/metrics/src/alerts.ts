@@ -1,4 +1,4 @@
-import { ConfigError, type Fault, type Plugin, type PluginHost, Watching } from '@waybill/core'
+import { ConfigError, type Fault, type Plugin, type PluginHost, Observing } from '@waybill/core'
 import { type Alert, type AlertOptions, resolveAlertOptions, type ResolvedAlertOptions } from './alert-options.js'
 import { type Facts, FactBook } from './facts.js'
 import { Messenger } from './messenger.js'
@@ -15,7 +15,7 @@ export function alerts(options: AlertOptions = {}): Plugin {
 class Alerts implements Plugin {
   readonly name = 'alerts'
   readonly #options: ResolvedAlertOptions | ConfigError
-  #watching: Watching | undefined
+  #observing: Observing | undefined
   #cancel: () => void = () => undefined
   #isOver = false
   readonly #standing = new Map<string, Standing>()
@@ -31,8 +31,8 @@ class Alerts implements Plugin {
   open(host: PluginHost): void {
     const options = this.#options
     if (options instanceof ConfigError) throw options
-    this.#watching = new Watching(host)
-    const book = new FactBook(host, this.#watching, options.limits.criticalTimeMs ?? Number.POSITIVE_INFINITY)
+    this.#observing = new Observing(host)
+    const book = new FactBook(host, this.#observing, options.limits.criticalTimeMs ?? Number.POSITIVE_INFINITY)
     const messenger = new Messenger(host, options)
     this.#lookLater({ host, options, book, messenger, rules: rulesOf(options.limits) })
   }
@@ -40,7 +40,7 @@ class Alerts implements Plugin {
   stop(): void {
     this.#isOver = true
     this.#cancel()
-    this.#watching?.stop()
+    this.#observing?.stop()
   }
 
   #lookLater(desk: Desk): void {
@@ -52,7 +52,7 @@ class Alerts implements Plugin {
 
   async #look(desk: Desk): Promise<void> {
     const facts = await desk.book.read(patienceMs)
-    this.#watching?.safely(() => {
+    this.#observing?.safely(() => {
       for (const rule of desk.rules) this.#judge(rule, facts, desk)
     })
   }

@@ -5,7 +5,7 @@ import { metric } from './names.js'
 import type { Subject } from './subject.js'
 
 /** What waits for each group: here, and at the broker, which is asked now and then. Returns what ends the asking. */
-export function backlogMetrics({ host, glance, meters, options, watching, systemOf }: Subject): () => void {
+export function backlogMetrics({ host, glance, meters, options, observing, systemOf }: Subject): () => void {
   const labels = [label.system, label.channel, label.group] as const
   const ages = new Ages(host)
   const asking = new Asking(host, options.depthEveryMs)
@@ -14,7 +14,7 @@ export function backlogMetrics({ host, glance, meters, options, watching, system
     [label.channel]: channel,
     [label.group]: group,
   })
-  watching.on('tracing:waybill:process:asyncEnd', ({ channel, group, envelope }) => ages.seen(channel, group, envelope.time))
+  observing.on('processed', ({ channel, group, envelope }) => ages.seen(channel, group, envelope.time))
 
   meters.gauge({ name: metric.depth, help: 'Messages that wait at the broker for the group, over all processes; on a log its lag.', labels }, (gauge) => {
     for (const depth of asking.latest) gauge.set(valuesOf(depth), depth.waiting)

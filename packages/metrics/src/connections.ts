@@ -3,11 +3,11 @@ import { metric } from './names.js'
 import type { Subject } from './subject.js'
 
 /** How the connections stand, and what waits to be confirmed over them. */
-export function connectionMetrics({ glance, meters, watching }: Subject): void {
+export function connectionMetrics({ glance, meters, observing }: Subject): void {
   const labels = [label.transport, label.purpose] as const
   const reconnects = meters.counter({ name: metric.reconnects, help: 'Connections that stood again after they had been lost.', labels })
   const lost = new Set<string>()
-  watching.on('waybill:connection', ({ transport, purpose, kind }) => {
+  observing.on('connection', ({ transport, purpose, kind }) => {
     const name = `${transport} ${purpose}`
     if (kind === 'lost') lost.add(name)
     if (kind === 'connected' && lost.delete(name)) reconnects.inc({ [label.transport]: transport, [label.purpose]: purpose })

@@ -3,7 +3,7 @@ import { metric } from './names.js'
 import type { Subject } from './subject.js'
 
 /** What ended as a dead letter, and what passed by on a log. */
-export function deadMetrics({ meters, watching, systemOf }: Subject): void {
+export function deadMetrics({ meters, observing, systemOf }: Subject): void {
   const labels = [label.system, label.channel, label.group] as const
   const dead = meters.counter({
     name: metric.deadLetters,
@@ -12,10 +12,10 @@ export function deadMetrics({ meters, watching, systemOf }: Subject): void {
   })
   const skipped = meters.counter({ name: metric.skipped, help: 'Messages of types that nobody of the group takes, which passed by on a log.', labels })
 
-  watching.on('waybill:dead-letter', ({ transport, channel, group, reason }) =>
+  observing.on('deadLettered', ({ transport, channel, group, reason }) =>
     dead.inc({ [label.system]: systemOf(transport), [label.channel]: channel, [label.group]: group, [label.reason]: kinds[reason] ?? 'failed' }),
   )
-  watching.on('waybill:skip', ({ transport, channel, group }) => skipped.inc({ [label.system]: systemOf(transport), [label.channel]: channel, [label.group]: group }))
+  observing.on('skipped', ({ transport, channel, group }) => skipped.inc({ [label.system]: systemOf(transport), [label.channel]: channel, [label.group]: group }))
 }
 
 /** Few kinds for many codes: each is one series for each group. What is not named failed. */

@@ -1,4 +1,4 @@
-import { type GroupDepth, Ignore, type Health, type OutboxEvent, type PluginHost, type Watching } from '@waybill/core'
+import { type GroupDepth, Ignore, type Health, type OutboxEvent, type PluginHost, type Observing } from '@waybill/core'
 import { momentOf } from './moment.js'
 
 /** What rules look at. */
@@ -35,12 +35,12 @@ export class FactBook {
   readonly #shards = new Map<string, OutboxEvent>()
   readonly #pages: { readonly at: number; readonly totals: ReadonlyMap<string, Recent> }[]
 
-  constructor(host: PluginHost, watching: Watching, lateMs: number) {
+  constructor(host: PluginHost, observing: Observing, lateMs: number) {
     this.#host = host
     this.#lateMs = lateMs
     this.#pages = [{ at: host.runtime.elapsed(), totals: new Map() }]
-    watching.on('waybill:outbox', (event) => this.#shards.set(event.shard, event))
-    watching.on('tracing:waybill:process:asyncEnd', ({ channel, group, error, redelivered, envelope }) => {
+    observing.on('outbox', (event) => this.#shards.set(event.shard, event))
+    observing.on('processed', ({ channel, group, error, redelivered, envelope }) => {
       const name = `${channel} ${group}`
       let total = this.#totals.get(name)
       if (!total) {

@@ -7,7 +7,7 @@ import { metric } from './names.js'
 import type { Subject } from './subject.js'
 
 /** What each listener takes: how much, how long, how old it was when it was done, and what went wrong. */
-export function listenedMetrics({ host, meters, options, watching, systemOf }: Subject): void {
+export function listenedMetrics({ host, meters, options, observing, systemOf }: Subject): void {
   const labels = [label.system, label.channel, label.group, label.listener] as const
   const process = meters.histogram({ name: metric.process, help: 'Seconds that a listener worked on a message, or on the batch with it.', labels }, options.buckets.process)
   const critical = meters.histogram(
@@ -33,7 +33,7 @@ export function listenedMetrics({ host, meters, options, watching, systemOf }: S
     for (const { values, redelivered } of tallies.all) if (redelivered > 0) add(values, redelivered)
   })
 
-  watching.on('tracing:waybill:process:asyncEnd', (event) => {
+  observing.on('processed', (event) => {
     const tally = tallies.of(event)
     const { values } = tally
     const { time, traceparent } = event.envelope
@@ -46,7 +46,7 @@ export function listenedMetrics({ host, meters, options, watching, systemOf }: S
     // Clocks of two machines differ: what came from the future came now.
     if (!Number.isNaN(age)) critical.add(tally.critical, Math.max(0, age), traceparent)
   })
-  watching.on('waybill:retry', (event) => retries.inc({ ...tallies.of(event).values, [label.keptBy]: event.keptBy }))
+  observing.on('retried', (event) => retries.inc({ ...tallies.of(event).values, [label.keptBy]: event.keptBy }))
 }
 
 /** What is counted without a metric, and written into one when somebody looks. */

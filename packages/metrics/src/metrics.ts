@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { ReadableStream } from 'node:stream/web'
-import { ConfigError, type Fault, type Plugin, type PluginHost, Watching } from '@waybill/core'
+import { ConfigError, type Fault, type Plugin, type PluginHost, Observing } from '@waybill/core'
 import { Registry } from 'prom-client'
 import { backlogMetrics } from './backlog.js'
 import { connectionMetrics } from './connections.js'
@@ -118,19 +118,19 @@ function isTaken(registry: MetricsRegistry): boolean {
 
 /** Registers every subject. A registry that throws leaves the app without that subject, and with its messages. */
 function register(host: PluginHost, options: ResolvedOptions): (() => void)[] {
-  const watching = new Watching(host)
+  const observing = new Observing(host)
   const systems = new Map(host.transports.map(({ name, system }) => [name, system]))
   const subject: Subject = {
     host,
     glance: new Glance(host),
     options,
-    watching,
+    observing,
     meters: new Meters(options.registry, () => host.runtime.now()),
     systemOf: (transport) => systems.get(transport) ?? transport,
   }
-  const ends = [() => watching.stop()]
-  for (const add of [publishedMetrics, listenedMetrics, deadMetrics, connectionMetrics, outboxMetrics]) watching.safely(() => add(subject))
-  for (const add of [backlogMetrics, processMetrics]) watching.safely(() => ends.push(add(subject)))
+  const ends = [() => observing.stop()]
+  for (const add of [publishedMetrics, listenedMetrics, deadMetrics, connectionMetrics, outboxMetrics]) observing.safely(() => add(subject))
+  for (const add of [backlogMetrics, processMetrics]) observing.safely(() => ends.push(add(subject)))
 
   return ends
 }

@@ -5,10 +5,10 @@ import { metric } from './names.js'
 import type { Subject } from './subject.js'
 
 /** What waits in the outbox, how fast it leaves, and what the inbox kept from running twice. Nothing where the app has no store. */
-export function outboxMetrics({ meters, watching, options }: Subject): void {
+export function outboxMetrics({ meters, observing, options }: Subject): void {
   const labels = [label.shard] as const
   const shards = new Map<string, OutboxEvent>()
-  watching.on('waybill:outbox', (event) => shards.set(event.shard, event))
+  observing.on('outbox', (event) => shards.set(event.shard, event))
   meters.gauge({ name: metric.outboxPending, help: 'Messages that were committed and that no relay has sent yet.', labels }, (gauge) => {
     for (const { shard, pending } of shards.values()) gauge.set({ [label.shard]: shard }, pending)
   })
@@ -22,7 +22,7 @@ export function outboxMetrics({ meters, watching, options }: Subject): void {
   const sent = meters.counter({ name: metric.outboxSent, help: 'Messages that the relay has sent.', labels })
   const dispatch = meters.histogram({ name: metric.outboxDispatch, help: 'Seconds from the commit to the confirm, of the oldest of each page.', labels }, options.buckets.critical)
   const dispatched = new Map<string, Durations>()
-  watching.on('waybill:relay', (event) => {
+  observing.on('relayed', (event) => {
     sent.inc({ [label.shard]: event.shard }, event.sent)
     if (event.sent === 0) return
     const series = dispatched.get(event.shard) ?? dispatch.series({ [label.shard]: event.shard })
@@ -31,5 +31,5 @@ export function outboxMetrics({ meters, watching, options }: Subject): void {
   })
 
   const duplicates = meters.counter({ name: metric.duplicates, help: 'Messages that the inbox had already, so that they did not run again.', labels: [label.channel, label.group] })
-  watching.on('waybill:duplicate', ({ channel, group }) => duplicates.inc({ [label.channel]: channel, [label.group]: group }))
+  observing.on('duplicated', ({ channel, group }) => duplicates.inc({ [label.channel]: channel, [label.group]: group }))
 }

@@ -5,7 +5,7 @@ import { metric } from './names.js'
 import type { Subject } from './subject.js'
 
 /** What the app sends: how much, how long until the broker has it, and what it would not have. */
-export function publishedMetrics({ host, meters, options, watching, systemOf }: Subject): void {
+export function publishedMetrics({ host, meters, options, observing, systemOf }: Subject): void {
   const labels = [label.system, label.channel] as const
   const returned = meters.counter({ name: metric.returned, help: 'Messages that nobody would have got, so the broker gave them back.', labels })
   const operation = meters.histogram(
@@ -30,7 +30,7 @@ export function publishedMetrics({ host, meters, options, watching, systemOf }: 
     },
   )
 
-  watching.on('tracing:waybill:publish:asyncEnd', (event: PublishEvent) => {
+  observing.on('published', (event: PublishEvent) => {
     const outcome = event.outcome?.kind ?? 'unknown'
     const { values, sent, durations } = placeOf(event)
     const message = event.envelope.type

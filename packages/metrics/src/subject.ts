@@ -1,4 +1,4 @@
-import type { PluginHost, Watching } from '@waybill/core'
+import type { PluginHost, Observing } from '@waybill/core'
 import type { Glance } from './glance.js'
 import type { Meters } from './meters.js'
 import type { ResolvedOptions } from './options.js'
@@ -9,7 +9,7 @@ export interface Subject {
   readonly glance: Glance
   readonly meters: Meters
   readonly options: ResolvedOptions
-  readonly watching: Watching
+  readonly observing: Observing
   /** The product behind what the app calls a transport. */
   readonly systemOf: (transport: string) => string
 }

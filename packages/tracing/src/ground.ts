@@ -1,12 +1,12 @@
 import type { Tracer } from '@opentelemetry/api'
-import type { Watching } from '@waybill/core'
+import type { Observing } from '@waybill/core'
 import type { BaggageGate } from './carrier.js'
 import type { ResolvedOptions } from './options.js'
 
 /** What spans are made from. */
 export interface Ground {
   readonly tracer: Tracer
-  readonly watching: Watching
+  readonly observing: Observing
   readonly baggage: BaggageGate
   readonly options: ResolvedOptions
   /** The product behind what the app calls a transport. */

@@ -13,8 +13,8 @@ export class Leaving {
 
   constructor(ground: Ground) {
     this.#ground = ground
-    ground.watching.on('tracing:waybill:publish:start', (event) => this.#sends(event))
-    ground.watching.on('tracing:waybill:publish:asyncEnd', (event) => this.#sent(event))
+    ground.observing.on('publishing', (event) => this.#sends(event))
+    ground.observing.on('published', (event) => this.#sent(event))
   }
 
   /** The message carries this span, wherever it goes: to a retry, a dead letter, an outbox. */
@@ -31,7 +31,7 @@ export class Leaving {
 
   /** What is not settled now is settled by nobody who tells. */
   stop(): void {
-    for (const span of this.#sending.values()) this.#ground.watching.safely(() => span.end())
+    for (const span of this.#sending.values()) this.#ground.observing.safely(() => span.end())
     this.#sending.clear()
   }
 

@@ -6,12 +6,12 @@ import { endSpan, type Operation, startSpan } from './spans.js'
 import { messageAttributes } from './told.js'
 
 /** Spans of what became of a message that could not be done. They stand in the trace of its sending. */
-export function settlingSpans({ tracer, watching, systemOf }: Ground): void {
+export function settlingSpans({ tracer, observing, systemOf }: Ground): void {
   const tell = (operation: Operation, { transport, channel, group, id, envelope }: RetryEvent | DeadLetterEvent, more: Readonly<Record<string, string | number>>): void => {
     const attributes = { ...messageAttributes(systemOf(transport), id, envelope.type, envelope.correlationId), [attribute.group]: group, ...more }
     endSpan(startSpan(tracer, { operation, channel, attributes }, contextOf(envelope)), undefined)
   }
 
-  watching.on('waybill:retry', (event) => tell('retry', event, { [attribute.listener]: event.listener, [attribute.attempt]: event.attempt, [attribute.afterMs]: event.afterMs }))
-  watching.on('waybill:dead-letter', (event) => tell('dead_letter', event, { [attribute.reason]: event.reason }))
+  observing.on('retried', (event) => tell('retry', event, { [attribute.listener]: event.listener, [attribute.attempt]: event.attempt, [attribute.afterMs]: event.afterMs }))
+  observing.on('deadLettered', (event) => tell('dead_letter', event, { [attribute.reason]: event.reason }))
 }

@@ -1,5 +1,5 @@
 import { trace } from '@opentelemetry/api'
-import { type Middleware, type Plugin, type PluginHost, type TraceContext, type TracedMessage, Watching } from '@waybill/core'
+import { type Middleware, type Plugin, type PluginHost, type TraceContext, type TracedMessage, Observing } from '@waybill/core'
 import { BaggageGate } from './carrier.js'
 import { doubledInstrumentations } from './doubled.js'
 import type { Ground } from './ground.js'
@@ -20,7 +20,7 @@ class OpenTelemetryTracing implements Plugin {
   readonly name = 'tracing'
   readonly middleware: Middleware = { listen: (call, next) => this.#working?.around(call, next) ?? next() }
   readonly #given: TracingOptions
-  #watching: Watching | undefined
+  #observing: Observing | undefined
   #leaving: Leaving | undefined
   #working: Working | undefined
 
@@ -35,12 +35,12 @@ class OpenTelemetryTracing implements Plugin {
     for (const name of doubledInstrumentations())
       host.log.warn(`"${name}" is loaded beside @waybill/tracing, so each message has its spans twice. Leave it out of your instrumentations.`)
     const systems = new Map(host.transports.map(({ name, system }) => [name, system]))
-    const watching = new Watching(host)
-    this.#watching = watching
-    watching.safely(() => {
+    const observing = new Observing(host)
+    this.#observing = observing
+    observing.safely(() => {
       const ground: Ground = {
         options,
-        watching,
+        observing,
         tracer: (options.provider ?? trace).getTracer('@waybill/tracing'),
         baggage: new BaggageGate(options.baggage),
         systemOf: (transport) => systems.get(transport) ?? transport,
@@ -52,7 +52,7 @@ class OpenTelemetryTracing implements Plugin {
   }
 
   stop(): void {
-    this.#watching?.stop()
+    this.#observing?.stop()
     this.#leaving?.stop()
     this.#working?.stop()
   }

@@ -13,8 +13,8 @@ export class Working {
 
   constructor(ground: Ground) {
     this.#ground = ground
-    ground.watching.on('tracing:waybill:process:start', (event) => this.#begins(event))
-    ground.watching.on('tracing:waybill:process:asyncEnd', (event) => this.#ended(event))
+    ground.observing.on('processing', (event) => this.#begins(event))
+    ground.observing.on('processed', (event) => this.#ended(event))
   }
 
   /** Runs a listener in the span of its message, or of its batch. */
@@ -29,7 +29,7 @@ export class Working {
 
   /** What is worked on now returns to the broker. */
   stop(): void {
-    for (const span of this.#spans.values()) this.#ground.watching.safely(() => span.end())
+    for (const span of this.#spans.values()) this.#ground.observing.safely(() => span.end())
     this.#spans.clear()
   }
 
@@ -62,19 +62,19 @@ export class Working {
     if (!span) return next()
     try {
       const value = await this.#inside(() => trace.setSpan(ROOT_CONTEXT, span), next)
-      this.#ground.watching.safely(() => endSpan(span, undefined))
+      this.#ground.observing.safely(() => endSpan(span, undefined))
 
       return value
     } catch (error) {
-      this.#ground.watching.safely(() => endSpan(span, error))
+      this.#ground.observing.safely(() => endSpan(span, error))
       throw error
     }
   }
 
   #startBatch(first: ProcessEvent, events: readonly ProcessEvent[]): Span | undefined {
-    const { systemOf, tracer, watching } = this.#ground
+    const { systemOf, tracer, observing } = this.#ground
     let span: Span | undefined
-    watching.safely(() => {
+    observing.safely(() => {
       const links = events.flatMap(({ envelope, id }) => {
         const made = spanContextOf(envelope)
 
@@ -91,7 +91,7 @@ export class Working {
   /** Whatever the context manager does, the listener runs once. */
   #inside(contextOfIt: () => Context, next: () => Promise<unknown>): Promise<unknown> {
     let running: Promise<unknown> | undefined
-    this.#ground.watching.safely(() => {
+    this.#ground.observing.safely(() => {
       context.with(contextOfIt(), () => {
         running = next()
       })

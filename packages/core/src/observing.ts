@@ -1,28 +1,13 @@
-import type { ConnectionEvent, DeadLetterEvent, DuplicateEvent, OutboxEvent, ProcessEvent, PublishEvent, RelayEvent, RetryEvent, SkipEvent } from './diagnostics.js'
 import { loggedOf } from './dead-letter.js'
-import { hear } from './hearing.js'
+import { hear, type Observed } from './hearing.js'
 import type { Logger } from './logger.js'
-
-/** What core tells, by the name of its channel on `node:diagnostics_channel`. */
-export interface Told {
-  'tracing:waybill:publish:start': PublishEvent
-  'tracing:waybill:publish:asyncEnd': PublishEvent
-  'tracing:waybill:process:start': ProcessEvent
-  'tracing:waybill:process:asyncEnd': ProcessEvent
-  'waybill:retry': RetryEvent
-  'waybill:dead-letter': DeadLetterEvent
-  'waybill:skip': SkipEvent
-  'waybill:duplicate': DuplicateEvent
-  'waybill:connection': ConnectionEvent
-  'waybill:outbox': OutboxEvent
-  'waybill:relay': RelayEvent
-}
+import type { Observer } from './observe.js'
 
 /**
- * Hears what core tells of one app, for a plugin. What a listener throws is logged once and ends there:
+ * What `observe` tells, of one app alone, for a plugin. What a listener throws is logged once and ends there:
  * a bare subscriber of `node:diagnostics_channel` that throws would end the process.
  */
-export class Watching {
+export class Observing {
   readonly #app: string
   readonly #log: Logger
   readonly #ends: (() => void)[] = []
@@ -34,7 +19,7 @@ export class Watching {
   }
 
   /** Calls the listener, within the turn in which it happens, until `stop`. */
-  on<N extends keyof Told>(name: N, listener: (event: Told[N]) => void): void {
+  on<N extends keyof Observer>(name: N, listener: (event: Observed<N>) => void): void {
     this.#ends.push(
       hear(
         name,
