@@ -57,5 +57,5 @@ function brokerUrl(): URL {
 }
 
 function queuesOf(group: string, partitions: number): readonly string[] {
-  return [group, `${group}.dead`, ...Array.from({ length: partitions }, (_, index) => `${group}.keyed.${index}`)]
+  return [group, `${group}.dead`, `${group}.starts`, ...Array.from({ length: partitions }, (_, index) => `${group}.keyed.${index}`)]
 }

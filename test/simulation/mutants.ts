@@ -159,6 +159,7 @@ function overlay(inner: Transport, changed: Partial<Transport>): Transport {
     name: inner.name,
     faults: inner.faults,
     dead: inner.dead,
+    starts: inner.starts,
     get writable() {
       return inner.writable
     },

@@ -197,7 +197,7 @@ async function removeAll(channel: Channel, namespaces: ReadonlyMap<string, reado
       for (const group of groups) {
         const queue = `${namespace}.${name}.${group.name}`
         const keyed = Array.from({ length: group.partitions }, (_, n) => `${queue}.keyed.${n}`)
-        for (const each of [queue, `${queue}.dead`, ...keyed]) await channel.deleteQueue(each)
+        for (const each of [queue, `${queue}.dead`, `${queue}.starts`, ...keyed]) await channel.deleteQueue(each)
         await channel.deleteExchange(`${queue}.keyed`)
       }
       await channel.deleteExchange(`${namespace}.${name}`)

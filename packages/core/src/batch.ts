@@ -111,10 +111,21 @@ export class BatchRunner implements Runner {
     if (this.#pumping) return
     this.#pumping = true
     while (!this.#stopping && this.#running < (this.#pace?.limit ?? this.#most) && this.#isDue()) {
-      const jobs = this.#gather()
-      if (jobs.length > 0) this.#start(jobs)
+      this.#start(this.#gather())
     }
     this.#pumping = false
+  }
+
+  /** A suspect runs by itself. Its place is kept meanwhile: what is counted starts at once. */
+  async #startCounted(job: Job): Promise<void> {
+    this.#running++
+    const mayStart = await this.#options.end.begins(job)
+    this.#running--
+    const batch: Work[] = []
+    if (mayStart && this.#stopping) this.#options.end.failed(job, undefined)
+    else if (mayStart) this.#add(job, batch)
+    this.#start(batch)
+    this.#pump()
   }
 
   /** A full batch, one that has waited, or a job that runs by itself. Otherwise a timer tells when it is. */
@@ -137,6 +148,11 @@ export class BatchRunner implements Runner {
     while (batch.length < this.#size && !(batch.length > 0 && this.#ready.peek()?.isAlone)) {
       const job = this.#ready.next()
       if (!job) break
+      if (job.isSuspect && !job.raw.isStale) {
+        if (batch.length > 0) this.#ready.unshift(job)
+        else void this.#startCounted(job)
+        break
+      }
       this.#add(job, batch)
       if (job.isAlone) break
       this.#addFollowers(job, batch)
@@ -164,6 +180,7 @@ export class BatchRunner implements Runner {
   }
 
   #start(batch: readonly Work[]): void {
+    if (batch.length === 0) return
     this.#running++
     const run = new BatchRun(batch, this.#options.prefix, this.#invocation, this)
     this.#times.add(run)

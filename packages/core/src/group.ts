@@ -19,6 +19,7 @@ import { type Abandoned, RunTimes } from './run-times.js'
 import { SingleRunner, type Runner, type RunnerOptions } from './runner.js'
 import type { Runtime } from './runtime.js'
 import { Share } from './share.js'
+import { Survivors } from './survivors.js'
 import { Suspects, type SuspectsEnd } from './suspects.js'
 import type { Consumer, RawDelivery } from './transport.js'
 import { isDoneWithin } from './within.js'
@@ -55,6 +56,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   readonly #lanes = new Lanes()
   readonly #outcomes: Outcomes
   readonly #suspects: Suspects
+  readonly #survivors = new Survivors()
   readonly #parking: Parking | undefined
   #consumer: Consumer | undefined
   #stopping = false
@@ -63,7 +65,8 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   constructor(options: GroupOptions) {
     this.#options = options
     this.#outcomes = new Outcomes(options, this)
-    this.#suspects = new Suspects(options.runtime, this)
+    const { channel, group, link, runtime } = options
+    this.#suspects = new Suspects({ of: { channel, group }, runtime, starts: link.capabilities.starts ? link.transport.starts : undefined }, this)
     this.#times = new RunTimes(options.runtime)
     const around = { times: this.#times, end: this.#outcomes }
     this.#runners = options.runners.map((runner) =>
@@ -116,6 +119,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     await this.#idle(deadlineMs)
     const abandoned = this.#times.abandon()
     this.#options.burial.stop()
+    await isDoneWithin(this.#suspects.close(), leastStopMs, runtime)
     // Half of what is left: the transport has to close after it.
     await this.#stopConsumer(Math.max(leastStopMs, (end - runtime.elapsed()) / 2))
 
@@ -142,10 +146,13 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
 
   #enter(job: Job): void {
     job.isSuspect = this.#suspects.suspects(job)
+    if (job.raw.redelivered) this.#survivors.recall(job)
     if (this.#lanes.enter(job)) this.#offer(job)
   }
 
   #offer(job: Job): void {
+    // Once more: of the same key, it may have failed here while this delivery waited behind it.
+    if (job.raw.redelivered) this.#survivors.recall(job)
     if (job.runner.isQuery && this.#outcomes.answeredAgain(job)) return
     if (this.#mayPark(job)) this.#parking?.judge(job)
     else this.admitted(job)
@@ -166,11 +173,20 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     job.runner.offerFirst(job)
   }
 
-  convicted(job: Job, starts: number): void {
-    job.attempt = starts
+  due(job: Job): void {
+    if (job.isSuspect) this.#suspects.offer(job)
+    else job.runner.offerFirst(job)
+  }
+
+  begins(job: Job): Promise<boolean> {
+    return this.#suspects.begins(job)
+  }
+
+  convicted(job: Job): void {
+    job.attempt = job.starts
     this.#outcomes.refused(job, {
       code: 'KILLED_THE_PROCESS',
-      reason: `It was started ${starts} times, and never finished: the process ended each time. It was not started again.`,
+      reason: `It was started alone ${job.starts} times, and never ended: the process died each time. It was not started again.`,
     })
   }
 
@@ -199,13 +215,13 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   }
 
   waits(job: Job): void {
-    this.#acquit(job)
+    if (job.isSuspect) this.#suspects.finished(job, job.starts)
     this.#makeRoom()
   }
 
   left(job: Job): void {
-    this.#acquit(job)
-    if (job.raw.isStale) this.#suspects.survived(job)
+    if (job.isSuspect) this.#suspects.finished(job, job.raw.isStale ? job.starts : 0)
+    if (job.raw.isStale) this.#survivors.add(job)
     const next = this.#lanes.leave(job)
     if (next) this.#offer(next)
     this.#makeRoom()
@@ -218,13 +234,6 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
 
   #mayPark(job: Job): boolean {
     return this.#parking !== undefined && job.key !== undefined && parks(job.runner)
-  }
-
-  /** Its run is over, and the process lives. */
-  #acquit(job: Job): void {
-    if (!job.isSuspect) return
-    job.isSuspect = false
-    this.#suspects.finished(job)
   }
 
   #idle(deadlineMs: number): Promise<void> {

@@ -87,6 +87,7 @@ export type {
   ReplySubscription,
   Settled,
   Settlement,
+  Starts,
   Subscription,
   Topology,
   Transport,

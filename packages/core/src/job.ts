@@ -20,8 +20,10 @@ export class Job {
   found: Found | undefined
   /** It runs by itself: a batch with it has failed. */
   isAlone = false
-  /** It was begun before and never settled. */
+  /** It came again and again, and may kill the process. */
   isSuspect = false
+  /** How often it was begun alone before and never ended. */
+  starts = 0
   /** When it came, where it may have to wait for a batch. */
   since = 0
 

@@ -40,6 +40,10 @@ export interface OutcomesEnd {
   left(job: Job): void
   /** It lives, and waits for its next try. */
   waits(job: Job): void
+  /** The time of its next try has come. */
+  due(job: Job): void
+  /** It may kill the process, so that it begins is counted first. False: it shall not. */
+  begins(job: Job): Promise<boolean>
   /** Something ended while the group stops. */
   ended(): void
 }
@@ -128,7 +132,11 @@ export class Outcomes implements BatchEnd, RetryEnd {
   }
 
   due(job: Job): void {
-    job.runner.offerFirst(job)
+    this.#end.due(job)
+  }
+
+  begins(job: Job): Promise<boolean> {
+    return this.#end.begins(job)
   }
 
   moved(job: Job): void {

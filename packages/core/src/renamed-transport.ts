@@ -9,6 +9,7 @@ import type {
   GroupAddress,
   Outgoing,
   Settled,
+  Starts,
   Subscription,
   Topology,
   Transport,
@@ -23,6 +24,7 @@ export class RenamedTransport implements Transport {
   readonly name: string
   readonly faults: readonly Fault[]
   readonly dead: DeadLetterAccess
+  readonly starts: Starts | undefined
   readonly #inner: Transport
   readonly #nameOf: NameOf
 
@@ -34,6 +36,11 @@ export class RenamedTransport implements Transport {
     this.dead = {
       list: (of, limit) => inner.dead.list(this.#renamed(of), limit),
       take: (of, limit, decide) => inner.dead.take(this.#renamed(of), limit, decide),
+    }
+    const { starts } = inner
+    this.starts = starts && {
+      begin: (of, delivery) => starts.begin(this.#renamed(of), delivery),
+      ended: (of, delivery, left) => starts.ended(this.#renamed(of), delivery, left),
     }
   }
 

@@ -37,6 +37,8 @@ export interface RunEnd {
   succeeded(job: Job, value: unknown, held: Held, word: ManualWord | undefined): void
   failed(job: Job, error: unknown): void
   refused(job: Job, refusal: Refusal): void
+  /** Asked before a suspect starts. False: it shall not, and somebody else has it now. */
+  begins(job: Job): Promise<boolean>
 }
 
 export interface RunnerOptions extends InvocationOptions {
@@ -131,10 +133,21 @@ export class SingleRunner implements Runner, RunWatch {
     if (this.#pumping) return
     this.#pumping = true
     for (let job = first ?? this.#next(); job; job = this.#next()) {
-      if (!job.raw.isStale) this.#start(job)
-      else this.#end.failed(job, undefined)
+      if (job.raw.isStale) this.#end.failed(job, undefined)
+      else if (job.isSuspect) void this.#startCounted(job)
+      else this.#start(job)
     }
     this.#pumping = false
+  }
+
+  /** Its place is kept meanwhile: what is counted starts at once. */
+  async #startCounted(job: Job): Promise<void> {
+    this.#running++
+    const mayStart = await this.#end.begins(job)
+    this.#running--
+    if (mayStart && (this.#stopping || job.raw.isStale)) this.#end.failed(job, undefined)
+    else if (mayStart) this.#start(job)
+    this.#pump()
   }
 
   #next(): Job | undefined {

@@ -1,38 +1,44 @@
 import { Deque } from './deque.js'
 import type { Job } from './job.js'
 import type { Runtime } from './runtime.js'
+import type { GroupAddress, Starts } from './transport.js'
 
-/** So many starts that never finished, and a message is held to kill the process. */
-const mostStarts = 5
+/** So many starts alone that never ended, and a message is held to kill the process. */
+const mostStarts = 3
+/** One delivery without an end is what every restart leaves behind. */
+const suspectedFrom = 2
 /** The ack of the one before has left when the next may kill the process. */
 const pauseMs = 10
-/** Suspects that come after so long are no company of those before. */
-const seriesMs = 60_000
-const mostSurvived = 10_000
+
+export interface SuspectsOptions {
+  readonly of: GroupAddress
+  readonly runtime: Runtime
+  /** Undefined: starts cannot be counted here, so nobody is suspected. */
+  readonly starts: Starts | undefined
+}
 
 export interface SuspectsEnd {
-  /** It may run now. */
+  /** Its turn has come. */
   cleared(job: Job): void
-  /** It was started too often and never finished. */
-  convicted(job: Job, starts: number): void
+  /** It was started too often and never ended. */
+  convicted(job: Job): void
 }
 
 /**
- * Messages that were delivered before and never settled: one of them may have killed the process. They run one at a time, in the order in which
- * they come, so that only the first of them can be the one that kills it the next time. Only the first is ever judged by its count: the others were
- * counted along with it, as they had been fetched already.
+ * Messages that came again and again and were never settled: one of them may kill the process. They run one at a time, in the order in which they
+ * come, and each start is counted where it outlives the process: only what was begun and never ended is convicted.
  */
 export class Suspects {
-  readonly #runtime: Runtime
+  readonly #options: SuspectsOptions
   readonly #end: SuspectsEnd
   readonly #waiting = new Deque<Job>()
-  readonly #survived = new Set<string>()
-  #cancel: (() => void) | undefined
-  #isBusy = false
-  #lastAt = Number.NEGATIVE_INFINITY
+  #current: Job | undefined
+  #isCounted = false
+  #told: Promise<unknown> = Promise.resolve()
+  #isStopped = false
 
-  constructor(runtime: Runtime, end: SuspectsEnd) {
-    this.#runtime = runtime
+  constructor(options: SuspectsOptions, end: SuspectsEnd) {
+    this.#options = options
     this.#end = end
   }
 
@@ -41,9 +47,8 @@ export class Suspects {
     return this.#waiting.length
   }
 
-  /** Whether it was begun before, as the broker counts, by a process that may have died of it. */
-  suspects({ raw: { deliveryCount }, id }: Job): boolean {
-    return deliveryCount !== undefined && deliveryCount > 0 && !this.#survived.delete(id)
+  suspects({ raw: { deliveryCount } }: Job): boolean {
+    return this.#options.starts !== undefined && deliveryCount !== undefined && deliveryCount >= suspectedFrom
   }
 
   offer(job: Job): void {
@@ -51,40 +56,56 @@ export class Suspects {
     this.#next()
   }
 
-  /** Its run is over, and the process lives. */
-  finished(job: Job): void {
-    if (job.raw.isStale) return this.#freed()
-    this.#cancel = this.#runtime.after(pauseMs, () => this.#freed())
+  /** Counts that it is about to start. False: it does not, and is convicted. */
+  async begins(job: Job): Promise<boolean> {
+    const { of, starts } = this.#options
+    this.#isCounted = true
+    job.starts = (await starts?.begin(of, job.raw)) ?? 0
+    if (job.starts < mostStarts || job.raw.isStale || this.#isStopped) return true
+    this.#end.convicted(job)
+
+    return false
   }
 
-  /** It ran here when its connection was lost: when it comes again, it is known that nobody died of it. */
-  survived(job: Job): void {
-    this.#survived.add(job.id)
-    const [oldest] = this.#survived
-    if (this.#survived.size > mostSurvived && oldest !== undefined) this.#survived.delete(oldest)
+  /** The process lives. `left`: so many starts before this one stay counted. */
+  finished(job: Job, left: number): void {
+    if (this.#current !== job) return
+    const told = this.#ended(job, left)
+    this.#told = job.raw.isStale ? told : Promise.all([told, this.#pause()])
+    void this.#told.then(() => this.#freed())
   }
 
   stop(): void {
-    this.#isBusy = true
-    this.#cancel?.()
+    this.#isStopped = true
     this.#waiting.clear()
   }
 
+  /** What did not end returns to the broker unharmed. Resolves when that is told. */
+  async close(): Promise<void> {
+    if (this.#current) await this.#ended(this.#current, this.#current.starts)
+    await this.#told
+  }
+
+  #ended({ raw }: Job, left: number): Promise<void> {
+    const { of, starts } = this.#options
+    if (!this.#isCounted || !starts) return Promise.resolve()
+    this.#isCounted = false
+
+    return starts.ended(of, raw, left)
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => void this.#options.runtime.after(pauseMs, resolve))
+  }
+
   #freed(): void {
-    this.#isBusy = false
+    this.#current = undefined
     this.#next()
   }
 
   #next(): void {
-    if (this.#isBusy) return
-    const job = this.#waiting.shift()
-    if (!job) return
-
-    this.#isBusy = true
-    const isFirst = this.#runtime.elapsed() - this.#lastAt > seriesMs
-    this.#lastAt = this.#runtime.elapsed()
-    const starts = job.raw.deliveryCount ?? 0
-    if (isFirst && starts >= mostStarts && !job.raw.isStale) this.#end.convicted(job, starts)
-    else this.#end.cleared(job)
+    if (this.#current || this.#isStopped) return
+    this.#current = this.#waiting.shift()
+    if (this.#current) this.#end.cleared(this.#current)
   }
 }

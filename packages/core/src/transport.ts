@@ -68,6 +68,9 @@ export interface Transport {
 
   readonly dead: DeadLetterAccess
 
+  /** Undefined where starts cannot be counted; then no message is held to kill the process. */
+  readonly starts: Starts | undefined
+
   /** How much waits for a group, over all its queues or partitions and whoever takes from them. A look at the broker, not at a message: cheap enough for every 15 s. */
   depth(of: GroupAddress): Promise<Depth>
 
@@ -110,6 +113,8 @@ export interface Capabilities {
   readonly priority: boolean
   /** The broker counts how often it delivered a message. */
   readonly deliveryCount: boolean
+  /** Starts are counted where they outlive the process: {@link Starts}. */
+  readonly starts: boolean
   /** A group can start anew at an earlier message. */
   readonly replay: boolean
   /** Queries can be answered. */
@@ -312,6 +317,25 @@ export interface DeadLetterAccess {
    * and those behind it stay. When the connection is lost meanwhile the letter stays too: it may be redriven twice, and never be lost.
    */
   take(of: GroupAddress, limit: number, decide: (letter: RawDelivery) => Promise<'remove' | 'keep' | 'stop'>): Promise<number>
+}
+
+// ── starts ──────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * Counts, per message of a group, how often it was begun and never ended, where that outlives the process: at the broker. Asked only about a message
+ * that came for the third time, and about one such message of a group at a time in a process, so it may cost round trips. It goes by the id of the
+ * message, or its place in a log, and not by the delivery's channel: it counts all the same when that is gone. Rather than too much it
+ * counts too little: what has no id, what several processes begin at once, what cannot be written for 5 s is begun for the first time.
+ */
+export interface Starts {
+  /** Counts that it begins now. Resolves, once that is kept, with how often it was begun before and never ended. Never rejects. */
+  begin(of: GroupAddress, delivery: RawDelivery): Promise<number>
+
+  /**
+   * It ended, or was given back unharmed: from now on it counts as begun `left` times; 0 forgets it. Resolves once that is kept, for which it may wait
+   * for a connection; `close` ends the waiting. Never rejects.
+   */
+  ended(of: GroupAddress, delivery: RawDelivery, left: number): Promise<void>
 }
 
 // ── topology ────────────────────────────────────────────────────────────────────────────────────

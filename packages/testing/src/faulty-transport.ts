@@ -12,6 +12,7 @@ import type {
   RawDelivery,
   Settled,
   Settlement,
+  Starts,
   Subscription,
   Topology,
   Transport,
@@ -41,6 +42,7 @@ export class FaultyTransport implements Transport {
   readonly name: string
   readonly faults: readonly Fault[]
   readonly dead: DeadLetterAccess
+  readonly starts: Starts | undefined
   readonly #options: FaultyTransportOptions
   readonly #confirms: LateLine
   readonly #deliveries: LateLine
@@ -52,6 +54,7 @@ export class FaultyTransport implements Transport {
     this.name = inner.name
     this.faults = inner.faults
     this.dead = inner.dead
+    this.starts = inner.starts && whileAlive(inner.starts, life)
     this.#options = options
     this.#confirms = new LateLine(life, () => faults.lag)
     this.#deliveries = new LateLine(life, () => faults.lag)
@@ -198,6 +201,16 @@ export class FaultyTransport implements Transport {
     note(`settles ${name} ${String(raw.envelope.id)}: ${isLost ? 'its ack is lost' : settlement}`)
     raw.settle(isLost ? 'return' : settlement)
     faults.crashAt('after settle', name)?.()
+  }
+}
+
+/** A process that is dead counts nothing, and hears nothing more. */
+function whileAlive(starts: Starts, life: Life): Starts {
+  const ifAlive = <T>(work: () => Promise<T>): Promise<T> => (life.isOver ? new Promise(() => undefined) : work())
+
+  return {
+    begin: (of, delivery) => ifAlive(() => starts.begin(of, delivery)),
+    ended: (of, delivery, left) => ifAlive(() => starts.ended(of, delivery, left)),
   }
 }
 

@@ -73,6 +73,7 @@ class KafkaTransport implements KafkaLog {
   readonly name = 'kafka'
   readonly faults: readonly Fault[]
   readonly dead: DeadLetterAccess
+  readonly starts = undefined
   readonly #options: ResolvedOptions
   #session: Session | undefined
   #closing: Promise<void> | undefined
@@ -292,6 +293,7 @@ function capabilitiesOf(broker: string): Capabilities {
     expiry: false,
     priority: false,
     deliveryCount: false,
+    starts: false,
     replay: true,
     replies: true,
     maxBodyBytes: undefined,

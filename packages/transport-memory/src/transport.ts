@@ -9,6 +9,7 @@ import type {
   GroupAddress,
   Outgoing,
   Settled,
+  Starts,
   Subscription,
   Topology,
   Transport,
@@ -20,6 +21,7 @@ import { DeadLetters } from './dead-letters.js'
 import { depthOf } from './depth.js'
 import { type MemoryOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { Publisher } from './publisher.js'
+import { StartCounts } from './starts.js'
 import { subscribe } from './subscriber.js'
 import { declare, Layout } from './topology.js'
 import { envelopePrefix } from './wire.js'
@@ -39,6 +41,10 @@ class MemoryTransport implements Transport {
     list: async (of, limit) => this.#connected('dead.list').dead.list(of, limit),
     take: async (of, limit, decide) => this.#connected('dead.take').dead.take(of, limit, decide),
   }
+  readonly starts: Starts = {
+    begin: async (of, delivery) => this.#connected('starts.begin').starts.begin(of, delivery),
+    ended: async (of, delivery, left) => this.#connected('starts.ended').starts.ended(of, delivery, left),
+  }
   readonly #options: ResolvedOptions
   readonly #connection: Connection
   #parts: Parts | undefined
@@ -56,6 +62,7 @@ class MemoryTransport implements Transport {
       layout,
       publisher: new Publisher(this.#options.broker, this.#connection, layout, host.runtime),
       dead: new DeadLetters(this.#options.broker, this.#connection, layout),
+      starts: new StartCounts(this.#options.broker, layout),
     }
     await this.#connection.connect(host)
 
@@ -118,6 +125,7 @@ interface Parts {
   readonly layout: Layout
   readonly publisher: Publisher
   readonly dead: DeadLetters
+  readonly starts: StartCounts
 }
 
 const capabilities: Capabilities = Object.freeze({
@@ -131,6 +139,7 @@ const capabilities: Capabilities = Object.freeze({
   expiry: true,
   priority: true,
   deliveryCount: true,
+  starts: true,
   replay: false,
   replies: true,
   maxBodyBytes: undefined,

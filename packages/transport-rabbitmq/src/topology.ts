@@ -1,4 +1,4 @@
-import { type ChannelOptions, type ChannelTopology, type Fault, type GroupTopology, slotOf, slots, type Topology } from '@waybill/core'
+import { type ChannelOptions, type ChannelTopology, type Fault, type GroupAddress, type GroupTopology, slotOf, slots, type Topology } from '@waybill/core'
 import type { Route } from './wire.js'
 
 /** RabbitMQ 4 drops a message of a quorum queue at the 20th redelivery, and each look at a dead letter is one. */
@@ -80,6 +80,10 @@ export class Names {
 
   deadQueue(channel: string, group: string): string {
     return `${this.#prefix}${channel}.${group}.dead`
+  }
+
+  startsQueue(channel: string, group: string): string {
+    return `${this.#prefix}${channel}.${group}.starts`
   }
 
   /** How a message enters its channel: by its type and the slot of its key, and on a direct exchange by what stands for all of them too. */
@@ -224,6 +228,13 @@ function queuesOf(channel: ChannelTopology, group: GroupTopology, names: Names):
   return [dead, ...keyed, first]
 }
 
+/** Where starts are noted. It is made when it is needed first, and gone a day after it was needed last. */
+export function startsPlanOf({ channel, group }: GroupAddress, names: Names): TopologyPlan {
+  const queue: QueuePlan = { name: names.startsQueue(channel, group), isForeign: false, arguments: startsArguments, bindings: [], unbindings: [] }
+
+  return { exchanges: [], shares: [], queues: [queue] }
+}
+
 /** How many keyed queues. A group that takes all cannot tell keyed types by their routing key: one ordered queue takes everything. */
 function partitionsOf(group: GroupTopology): number {
   if (!group.keyed) return 0
@@ -255,6 +266,16 @@ function anySlot(type: string): string {
 }
 
 const deadArguments = { 'x-queue-type': 'quorum', 'x-delivery-limit': deadDeliveryLimit }
+
+const dayMs = 86_400_000
+const startsArguments = {
+  'x-queue-type': 'quorum',
+  'x-delivery-limit': deadDeliveryLimit,
+  'x-message-ttl': dayMs,
+  'x-expires': dayMs,
+  'x-max-length': 256,
+  'x-overflow': 'drop-head',
+}
 
 function workArguments(options: ChannelOptions, deadQueue: string): Record<string, string | number | boolean> {
   const type = options.queue?.type ?? 'quorum'

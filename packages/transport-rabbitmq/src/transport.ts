@@ -10,6 +10,7 @@ import {
   type GroupAddress,
   type Outgoing,
   type Settled,
+  type Starts,
   type Subscription,
   type Topology,
   type Transport,
@@ -26,6 +27,7 @@ import { type RabbitOptions, type ResolvedOptions, resolveOptions } from './opti
 import { guarded, Publisher } from './publisher.js'
 import { replyCodeOf } from './refusal.js'
 import { Replies } from './replies.js'
+import { StartCounts } from './starts.js'
 import { Subscriber } from './subscriber.js'
 import { faultsOf, Names } from './topology.js'
 import { envelopePrefix } from './wire.js'
@@ -39,6 +41,7 @@ class RabbitTransport implements Transport {
   readonly name = 'rabbitmq'
   readonly faults: readonly Fault[]
   readonly dead: DeadLetterAccess
+  readonly starts: Starts
   readonly #options: ResolvedOptions
   readonly #consumers = new Set<Subscriber | Replies>()
   #parts: Parts | undefined
@@ -54,6 +57,10 @@ class RabbitTransport implements Transport {
     this.#options = options
     this.faults = options.faults
     this.dead = { list: (of, limit) => this.#letters().list(of, limit), take: (of, limit, decide) => this.#letters().take(of, limit, decide) }
+    this.starts = {
+      begin: async (of, delivery) => (await this.#parts?.starts.begin(of, delivery)) ?? 0,
+      ended: async (of, delivery, left) => this.#parts?.starts.ended(of, delivery, left),
+    }
   }
 
   async connect(host: TransportHost): Promise<Capabilities> {
@@ -147,6 +154,7 @@ class RabbitTransport implements Transport {
     for (const { reject } of this.#waiting.splice(0)) reject(closed('declare'))
     for (const resolve of this.#restored.splice(0)) resolve()
     if (!this.#parts) return
+    this.#parts.starts.close()
     const { administration, consuming, delays, host, publisher, publishing } = this.#parts
     const end = host.runtime.elapsed() + deadlineMs
     const restMs = () => Math.max(0, end - host.runtime.elapsed())
@@ -194,8 +202,9 @@ class RabbitTransport implements Transport {
     const delays = new Delays({ host, names, connection: publishing, model: () => this.#whenReady() })
     const publisher = new Publisher({ host, connection: publishing, names, maxBodyBytes: () => this.#maxBodyBytes, refused: (reason) => this.#redeclare(reason) })
     publisher.onWritable(() => this.#go())
+    const starts = new StartCounts({ host, names, declarations, connection: publishing })
 
-    return { host, names, declarations, consuming, publishing, administration, publisher, delays, letters: new DeadLetters(() => administration, names) }
+    return { host, starts, names, declarations, consuming, publishing, administration, publisher, delays, letters: new DeadLetters(() => administration, names) }
   }
 
   #publishApart({ delays, host, publisher }: Parts, batch: readonly Outgoing[], settled: Settled): void {
@@ -229,6 +238,7 @@ class RabbitTransport implements Transport {
   #publishingReady(): void {
     this.#parts?.publisher.revive()
     this.#parts?.delays.revive()
+    this.#parts?.starts.revive()
     for (const consumer of this.#consumers) consumer.revive()
   }
 
@@ -277,6 +287,7 @@ interface Parts {
   readonly publisher: Publisher
   readonly delays: Delays
   readonly letters: DeadLetters
+  readonly starts: StartCounts
 }
 
 function capabilitiesOf(model: Model, hasLadder: boolean): Capabilities {
@@ -293,6 +304,7 @@ function capabilitiesOf(model: Model, hasLadder: boolean): Capabilities {
     expiry: true,
     priority: false,
     deliveryCount: true,
+    starts: true,
     replay: false,
     replies: true,
     // The broker's default, which it tells nobody: a larger body closes the channel for everybody.

@@ -1,6 +1,6 @@
 // A process that does errands and says what it does, for tests that end it:
 //   runner.js <broker> <namespace> <shutdown>
-// Lines that it reads: `give <how> <id>…` publishes errands, `finish` lets the waiting ones end, `dead` shows the dead letters.
+// Lines that it reads: `give <how> <id>…` publishes errands (`mixed`: all quick but "k", which kills), `finish` lets the waiting ones end, `dead` shows the dead letters.
 import { createInterface } from 'node:readline'
 import { Command, createApp, type Delivery, Listener, Service, type Transport } from '@waybill/core'
 import { kafka } from '@waybill/transport-kafka'
@@ -34,9 +34,13 @@ const transports: Readonly<Record<string, () => Transport>> = {
 const [broker = 'memory', namespace = 'runner', shutdown = '10s'] = process.argv.slice(2)
 const app = createApp({ name: 'errands', namespace, services: [Runner], transport: (transports[broker] ?? memory)(), shutdown: shutdown as '10s' })
 
+function mixed(id: string): Errand['how'] {
+  return id === 'k' ? 'kill' : 'quick'
+}
+
 async function obey(line: string): Promise<void> {
   const [word, how, ...ids] = line.split(' ')
-  if (word === 'give') await app.publish(ids.map((id) => new Errand({ id, how: how as Errand['how'] })))
+  if (word === 'give') await app.publish(ids.map((id) => new Errand({ id, how: how === 'mixed' ? mixed(id) : (how as Errand['how']) })))
   if (word === 'finish') for (const finish of waiting.splice(0)) finish()
   if (word === 'dead') {
     const letters = await app.deadLetters.list({ channel: 'errands', group: 'runner' })

@@ -76,6 +76,41 @@ export const servicesLife: readonly Scenario[] = [
     },
   },
   {
+    title: 'R11 keyed messages outlive twelve restarts of their service, in order, and none is set aside',
+    needs: ['starts', 'keyOrder'],
+    async run(bench) {
+      const done: OrderMoved[] = []
+      for (let life = 0; life < 12; life++) {
+        const { finish, work } = leisurely(done, 6)
+        const app = await bench.start([work])
+        if (life === 0) await app.publish(movedOrders)
+        await bench.eventually(
+          `life ${life} has done its share`,
+          () => done.length >= 6 * (life + 1),
+          () => done.length,
+        )
+        const stopped = app.stop()
+        finish()
+        await stopped
+      }
+      const { finish, work } = leisurely(done, 200)
+      finish()
+      const app = await bench.start([work])
+      await bench.eventually(
+        'all are done',
+        () => done.length >= 200,
+        () => done.length,
+      )
+
+      assert.deepEqual(await app.deadLetters.list({ channel: 'orders', group: 'billing' }), [])
+      for (let key = 0; key < 20; key++)
+        assert.deepEqual(
+          done.filter(({ orderId }) => orderId === `k${key}`).map(({ step }) => step),
+          Array.from({ length: 10 }, (_, step) => step),
+        )
+    },
+  },
+  {
     title: 'S4 an app is ready when it has started and again when its connections are restored',
     async run(bench) {
       const done: string[] = []
@@ -172,3 +207,24 @@ function gate() {
     },
   }
 }
+
+/** Does so many at once; the others of its life wait until they may finish. */
+function leisurely(done: OrderMoved[], share: number) {
+  const most = done.length + share
+  let finish: () => void = () => undefined
+  const open = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+  @Service('billing')
+  class Billing {
+    @Listener(OrderMoved, { concurrency: 4 })
+    async on(event: OrderMoved): Promise<void> {
+      if (done.length >= most) await open
+      done.push(event)
+    }
+  }
+
+  return { finish: () => finish(), work: Billing }
+}
+
+const movedOrders = Array.from({ length: 200 }, (_, index) => new OrderMoved({ orderId: `k${index % 20}`, step: Math.floor(index / 20) }))

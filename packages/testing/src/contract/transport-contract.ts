@@ -18,12 +18,13 @@ import { servicesMessages } from './services-messages.js'
 import { servicesStop } from './services-stop.js'
 import { servicesUnsure } from './services-unsure.js'
 import { settling } from './settling.js'
+import { starts } from './starts.js'
 import { timing } from './timing.js'
 import { windows } from './windows.js'
 
 /** What every transport must do, one case after another. Each opens its own connections and uses names of its own, so they run in any order. */
 export function transportContract(): readonly ContractCase[] {
-  const port = [connecting, declaring, publishing, delivering, order, windows, settling, reconnecting, deadLetters, depth, replies, timing, hostile]
+  const port = [connecting, declaring, publishing, delivering, order, windows, settling, starts, reconnecting, deadLetters, depth, replies, timing, hostile]
   const services = [servicesMessages, servicesFailures, servicesDeadLetters, servicesLimits, servicesLife, servicesStop, servicesChannels, servicesUnsure]
 
   return [...port, ...services].flat().map(contractCase)

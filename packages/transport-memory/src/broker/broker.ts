@@ -19,6 +19,8 @@ export function memoryBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
 export class Broker implements MemoryBroker {
   readonly faults: readonly Fault[]
   readonly clock = new Clock()
+  /** Starts that never ended, by queue and message: they outlive whoever made them. */
+  readonly starts = new Map<string, number>()
   readonly #ledger: Ledger
   readonly #ownRuntime: Runtime | undefined
   readonly #exchanges = new Map<string, Exchange>()
