@@ -191,6 +191,55 @@ test('nobody is set aside by lost connections: keyed messages outlive twelve of 
   expect(stepsByKey(taken)).toEqual(stepsByKey(steps))
 })
 
+test('a keyed message is tried as often as stated, and no more, however often its connection is lost between two tries', async () => {
+  const runtime = virtualRuntime()
+  const tries: number[] = []
+  @Service('worker')
+  class Worker {
+    @Listener(Step, { retry: { attempts: 4, backoff: ['1h'] } })
+    work(_step: Step, { attempt }: Delivery): void {
+      tries.push(attempt)
+      throw new Error('Not today.')
+    }
+  }
+  const { app, broker } = await startApp({ runtime, services: [Worker] })
+
+  await app.publish(new Step({ of: 'a', n: 0 }))
+  for (let cut = 0; cut < 8; cut++) {
+    await runtime.advance('1m')
+    broker.disconnect()
+  }
+  await runtime.advance('1m')
+  const letters = await app.deadLetters.list({ channel: 'steps', group: 'worker' })
+
+  expect(tries).toEqual([1, 2, 3, 4])
+  expect(letters.map(({ reason, attempts }) => [reason, attempts])).toEqual([['FAILED', 4]])
+})
+
+test('a try that fails after its connection was lost counts as one', async () => {
+  const runtime = virtualRuntime()
+  const tries: number[] = []
+  @Service('worker')
+  class Worker {
+    @Listener(Step, { retry: { attempts: 4, backoff: ['10ms'] } })
+    async work(_step: Step, { attempt }: Delivery): Promise<void> {
+      tries.push(attempt)
+      await new Promise<void>((resolve) => void runtime.after(60_000, resolve))
+      throw new Error('Not today.')
+    }
+  }
+  const { app, broker } = await startApp({ runtime, services: [Worker] })
+
+  await app.publish(new Step({ of: 'a', n: 0 }))
+  await runtime.advance('10s')
+  broker.disconnect()
+  await runtime.advance('10m')
+  const letters = await app.deadLetters.list({ channel: 'steps', group: 'worker' })
+
+  expect(tries).toEqual([1, 2, 3, 4])
+  expect(letters).toHaveLength(1)
+})
+
 const steps = Array.from({ length: 200 }, (_, n) => new Step({ of: `key${n % 10}`, n }))
 
 function stepsByKey(found: readonly Step[]): Readonly<Record<string, readonly number[]>> {

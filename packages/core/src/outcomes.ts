@@ -111,7 +111,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
   }
 
   failed(job: Job, error: unknown): void {
-    if (job.raw.isStale) return this.#end.left(job)
+    if (job.raw.isStale) return this.#lost(job, error)
     if (this.#end.isStopping && error === undefined) return this.#end.ended()
 
     if (!job.runner.isQuery && (error instanceof StoreUnavailable || error instanceof CommitUnknown)) return this.#uncounted(job, error)
@@ -183,6 +183,12 @@ export class Outcomes implements BatchEnd, RetryEnd {
     this.#options.log.warn(`${job.runner.listener.label} could not use its store; again in ${afterMs} ms, and it counts no try: ${error.message}`, identity(job))
     this.#retrying.retry(job, afterMs)
     this.#end.waits(job)
+  }
+
+  /** What failed meanwhile was a try, when it comes again. */
+  #lost(job: Job, error: unknown): void {
+    if (error !== undefined) job.attempt = Math.min(job.attempt + 1, job.runner.listener.options.retry.attempts)
+    this.#end.left(job)
   }
 
   #again(job: Job, afterMs: number, { how, why, error }: Cause): void {
