@@ -1,10 +1,12 @@
-import { Event, PublishError } from '@waybill/core'
-import { memoryBroker } from '@waybill/transport-memory'
+import { createApp, Event, PublishError } from '@waybill/core'
+import { memory, memoryBroker } from '@waybill/transport-memory'
 import { virtualRuntime } from '@waybill/testing'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import { startApp } from './on-memory.js'
 
+class Noted extends Event('notes.noted', { payload: z.object({}) }) {}
+class Filed extends Event('files.filed', { payload: z.object({}) }) {}
 class Said extends Event('talk.said', { payload: z.object({ text: z.string() }) }) {}
 
 function said(count: number, text = 'x'): readonly Said[] {
@@ -123,3 +125,66 @@ test('one call with more messages than the backlog is taken whole', async () => 
 
   expect(app.health().publishers).toMatchObject([{ unsettled: 0, waiting: 0 }])
 })
+
+test.each(['notes', 'files'] as const)('a publish to two transports sends what one takes and waits for the other, where the room for "%s" is full', async (slow) => {
+  const { app, runtime, brokers } = await twoTransports()
+  const other = slow === 'notes' ? 'files' : 'notes'
+  brokers[slow].block()
+  const first = app.publish(slow === 'notes' ? new Noted({}) : new Filed({}))
+
+  const second = app.publish([new Noted({}), new Filed({})])
+  await runtime.advance('1s')
+  const during = app.health().publishers
+  brokers[slow].unblock()
+  await runtime.advance('1s')
+  await Promise.all([first, second])
+
+  expect(during.find(({ transport }) => transport === slow)).toMatchObject({ unsettled: 1, waiting: 1 })
+  expect(during.find(({ transport }) => transport === other)).toMatchObject({ unsettled: 0, waiting: 0 })
+})
+
+test('a publish to two transports waits for each of them that is full, and names by its place what was never sent', async () => {
+  const { app, runtime, brokers } = await twoTransports()
+  brokers.notes.block()
+  brokers.files.block()
+  const first = [new Noted({}), new Filed({})].map((message) => app.publish(message).catch((error: unknown) => error))
+  await runtime.advance('5s')
+
+  const second = app.publish([new Noted({}), new Filed({}), new Filed({})]).catch((error: unknown) => error)
+  await runtime.advance('1s')
+  const during = app.health().publishers
+  brokers.notes.unblock()
+  await runtime.advance('30s')
+
+  expect(during).toMatchObject([
+    { transport: 'notes', unsettled: 1, waiting: 1 },
+    { transport: 'files', unsettled: 1, waiting: 1 },
+  ])
+  expect(((await second) as PublishError).failures.map(({ index, messageName }) => [index, messageName])).toEqual([
+    [1, 'files.filed'],
+    [2, 'files.filed'],
+  ])
+  expect((await Promise.all(first)).map((end) => end instanceof PublishError)).toEqual([false, true])
+  expect(runtime.pending().timers).toBe(0)
+})
+
+/** An app with room for one message on each of two brokers. */
+async function twoTransports() {
+  const runtime = virtualRuntime()
+  const brokers = { notes: memoryBroker({ runtime }), files: memoryBroker({ runtime }) }
+  const app = createApp({
+    name: 'test',
+    services: [],
+    signals: false,
+    log: false,
+    runtime,
+    backlog: { messages: 1 },
+    transports: { notes: memory({ broker: brokers.notes }), files: memory({ broker: brokers.files }) },
+    channels: { notes: { transport: 'notes' }, files: { transport: 'files' } },
+  })
+  onTestFinished(() => app.stop())
+  await app.start()
+  for (const message of [new Noted({}), new Filed({})]) await app.publish(message)
+
+  return { app, runtime, brokers }
+}

@@ -128,6 +128,7 @@ export class Publishing {
   #whenThereIsRoom(leaving: readonly Leaving[], signal: AbortSignal | undefined): Promise<void> {
     const full = leaving.find(({ link }) => link.sender.room.isFull)
     if (!full) return this.#settle(leaving, signal)
+    if (leaving.some(({ link }) => link !== full.link)) return this.#apart(leaving, signal)
 
     return new Promise((resolve, reject) => {
       const refuse = (reason: string): void =>
@@ -153,6 +154,23 @@ export class Publishing {
       )
       signal?.addEventListener('abort', giveUp, { once: true })
     })
+  }
+
+  /** What goes to one transport does not wait for the room of another. */
+  async #apart(leaving: readonly Leaving[], signal: AbortSignal | undefined): Promise<void> {
+    const shares = [...new Set(leaving.map(({ link }) => link))].map((link) => leaving.filter((one) => one.link === link))
+    const ends = await Promise.all(
+      shares.map((share) =>
+        this.#whenThereIsRoom(share, signal).then(
+          () => undefined,
+          (error: PublishError) => error,
+        ),
+      ),
+    )
+    const failures = ends.flatMap((error, at) => (error?.failures ?? []).map((failure) => ({ ...failure, index: leaving.indexOf(shares[at]?.[failure.index] as Leaving) })))
+    if (failures.length === 0) return
+    failures.sort((a, b) => a.index - b.index)
+    throw new PublishError(failures, leaving.length)
   }
 
   /** `leftMs`: of the deadline of a caller that has waited. */
