@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { startApp } from './on-memory.js'
 
-class GetTime extends Query('clock.get', { payload: z.object({}), reply: z.object({ run: z.number() }) }) {}
+class GetTime extends Query('clock.get', { payload: z.object({}), reply: z.object({ run: z.number(), face: z.string() }) }) {}
 
 interface Asked {
   readonly id: string
@@ -14,7 +14,7 @@ interface Asked {
 }
 
 /** A clock that counts its runs, and an asker without Waybill that may ask twice. */
-async function clock(options: { fails?: boolean } = {}): Promise<{
+async function clock(options: { fails?: boolean; face?: string } = {}): Promise<{
   runtime: ReturnType<typeof virtualRuntime>
   runs: () => number
   ask(query: Asked): Promise<void>
@@ -26,11 +26,11 @@ async function clock(options: { fails?: boolean } = {}): Promise<{
   @Service('clock')
   class Clock {
     @Listener(GetTime, { retry: false })
-    tell(): { run: number } {
+    tell(): { run: number; face: string } {
       runs++
       if (options.fails) throw new Error('stopped')
 
-      return { run: runs }
+      return { run: runs, face: options.face ?? '' }
     }
   }
   await startApp({ runtime, broker, services: [Clock] })
@@ -102,4 +102,15 @@ test('I8 answers are bounded: the oldest are forgotten first', async () => {
   await ask({ id: 'q0', replyTo: 'reply.one' })
 
   expect([before, runs()]).toEqual([1_001, 1_002])
+})
+
+test('I8 answers are bounded by their bytes too: those that do not fit in 16 MiB are forgotten, the oldest first', async () => {
+  const { ask, runs } = await clock({ face: 'o'.repeat(1_000_000) })
+
+  for (let n = 0; n < 17; n++) await ask({ id: `q${n}`, replyTo: 'reply.one' })
+  await ask({ id: 'q1', replyTo: 'reply.one' })
+  const before = runs()
+  await ask({ id: 'q0', replyTo: 'reply.one' })
+
+  expect([before, runs()]).toEqual([17, 18])
 })

@@ -1,6 +1,6 @@
 import { type Ask, AskTimeout, createApp, Listener, observe, Publisher, Query, RemoteError, Service } from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
-import { eventually } from '@waybill/testing'
+import { eventually, virtualRuntime } from '@waybill/testing'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import { gate, startApp } from './on-memory.js'
@@ -77,6 +77,33 @@ test('Q3 the error of the listener reaches the caller, with its code, after the 
   expect(failed).toMatchObject({ code: 'SCALE', message: expect.stringContaining('the scale is broken') })
   expect(app.get(Prices).runs).toBe(3)
   expect(await app.deadLetters.list({ channel: 'price', group: 'prices' })).toEqual([])
+})
+
+test('Q3 where no try fits before the deadline of a query, its caller hears the error of the last one at once', async () => {
+  @Service('slow-prices')
+  class SlowPrices {
+    runs = 0
+
+    @Listener(GetPrice, { retry: { attempts: 5, backoff: ['1s'] } })
+    give(): { price: number; at: Date } {
+      this.runs++
+      throw Object.assign(new Error('the scale is broken'), { code: 'SCALE' })
+    }
+  }
+  const runtime = virtualRuntime()
+  const { app } = await startApp({ runtime, broker: memoryBroker({ runtime }), services: [SlowPrices] })
+  let heardAt = 0
+
+  const failed = app.ask(new GetPrice({ sku: 'a' }), { timeout: '2500ms' }).catch((error: unknown) => {
+    heardAt = runtime.elapsed()
+
+    return error
+  })
+  await runtime.advance('10s')
+
+  expect(await failed).toMatchObject({ code: 'SCALE' })
+  expect(heardAt).toBe(2_000)
+  expect(app.get(SlowPrices).runs).toBe(3)
 })
 
 test('Q3 a reply that breaks its schema is the listener’s error, not the caller’s surprise', async () => {

@@ -1,4 +1,4 @@
-import { type Delivery, Event, type DeadLetters, Listener, type RedriveProgress, Service } from '@waybill/core'
+import { type Delivery, Event, type DeadLetters, Listener, type Logger, type RedriveProgress, Service } from '@waybill/core'
 import { type VirtualRuntime, virtualRuntime } from '@waybill/testing'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -12,6 +12,8 @@ const of = { channel: 'payments', group: 'bank' } as const
 interface Bench {
   readonly runtime: VirtualRuntime
   readonly letters: DeadLetters
+  /** What was logged, with the message that it is about. */
+  readonly lines: string[]
   readonly taken: { n: number; to: string; id: string; attempt: number; headers: object; at: number }[]
   isOpen: boolean
 }
@@ -20,7 +22,9 @@ interface Bench {
 async function closedBank(): Promise<Bench> {
   const runtime = virtualRuntime()
   const taken: Bench['taken'] = []
-  const bench: { -readonly [K in keyof Bench]: Bench[K] } = { runtime, taken, isOpen: false, letters: undefined as never }
+  const lines: string[] = []
+  const note: Logger['warn'] = (text, fields) => void lines.push(`${text} (${String(fields?.['id'])})`)
+  const bench: { -readonly [K in keyof Bench]: Bench[K] } = { runtime, taken, lines, isOpen: false, letters: undefined as never }
   @Service('bank')
   class Bank {
     @Listener(Paid, { retry: false })
@@ -34,7 +38,7 @@ async function closedBank(): Promise<Bench> {
       throw new TypeError('no')
     }
   }
-  const { app } = await startApp({ runtime, services: [Bank] })
+  const { app } = await startApp({ runtime, services: [Bank], log: { debug: note, info: note, warn: note, error: note } })
   for (let n = 0; n < 5; n++) await app.publish(new Paid({ n, to: 'eve' }), { id: `p-${n}` })
   await app.publish(new Moved({ id: 'k' }), { id: 'm-0' })
   await runtime.advance('1s')
@@ -161,10 +165,11 @@ test('an edit that does not fit the schema changes nothing', async () => {
 })
 
 test('letters of one message are discarded, and the log says why', async () => {
-  const { letters } = await closedBank()
+  const { letters, lines } = await closedBank()
 
   expect(await letters.discard(of, { name: 'payments.moved', because: 'moved by hand' })).toBe(1)
   expect(await letters.list(of)).toHaveLength(5)
+  expect(lines.filter((line) => line.includes('discarded'))).toEqual(['A dead letter of group "bank" was discarded: moved by hand (m-0)'])
 })
 
 test('a rate that is none is refused before a letter is touched', async () => {

@@ -1,5 +1,5 @@
-import { Event, Listener, RawListener, Retry, Service, type Delivery } from '@waybill/core'
-import { memoryBroker } from '@waybill/transport-memory'
+import { Event, Listener, type PublishOutcome, RawListener, Retry, Service, type Delivery } from '@waybill/core'
+import { memory, memoryBroker } from '@waybill/transport-memory'
 import { type VirtualRuntime, virtualRuntime } from '@waybill/testing'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -115,6 +115,100 @@ test('R5 a connection lost between the retry and the ack leaves the same message
   expect(await app.deadLetters.list(of)).toEqual([])
 })
 
+const untaken: readonly PublishOutcome[] = [
+  { kind: 'rejected', reason: 'its disk is full' },
+  { kind: 'unroutable', reason: 'there is no queue' },
+  { kind: 'unknown', reason: 'nothing was heard' },
+]
+
+test.each(untaken)('R4 a next try that the broker does not confirm ($kind) waits in the process, and its message is kept', async (outcome) => {
+  const { runtime, tries, broker, app } = await again30sLater(outcome)
+
+  await runtime.advance('29s')
+  const kept = broker.queues().find(({ name }) => name === 'bills.ledger')
+  await runtime.advance('2s')
+
+  expect(kept).toMatchObject({ unsettled: 1, waiting: 0, delayed: 0 })
+  expect(tries.map(({ at, attempt }) => [at, attempt])).toEqual([
+    [0, 1],
+    [30_000, 2],
+  ])
+  expect(app.health().consumers[0]).toMatchObject({ unsettled: 0 })
+})
+
+test.each(untaken)('R4 a next try that the broker does not confirm ($kind) returns to the broker when the app stops', async (outcome) => {
+  const { runtime, broker, app } = await again30sLater(outcome)
+  await runtime.advance('10s')
+
+  await app.stop()
+
+  expect(broker.queues().find(({ name }) => name === 'bills.ledger')).toMatchObject({ waiting: 1, unsettled: 0 })
+})
+
+test('R4 a broker that is blocked while a next try goes to it loses nothing, and the try is made', async () => {
+  const runtime = virtualRuntime(1)
+  const tries: Try[] = []
+  const broker = memoryBroker({ runtime })
+  const blockedAtFirst = (attempt: number): void => {
+    if (attempt === 1 && tries.length === 1) broker.block()
+    againIf(attempt === 1)
+  }
+  const { app } = await startApp({ runtime, broker, services: [ledger(runtime, tries, blockedAtFirst)] })
+
+  await app.publish(new Billed({ n: 1 }))
+  await runtime.advance('20s')
+  const kept = broker.queues().find(({ name }) => name === 'bills.ledger')
+  broker.unblock()
+  await runtime.advance('2m')
+
+  expect(kept).toMatchObject({ unsettled: 1 })
+  expect(tries.map(({ attempt }) => attempt)).toContain(2)
+  expect(broker.queues().find(({ name }) => name === 'bills.ledger')).toMatchObject({ waiting: 0, delayed: 0, unsettled: 0 })
+})
+
+test('a try whose time has come goes before messages that have not begun', async () => {
+  const runtime = virtualRuntime(1)
+  const taken: string[] = []
+  @Service('ledger')
+  class Ledger {
+    @Listener(Billed, { concurrency: 1, retry: { attempts: 2, backoff: ['100ms'] } })
+    async on({ n }: Billed, { attempt }: Delivery): Promise<void> {
+      taken.push(`${n} ${attempt}`)
+      await new Promise<void>((resolve) => void runtime.after(60, resolve))
+      if (n === 1 && attempt === 1) throw new Error('not yet')
+    }
+  }
+  const { app } = await startApp({ runtime, services: [Ledger] })
+
+  await app.publish([1, 2, 3, 4, 5].map((n) => new Billed({ n })))
+  await runtime.advance('1s')
+
+  expect(taken).toEqual(['1 1', '2 1', '3 1', '1 2', '4 1', '5 1'])
+})
+
+test('quick tries of messages that fail together are spread: each waits between half its time and all of it', async () => {
+  const runtime = virtualRuntime(1)
+  const tries: Try[] = []
+  @Service('ledger')
+  class Ledger {
+    @Listener(Billed, { concurrency: 20, retry: { attempts: 2, backoff: '1s..4s' } })
+    on(_event: Billed, { id, attempt }: Delivery): void {
+      tries.push({ at: runtime.elapsed(), id, attempt })
+      if (attempt === 1) throw new Error('not yet')
+    }
+  }
+  const { app } = await startApp({ runtime, services: [Ledger] })
+
+  await app.publish(Array.from({ length: 20 }, (_, n) => new Billed({ n })))
+  await runtime.advance('2s')
+
+  const waits = tries.filter(({ attempt }) => attempt === 2).map(({ at }) => at)
+  expect(waits).toHaveLength(20)
+  expect(Math.min(...waits)).toBeGreaterThanOrEqual(500)
+  expect(Math.max(...waits)).toBeLessThanOrEqual(1_000)
+  expect(new Set(waits).size).toBeGreaterThan(10)
+})
+
 test('B15 a counter that a sender wrote is not believed', async () => {
   const runtime = virtualRuntime(1)
   const tries: Try[] = []
@@ -179,6 +273,24 @@ test('a raw listener that fails gets the same bytes again after a delay', async 
 
   expect(taken).toEqual(['undefined ff00 1', 'undefined ff00 2'])
 })
+
+function againIf(isTooEarly: boolean): void {
+  if (isTooEarly) throw new Retry({ after: '30s' })
+}
+
+/** A message that asked for its next try in 30 s, of a broker that says something else than that it has it. */
+async function again30sLater(outcome: PublishOutcome) {
+  const runtime = virtualRuntime(1)
+  const tries: Try[] = []
+  const broker = memoryBroker({ runtime })
+  const transport = memory({ broker })
+  const publish = transport.publish.bind(transport)
+  transport.publish = (batch, settled) => (batch[0]?.to.kind === 'group' ? settled(0, outcome) : publish(batch, settled))
+  const { app } = await startApp({ runtime, broker, transport, services: [ledger(runtime, tries, (attempt) => againIf(attempt === 1))] })
+  await app.publish(new Billed({ n: 1 }))
+
+  return { runtime, tries, broker, app }
+}
 
 function forged(count: unknown): Record<string, unknown> {
   return { cloudEvents_id: 'm-1', cloudEvents_type: 'bills.billed', cloudEvents_source: '/test', cloudEvents_specversion: '1.0', 'waybill-attempt': count }

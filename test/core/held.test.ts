@@ -70,6 +70,29 @@ test('H1 the id of a held message follows from its cause, its listener and its p
   expect(audience.heard[0]?.id).not.toBe(audience.heard[1]?.id)
 })
 
+test('H1 two groups that hold the same message of the same cause send it under two ids', async () => {
+  function speaker(group: string): new (tell: Publish<Told>) => object {
+    @Service(group)
+    class Speaker {
+      constructor(@Publisher(Told) private readonly tell: Publish<Told>) {}
+
+      @Listener(Asked)
+      async speak({ n }: Asked): Promise<void> {
+        await this.tell({ n })
+      }
+    }
+
+    return Speaker
+  }
+  const { app } = await startApp({ services: [speaker('north'), speaker('south'), Audience] })
+
+  await app.publish(new Asked({ n: 1 }))
+  const audience = app.get(Audience)
+  await eventually(() => audience.heard.length === 2)
+
+  expect(new Set(audience.heard.map(({ id }) => id)).size).toBe(2)
+})
+
 test('H6 what is not held is out, although its listener fails; what is held is not', async () => {
   @Service('hasty')
   class Hasty {

@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest'
 
 /** A started app on an embedded broker of its own, stopped when the test ends. */
 export async function startApp(
-  options: Pick<AppOptions, 'services'> & Partial<Omit<AppOptions, 'transport' | 'transports'>> & { readonly broker?: MemoryBroker },
+  options: Pick<AppOptions, 'services'> & Partial<Omit<AppOptions, 'transports'>> & { readonly broker?: MemoryBroker },
 ): Promise<{ app: App; broker: MemoryBroker }> {
   const { broker = memoryBroker(), ...rest } = options
   const app = createApp({ name: 'test', signals: false, log: false, transport: memory({ broker }), ...rest })

@@ -73,6 +73,26 @@ test('which keys are dead is known after a restart, from the dead letters', asyn
   expect(await letters(app)).toEqual(['a1 FAILED', 'a2 PARKED'])
 })
 
+test('which keys are dead is known before the first message, also where the dead letters cannot be read any more when it comes', async () => {
+  const { runtime, broker, taken, start } = bench('a1')
+  const { app: first } = await start()
+  await first.publish(moves('a1'))
+  await runtime.advance('1s')
+  await first.stop()
+  const transport = memory({ broker })
+  const { dead } = transport
+  const list = dead.list.bind(dead)
+  const { app } = await startApp({ runtime, broker, transport, services: [yard(taken, () => false)] })
+
+  dead.list = () => Promise.reject(new Error('the broker is busy'))
+  await app.publish(moves('a2', 'b1'))
+  await runtime.advance('1s')
+  dead.list = list
+
+  expect(taken).toEqual(['b1'])
+  expect(await letters(app)).toEqual(['a1 FAILED', 'a2 PARKED'])
+})
+
 test('R9 a redrive of the key in order frees it', async () => {
   const { runtime, taken, bad, start } = bench('a1')
   const { app } = await start()

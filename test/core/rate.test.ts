@@ -1,8 +1,9 @@
 import { type BatchItem, Event, Listener, Service } from '@waybill/core'
+import { memoryBroker } from '@waybill/transport-memory'
 import { type VirtualRuntime, virtualRuntime } from '@waybill/testing'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { startApp } from './on-memory.js'
+import { gate, startApp } from './on-memory.js'
 
 class Called extends Event('calls.called', { payload: z.object({ tenant: z.string(), n: z.number() }) }) {}
 class Rung extends Event('calls.rung', { key: 'phone', payload: z.object({ phone: z.string(), n: z.number() }) }) {}
@@ -122,3 +123,63 @@ test('a stop leaves what waits for its rate to the next process', async () => {
   expect(broker.queues().find(({ name }) => name === 'calls.caller')).toMatchObject({ waiting: 4, unsettled: 0 })
   expect(runtime.pending().timers).toBe(0)
 })
+
+test('one whose time by its rate has come goes before those that wait for a slot', async () => {
+  const runtime = virtualRuntime()
+  const { taken, broker, services, releases } = tenants(runtime)
+  const { app } = await startApp({ runtime, broker, services })
+
+  await app.publish([...calls('a', 2), ...calls('b', 1), ...calls('c', 1), ...calls('d', 1)])
+  await runtime.advance('1s')
+  for (const release of [releases.b0, releases.c0, releases.d0]) {
+    release.open()
+    await runtime.advance('1ms')
+  }
+
+  expect(taken).toEqual(['a0', 'b0', 'a1', 'c0', 'd0'])
+})
+
+test('those of a rate go on when the connection is lost while the one whose time has come waits for a slot', async () => {
+  const runtime = virtualRuntime()
+  const { taken, broker, services, releases } = tenants(runtime)
+  const { app } = await startApp({ runtime, broker, services })
+
+  await app.publish([...calls('a', 3), ...calls('b', 1)])
+  await runtime.advance('1s')
+  broker.disconnect()
+  await runtime.advance('1s')
+  releases.b0.open()
+  await runtime.advance('10s')
+
+  expect(taken.filter((what) => what.startsWith('a'))).toEqual(['a0', 'a1', 'a2'])
+  expect(app.health().consumers[0]).toMatchObject({ unsettled: 0 })
+})
+
+test('a clock that rings a moment too early changes no order', async () => {
+  const runtime = virtualRuntime()
+  const after = runtime.after.bind(runtime)
+  runtime.after = (ms, work) => after(ms > 100 ? ms - 1 : ms, work)
+  const { type, taken } = caller(runtime, { limit: 1, per: '1s' })
+  const { app } = await startApp({ runtime, services: [type] })
+
+  await app.publish(calls('a', 5))
+  await runtime.advance('10s')
+
+  expect(taken.map(({ what }) => what)).toEqual(['a0', 'a1', 'a2', 'a3', 'a4'])
+})
+
+/** Takes one at a time, one a second of each tenant; all but those of "a" run until they are released. */
+function tenants(runtime: VirtualRuntime) {
+  const taken: string[] = []
+  const releases = { b0: gate(), c0: gate(), d0: gate() }
+  @Service('caller')
+  class Caller {
+    @Listener(Called, { rate: { limit: 1, per: '1s', by: 'tenant' }, concurrency: 1 })
+    async on({ tenant, n }: Called): Promise<void> {
+      taken.push(`${tenant}${n}`)
+      await releases[`${tenant}${n}` as keyof typeof releases]?.opened
+    }
+  }
+
+  return { taken, broker: memoryBroker({ runtime }), services: [Caller], releases }
+}

@@ -84,6 +84,36 @@ test('S1 a listener that fails while its app stops does not hold the stop up', a
   expect(broker.queues().find(({ name }) => name === 'work.worker')).toMatchObject({ waiting: 1, unsettled: 0 })
 })
 
+test('S1 an app that stops takes no more: what is sent meanwhile goes to the next process at once', async () => {
+  const release = gate()
+  const begun = gate()
+  @Service('worker')
+  class Worker {
+    readonly done: number[] = []
+
+    @Listener(Work, { concurrency: 10 })
+    async work({ n }: Work): Promise<void> {
+      begun.open()
+      if (n === 0) await release.opened
+      this.done.push(n)
+    }
+  }
+  const { app: leaving, broker } = await startApp({ services: [Worker] })
+  await leaving.publish(new Work({ n: 0 }))
+  await begun.opened
+  const { app: next } = await startApp({ services: [Worker], broker })
+
+  const worker = leaving.get(Worker)
+  const stopped = leaving.stop()
+  await next.publish(Array.from({ length: 10 }, (_, n) => new Work({ n: n + 1 })))
+  await eventually(() => next.get(Worker).done.length === 10)
+  release.open()
+  await stopped
+
+  expect(worker.done).toEqual([0])
+  expect(broker.queues().find(({ name }) => name === 'work.worker')).toMatchObject({ waiting: 0, unsettled: 0 })
+})
+
 test('S2 a start that waits for its broker ends when the app is stopped', async () => {
   const broker = memoryBroker()
   broker.stop()
