@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { DeadLetter, Listener, PublishError, Service, type Delivery, type Outgoing, type PublishOutcome, type Transport } from '@waybill/core'
+import { DeadLetter, Listener, PublishError, Retry, Service, type Delivery, type Outgoing, type PublishOutcome, type Transport } from '@waybill/core'
 import type { Bench } from './bench.js'
 import type { Scenario } from './contract-case.js'
 import { OrderPlaced } from './shop-messages.js'
@@ -24,6 +24,24 @@ export const servicesUnsure: readonly Scenario[] = [
       await bench.eventually('the next process has it', () => taken.includes('a'))
 
       assert.deepEqual(letters, [])
+      assert.deepEqual(taken, ['a'])
+    },
+  },
+  {
+    title: 'R4 a next try that is refused leaves its message with the broker, and the next process gets it',
+    needs: ['groupDelay'],
+    async run(bench) {
+      const taken: string[] = []
+      const transport = bench.subject.create()
+      const refused = tamper(transport, ({ to }) => to.kind === 'group', { kind: 'rejected', reason: 'The disk is full.' })
+      const first = await bench.start([billing(failForAMinute)], { transport, shutdown: '100ms' })
+
+      await first.publish(new OrderPlaced({ orderId: 'a', total: 1 }))
+      await bench.eventually('its next try is refused', () => refused.count >= 1)
+      await first.stop()
+      await bench.start([billing((event) => void taken.push(event.orderId))])
+      await bench.eventually('the next process has it', () => taken.includes('a'))
+
       assert.deepEqual(taken, ['a'])
     },
   },
@@ -85,6 +103,10 @@ function billing(work: (event: OrderPlaced, delivery: Delivery) => void): Parame
 
 function fail(): never {
   throw new DeadLetter('Never.')
+}
+
+function failForAMinute(): never {
+  throw new Retry({ after: '1m' })
 }
 
 /** What the broker says of some messages is another outcome, for which they are not sent; or none at all, for which they are. */
