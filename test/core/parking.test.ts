@@ -32,13 +32,15 @@ interface Bench {
   readonly taken: string[]
   readonly bad: Set<string>
   start(): ReturnType<typeof startApp>
+  startAs(name: string): ReturnType<typeof startApp>
 }
 
 function bench(...bad: readonly string[]): Bench {
   const runtime = virtualRuntime()
   const parts = { runtime, broker: memoryBroker({ runtime }), taken: [] as string[], bad: new Set(bad) }
+  const startAs = (name: string): ReturnType<typeof startApp> => startApp({ name, runtime, broker: parts.broker, services: [yard(parts.taken, (text) => parts.bad.has(text))] })
 
-  return { ...parts, start: () => startApp({ runtime, broker: parts.broker, services: [yard(parts.taken, (text) => parts.bad.has(text))] }) }
+  return { ...parts, startAs, start: () => startAs('test') }
 }
 
 async function letters(app: Awaited<ReturnType<typeof startApp>>['app']): Promise<readonly string[]> {
@@ -88,6 +90,30 @@ test('which keys are dead is known before the first message, also where the dead
   await app.publish(moves('a2', 'b1'))
   await runtime.advance('1s')
   dead.list = list
+
+  expect(taken).toEqual(['b1'])
+  expect(await letters(app)).toEqual(['a1 FAILED', 'a2 PARKED'])
+})
+
+test('dead letters that could not be read are read again for the next message', async () => {
+  const { runtime, broker, taken, startAs } = bench('a1')
+  const transport = memory({ broker })
+  const { dead } = transport
+  const list = dead.list.bind(dead)
+  const { app } = await startApp({ runtime, broker, transport, services: [yard(taken, () => false)] })
+  const { app: other } = await startAs('other')
+  broker.disconnect('test')
+  await runtime.advance('1s')
+  await other.publish(moves('a1'))
+  await runtime.advance('1ms')
+  dead.list = () => Promise.reject(new Error('the broker is busy'))
+  broker.disconnect('other')
+
+  await app.publish(moves('b1'))
+  await runtime.advance('1ms')
+  dead.list = list
+  await app.publish(moves('a2'))
+  await runtime.advance('1s')
 
   expect(taken).toEqual(['b1'])
   expect(await letters(app)).toEqual(['a1 FAILED', 'a2 PARKED'])
@@ -199,6 +225,26 @@ test('a process that takes over reads anew which keys are dead', async () => {
 
   expect(taken).toEqual(['b1'])
   expect(await letters(standby)).toEqual(['a1 FAILED', 'a2 PARKED'])
+})
+
+test('a process that takes over again after a moment reads anew which keys are dead', async () => {
+  const { runtime, broker, taken, bad, startAs } = bench('a1')
+  const { app } = await startAs('one')
+  await startAs('two')
+  await app.publish(moves('b1'))
+  await runtime.advance('1ms')
+
+  broker.disconnect('one')
+  await runtime.advance('1s')
+  await app.publish(moves('a1'))
+  await runtime.advance('1ms')
+  broker.disconnect('two')
+  bad.clear()
+  await app.publish(moves('a2', 'b2'))
+  await runtime.advance('1s')
+
+  expect(taken).toEqual(['b1', 'b2'])
+  expect(await letters(app)).toEqual(['a1 FAILED', 'a2 PARKED'])
 })
 
 test.each(['before', 'after'] as const)('a key that dies while the dead letters are read is parked, where they were looked at %s its death', async (look) => {

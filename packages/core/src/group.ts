@@ -245,6 +245,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   /** What the broker delivers again holds neither its lane nor its share here. */
   #letGo(): void {
     if (this.#stopping) return
+    this.#parking?.forget()
     this.#outcomes.letGo()
     for (const runner of this.#rated) runner.letGo()
     this.#makeRoom()

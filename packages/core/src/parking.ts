@@ -45,7 +45,7 @@ interface Change {
 /**
  * Which keys of a group have dead letters, for listeners with `deadKey: 'park'`. Later messages of such a key go beside them, in order, until all of
  * its letters were redriven and done, or discarded. Known from the dead letters themselves: read before anything is consumed, and again when a
- * queue or partition speaks after a silence, as it may come from a process that has ended.
+ * queue or partition speaks after a silence or a lost connection, as it may come from a process that has ended.
  */
 export class Parking {
   readonly #options: ParkingOptions
@@ -91,12 +91,18 @@ export class Parking {
     this.#reading.then(
       () => this.#decide(job),
       (error: unknown) => {
+        this.forget()
         this.#options.log.error(
           `The dead letters of group "${this.#options.group}" could not be read, so nothing new is known of parked keys: ${error instanceof Error ? error.message : String(error)}`,
         )
         this.#decide(job)
       },
     )
+  }
+
+  /** Who lost its connection, or could not look, may not know what died in another process meanwhile: the next message makes it look. */
+  forget(): void {
+    this.#heard.clear()
   }
 
   /** It is dead now, or stands beside the dead ones. */
