@@ -157,6 +157,8 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   }
 
   parked(job: Job): void {
+    // It never starts, so it takes no turn from those of which one may be a killer.
+    job.isSuspect = false
     if (job.raw.isStale || this.#stopping) return this.left(job)
     job.attempt = 0
     this.#outcomes.bury(job, 'PARKED', `An earlier message of the key "${job.key}" is dead, so this one waits beside it, to be redriven after it.`)
@@ -222,7 +224,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
 
   /** Its run is over, and the process lives. */
   #acquit(job: Job): void {
-    if (!job.isSuspect) return
+    if (!job.isSuspect || this.#stopping) return
     job.isSuspect = false
     this.#suspects.finished(job)
   }
