@@ -114,6 +114,38 @@ test('S1 an app that stops takes no more: what is sent meanwhile goes to the nex
   expect(broker.queues().find(({ name }) => name === 'work.worker')).toMatchObject({ waiting: 0, unsettled: 0 })
 })
 
+test('I7 a stop leaves no timer behind for a message that came again and again and ends meanwhile', async () => {
+  const runtime = virtualRuntime()
+  const release = gate()
+  let begun = 0
+  @Service('worker')
+  class Worker {
+    @Listener(Work)
+    async work(): Promise<void> {
+      if (++begun === 3) await release.opened
+      else await new Promise<void>(() => undefined)
+    }
+  }
+  const broker = memoryBroker({ runtime })
+  for (const isFirst of [true, false]) {
+    const { app: abandoning } = await startApp({ services: [Worker], broker, runtime, shutdown: '1s' })
+    if (isFirst) await abandoning.publish(new Work({ n: 1 }))
+    await runtime.advance('1s')
+    void abandoning.stop()
+    await runtime.advance('2s')
+  }
+  const { app } = await startApp({ services: [Worker], broker, runtime })
+  await runtime.advance('1s')
+
+  const stopped = app.stop()
+  release.open()
+  await stopped
+
+  expect(begun).toBe(3)
+  expect(broker.queues().find(({ name }) => name === 'work.worker')).toMatchObject({ waiting: 0, unsettled: 0 })
+  expect(runtime.pending()).toEqual({ timers: 0, jobs: 0 })
+})
+
 test('S2 a start that waits for its broker ends when the app is stopped', async () => {
   const broker = memoryBroker()
   broker.stop()

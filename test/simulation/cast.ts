@@ -45,13 +45,15 @@ export class Cast {
     return this.#front.broker
   }
 
-  /** A process ends in peace, and another one of its services begins, as in a rolling update. */
+  /** A process ends in peace, and another one of its services begins, as in a rolling update: after it, or while it still works. */
   async replaceOne(chance: Random): Promise<void> {
     const at = chance.between(0, this.#services.length - 1)
     const leaving = this.#services[at] as Harness
     const name = Object.keys(casting)[at] as string
+    const isEarly = chance.chance(0.5)
+    if (isEarly) this.#services[at] = await this.#hire(name)
     await leaving.stop()
-    this.#services[at] = await this.#hire(name)
+    if (!isEarly) this.#services[at] = await this.#hire(name)
   }
 
   async stop(): Promise<void> {
@@ -65,6 +67,7 @@ export class Cast {
       beside: this.#front,
       channels,
       shutdown: '5s',
+      publishDeadline: '2s',
       modules: [new ContainerModule(({ bind }) => void bind(World).toConstantValue(this.world))],
       transport: (broker) => this.#mutation(memory({ broker })),
     })

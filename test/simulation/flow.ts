@@ -25,8 +25,8 @@ export class Orders {
   @Listener(PlaceOrder, { concurrency: 4, retry })
   @Publisher(OrderPlaced)
   async take({ customer, n }: PlaceOrder, delivery: Delivery): Promise<OrderPlaced> {
-    await this.world.work('orders', { customer, n }, delivery)
     this.world.sent('stock', { customer, n })
+    await this.world.work('orders', { customer, n }, delivery)
 
     return new OrderPlaced({ customer, n })
   }
@@ -41,14 +41,15 @@ export class Stock {
     @Publisher(StockMoved) private readonly moved: Publish<StockMoved>,
   ) {}
 
-  @Listener(OrderPlaced, { concurrency: 4, retry })
+  /** What it publishes is held: nobody may hear of it before the work is done. */
+  @Listener(OrderPlaced, { concurrency: 4, retry, deadKey: 'park' })
   async reserve({ customer, n }: OrderPlaced, delivery: Delivery): Promise<void> {
     const { price } = n % 4 === 0 ? await this.quote({ customer, n }, { timeout: '2s' }) : { price: priceOf(n) }
-    await this.world.work('stock', { customer, n }, delivery)
     this.world.sent('payment', { customer, n })
     await this.charge({ customer, n, price })
     this.world.sent('audit', { customer, n })
     await this.moved({ customer, n })
+    await this.world.work('stock', { customer, n }, delivery)
   }
 }
 

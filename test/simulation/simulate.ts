@@ -3,7 +3,7 @@ import { type Harness, seededRandom, type Random } from '@waybill/testing'
 import { Cast, type Mutation } from './cast.js'
 import { strike } from './chaos.js'
 import { Front } from './flow.js'
-import { groupNames, groups, idOf, type GroupName } from './world.js'
+import { groupNames, groups, idOf, type GroupName, type Step, type World } from './world.js'
 
 export interface Simulated {
   readonly seed: number
@@ -86,9 +86,10 @@ async function judge(cast: Cast): Promise<string[]> {
   const found: string[] = []
   const dead = new Map<GroupName, ReadonlySet<string>>()
   for (const group of groupNames) {
-    dead.set(group, new Set(await deadOf(cast.services, group)))
+    const letters = await deadOf(cast.services, group)
+    dead.set(group, new Set(letters.map(({ step }) => idOf(step))))
     promise(cast, group, dead)
-    found.push(...judgeGroup(cast, group, dead.get(group) ?? new Set()))
+    found.push(...judgeGroup(cast, group, dead.get(group) ?? new Set()), ...overtaken(cast.world, group, letters))
   }
   for (const { app } of cast.all) if (!app.health().ready) found.push(`I6 not ready: ${app.health().reasons.join(' ')}`)
 
@@ -118,9 +119,23 @@ function judgeGroup({ world, broker }: Cast, group: GroupName, dead: ReadonlySet
   ]
 }
 
-async function deadOf(services: readonly Harness[], group: GroupName): Promise<readonly string[]> {
+/** Where the later messages of a dead key are parked, none of them may have been done. */
+function overtaken({ processed }: World, group: GroupName, letters: readonly Letter[]): readonly string[] {
+  if (!groups[group].parks) return []
+  const died = letters.filter(({ step, isParked }) => !isParked && !processed[group].has(idOf(step)))
+  const isAfter = (id: string, { customer, n }: Step): boolean => id.startsWith(`${customer}/`) && Number(id.slice(customer.length + 1)) > n
+
+  return died.flatMap(({ step }) => [...processed[group]].filter((id) => isAfter(id, step)).map((id) => `I4 ${group} processed ${id}, although ${idOf(step)} of its key is dead`))
+}
+
+interface Letter {
+  readonly step: Step
+  readonly isParked: boolean
+}
+
+async function deadOf(services: readonly Harness[], group: GroupName): Promise<readonly Letter[]> {
   const own = services.find(({ app }) => app.topology.channels.some(({ groups }) => groups.some(({ name }) => name === group)))
   const letters = (await own?.deadLetters(group, { limit: 10_000 })) ?? []
 
-  return letters.map(({ body }) => idOf(JSON.parse(new TextDecoder().decode(body))))
+  return letters.map(({ body, reason }) => ({ step: JSON.parse(new TextDecoder().decode(body)) as Step, isParked: reason === 'PARKED' }))
 }

@@ -168,6 +168,8 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   }
 
   parked(job: Job): void {
+    // It never starts, so it takes no turn from those of which one may be a killer.
+    job.isSuspect = false
     if (job.raw.isStale || this.#stopping) return this.left(job)
     job.attempt = 0
     this.#outcomes.bury(job, 'PARKED', `An earlier message of the key "${job.key}" is dead, so this one waits beside it, to be redriven after it.`)

@@ -71,7 +71,7 @@ export class Suspects {
   finished(job: Job, left: number): void {
     if (this.#current !== job) return
     const told = this.#ended(job, left)
-    this.#told = job.raw.isStale ? told : Promise.all([told, this.#pause()])
+    this.#told = job.raw.isStale || this.#isStopped ? told : Promise.all([told, this.#pause()])
     void this.#told.then(() => this.#freed())
   }
 
