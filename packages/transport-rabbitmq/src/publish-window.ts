@@ -2,9 +2,11 @@ import { confirmed, type Outgoing, type PublishOutcome, type Settled } from '@wa
 import type { Message } from 'amqplib/callback_api'
 import { type ConfirmChannel, frameShape, send, sendFrames } from './driver.js'
 import { PublishFrames } from './publish-frames.js'
+import { Unconfirmed } from './unconfirmed.js'
 import { bytesOf, essentialHeaders, fieldsOf, headersOf, isMandatory, type Route } from './wire.js'
 
 interface InFlight {
+  readonly tag: number
   readonly index: number
   readonly settled: Settled
   readonly bytes: number
@@ -25,8 +27,9 @@ interface Sending {
 export class PublishWindow {
   readonly #channel: ConfirmChannel
   readonly #changed: () => void
-  readonly #inFlight = new Map<number, InFlight>()
-  readonly #returnable = new Map<string, InFlight>()
+  readonly #unconfirmed = new Unconfirmed<InFlight>()
+  /** Their tags. A table of this one outlives what was in it, so it holds no message. */
+  readonly #returnable = new Map<string, number>()
   readonly #frames: PublishFrames
   #lastTag = 0
   /** Up to here they are with the driver. */
@@ -49,7 +52,7 @@ export class PublishWindow {
   }
 
   get size(): number {
-    return this.#inFlight.size
+    return this.#unconfirmed.size
   }
 
   /** Bytes of bodies that nobody has confirmed. */
@@ -80,15 +83,14 @@ export class PublishWindow {
       if (!sendFrames(this.#channel, pieces)) this.#isFull = true
     } catch (error) {
       const outcome = rejected(error)
-      for (let tag = this.#lastWritten + 1; tag <= this.#lastTag; tag++) this.#settle(tag, outcome)
+      for (let tag = this.#lastWritten + 1; tag <= this.#lastTag; tag++) this.#settle(this.#unconfirmed.take(tag), outcome)
     }
     this.#lastWritten = this.#lastTag
   }
 
   /** The channel is gone: everything written may have arrived or not. */
   lose(reason: string): void {
-    const lost = [...this.#inFlight.values()]
-    this.#inFlight.clear()
+    const lost = this.#unconfirmed.takeAll()
     this.#returnable.clear()
     this.#bytes = 0
     const unknown: PublishOutcome = { kind: 'unknown', reason }
@@ -125,33 +127,27 @@ export class PublishWindow {
   #note({ correlationId, index, message, settled }: Sending): void {
     const bytes = message.body.byteLength
     const returnKey = isMandatory(message) ? returnKeyOf(message.envelope.id, correlationId) : undefined
-    const entry: InFlight = { index, settled, bytes, returnKey, unroutable: undefined }
-    this.#inFlight.set(++this.#lastTag, entry)
-    if (returnKey !== undefined) this.#returnable.set(returnKey, entry)
+    const tag = ++this.#lastTag
+    this.#unconfirmed.add({ tag, index, settled, bytes, returnKey, unroutable: undefined })
+    if (returnKey !== undefined) this.#returnable.set(returnKey, tag)
     this.#bytes += bytes
   }
 
   // It arrives before the confirm of the same message.
   #returned({ fields, properties }: Message): void {
-    const entry = this.#returnable.get(returnKeyOf(String(properties.messageId), properties.correlationId as string | undefined))
+    const tag = this.#returnable.get(returnKeyOf(String(properties.messageId), properties.correlationId as string | undefined))
+    const entry = tag === undefined ? undefined : this.#unconfirmed.get(tag)
     if (entry) entry.unroutable = `exchange "${fields.exchange}" has no queue for routing key "${fields.routingKey}"`
   }
 
   #confirm(tag: number, isMultiple: boolean, outcome: PublishOutcome | undefined): void {
-    if (isMultiple) {
-      // A map keeps the order of insertion, which is that of the tags.
-      for (const each of this.#inFlight.keys()) {
-        if (each > tag) break
-        this.#settle(each, outcome)
-      }
-    } else this.#settle(tag, outcome)
+    if (isMultiple) for (const entry of this.#unconfirmed.takeUpTo(tag)) this.#settle(entry, outcome)
+    else this.#settle(this.#unconfirmed.take(tag), outcome)
     this.#changed()
   }
 
-  #settle(tag: number, outcome: PublishOutcome | undefined): void {
-    const entry = this.#inFlight.get(tag)
+  #settle(entry: InFlight | undefined, outcome: PublishOutcome | undefined): void {
     if (!entry) return
-    this.#inFlight.delete(tag)
     if (entry.returnKey !== undefined) this.#returnable.delete(entry.returnKey)
     this.#bytes -= entry.bytes
     if (outcome) return entry.settled(entry.index, outcome)
