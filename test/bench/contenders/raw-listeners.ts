@@ -5,11 +5,14 @@ import { typesOf } from '../order-classes.js'
 
 interface Listener {
   readonly schema: typeof orderSchema
+  readonly type: OrderClass | undefined
   readonly take: (order: Order) => Promise<void>
 }
 
+type OrderClass = new (order: Order) => Order
+
 /** What nobody can save. Through: encode, hand over in another turn, parse, call. Received: find the listener, parse, check, call within a scope, await. */
-export function rawWith(listeners: number): Contender & Required<Pick<Contender, 'openReceiver'>> {
+export function rawWith(listeners: number, newClass?: () => OrderClass): Contender & Required<Pick<Contender, 'openReceiver'>> {
   const handles = new Map<string, Handle>()
   const types = typesOf(listeners)
 
@@ -42,20 +45,20 @@ export function rawWith(listeners: number): Contender & Required<Pick<Contender,
 
     async openReceiver(_room: Room, handle: Handle): Promise<Receiver> {
       const scopes = new AsyncLocalStorage<{ readonly body: Uint8Array }>()
-      const byType = new Map<string, Listener>(types.map((type) => [type, { schema: orderSchema, take: async (order) => handle(order) }]))
-      const work = async (received: readonly { readonly type: string; readonly body: Buffer }[]): Promise<void> => {
-        for (const { type, body } of received) {
-          const { schema, take } = byType.get(type) as Listener
+      const byType = new Map<string, Listener>(types.map((name) => [name, { schema: orderSchema, type: newClass?.(), take: async (order) => handle(order) }]))
+      const work = async (received: readonly { readonly name: string; readonly body: Buffer }[]): Promise<void> => {
+        for (const { name, body } of received) {
+          const { schema, type: Type, take } = byType.get(name) as Listener
           const checked = schema['~standard'].validate(JSON.parse(body.toString()))
           if (!('value' in checked)) throw new Error('An order does not fit its schema.')
-          await scopes.run({ body }, take, checked.value)
+          await scopes.run({ body }, take, Type ? new Type(checked.value) : checked.value)
         }
       }
       let count = 0
 
       return {
         receive(bodies) {
-          const received = bodies.map((body) => ({ type: types[count++ % types.length] as string, body }))
+          const received = bodies.map((body) => ({ name: types[count++ % types.length] as string, body }))
           process.nextTick(() => void work(received))
         },
         close: async () => {},
