@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type App, type Delivery, Event, Listener, Service } from '@waybill/core'
+import { eventually } from '@waybill/testing'
 import type { MemoryBroker } from '@waybill/transport-memory'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -62,8 +63,11 @@ test('nothing holds a message that was settled', async () => {
   reader.remembers = false
   await work(running, 100)
 
-  collect()
-
   expect(reader.taken).toBe(1_100)
-  expect(reader.alive).toBe(0)
+  // V8 compiles in a thread of its own and holds what it looks at until it is done.
+  await eventually(() => {
+    collect()
+
+    return reader.alive === 0
+  })
 })
