@@ -15,6 +15,7 @@ import type {
   TransportHost,
 } from './transport.js'
 import type { Fault } from './fault.js'
+import type { TopologyAccess, TopologyOfHost } from './topology-access.js'
 
 type NameOf = (channel: string) => string
 
@@ -23,6 +24,7 @@ export class RenamedTransport implements Transport {
   readonly name: string
   readonly faults: readonly Fault[]
   readonly dead: DeadLetterAccess
+  readonly topology: TopologyAccess | undefined
   readonly #inner: Transport
   readonly #nameOf: NameOf
 
@@ -31,6 +33,7 @@ export class RenamedTransport implements Transport {
     this.faults = inner.faults
     this.#inner = inner
     this.#nameOf = nameOf
+    this.topology = inner.topology && this.#access(inner.topology)
     this.dead = {
       list: (of, limit) => inner.dead.list(this.#renamed(of), limit),
       take: (of, limit, decide) => inner.dead.take(this.#renamed(of), limit, decide),
@@ -45,8 +48,8 @@ export class RenamedTransport implements Transport {
     return this.#inner.connect(host)
   }
 
-  declare({ channels, asks }: Topology): Promise<void> {
-    return this.#inner.declare({ asks, channels: channels.map((channel) => ({ ...channel, name: this.#nameOf(channel.name) })) })
+  declare(topology: Topology): Promise<void> {
+    return this.#inner.declare(this.#known(topology))
   }
 
   publish(batch: readonly Outgoing[], settled: Settled): void {
@@ -74,6 +77,20 @@ export class RenamedTransport implements Transport {
 
   close(deadlineMs: number): Promise<void> {
     return this.#inner.close(deadlineMs)
+  }
+
+  #access(inner: TopologyAccess): TopologyAccess {
+    const known = ({ host, topology }: TopologyOfHost): TopologyOfHost => ({ host, topology: this.#known(topology) })
+
+    return {
+      difference: (of) => inner.difference(known(of)),
+      unused: (of) => inner.unused(known(of)),
+      remove: (of, things, options) => inner.remove(known(of), things, options),
+    }
+  }
+
+  #known({ asks, channels }: Topology): Topology {
+    return { asks, channels: channels.map((channel) => ({ ...channel, name: this.#nameOf(channel.name) })) }
   }
 
   #destination(to: Destination): Destination {

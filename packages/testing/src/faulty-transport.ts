@@ -14,6 +14,7 @@ import type {
   Settlement,
   Subscription,
   Topology,
+  TopologyAccess,
   Transport,
   TransportHost,
 } from '@waybill/core'
@@ -41,6 +42,7 @@ export class FaultyTransport implements Transport {
   readonly name: string
   readonly faults: readonly Fault[]
   readonly dead: DeadLetterAccess
+  readonly topology: TopologyAccess | undefined
   readonly #options: FaultyTransportOptions
   readonly #confirms: LateLine
   readonly #deliveries: LateLine
@@ -52,6 +54,7 @@ export class FaultyTransport implements Transport {
     this.name = inner.name
     this.faults = inner.faults
     this.dead = inner.dead
+    this.topology = inner.topology
     this.#options = options
     this.#confirms = new LateLine(life, () => faults.lag)
     this.#deliveries = new LateLine(life, () => faults.lag)
