@@ -4,7 +4,7 @@ import type { Contract, ReplyOf, Told } from './contract.js'
 import type { DeadLetters } from './dead-letters.js'
 import type { Health } from './health.js'
 import type { AskOptions, PublishOptions } from './publisher.js'
-import type { AppTopology } from './topology.js'
+import type { LiveTopology } from './app-topology.js'
 
 export interface App {
   /** Resolves when every connection stands and every listener is attached. Rejects with every fault at once. */
@@ -21,8 +21,8 @@ export interface App {
   transaction<T>(work: () => Promise<T>): Promise<T>
   health(): Health
   readonly deadLetters: DeadLetters
-  /** What the app publishes and takes, as data; known before `start`. */
-  readonly topology: AppTopology
+  /** What the app publishes and takes, as data known before `start`; and how far its brokers differ from that. */
+  readonly topology: LiveTopology
 }
 
 /** Wires services to a broker. Nothing happens, and nothing is thrown, before `start`. */

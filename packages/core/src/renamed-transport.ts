@@ -16,6 +16,7 @@ import type {
   TransportHost,
 } from './transport.js'
 import type { Fault } from './fault.js'
+import type { TopologyAccess, TopologyOfHost } from './topology-access.js'
 
 type NameOf = (channel: string) => string
 
@@ -25,6 +26,7 @@ export class RenamedTransport implements Transport {
   readonly faults: readonly Fault[]
   readonly dead: DeadLetterAccess
   readonly starts: Starts | undefined
+  readonly topology: TopologyAccess | undefined
   readonly #inner: Transport
   readonly #nameOf: NameOf
 
@@ -33,6 +35,7 @@ export class RenamedTransport implements Transport {
     this.faults = inner.faults
     this.#inner = inner
     this.#nameOf = nameOf
+    this.topology = inner.topology && this.#access(inner.topology)
     this.dead = {
       list: (of, limit) => inner.dead.list(this.#renamed(of), limit),
       take: (of, limit, decide) => inner.dead.take(this.#renamed(of), limit, decide),
@@ -52,8 +55,8 @@ export class RenamedTransport implements Transport {
     return this.#inner.connect(host)
   }
 
-  declare({ channels, asks }: Topology): Promise<void> {
-    return this.#inner.declare({ asks, channels: channels.map((channel) => ({ ...channel, name: this.#nameOf(channel.name) })) })
+  declare(topology: Topology): Promise<void> {
+    return this.#inner.declare(this.#known(topology))
   }
 
   publish(batch: readonly Outgoing[], settled: Settled): void {
@@ -81,6 +84,21 @@ export class RenamedTransport implements Transport {
 
   close(deadlineMs: number): Promise<void> {
     return this.#inner.close(deadlineMs)
+  }
+
+  #access(inner: TopologyAccess): TopologyAccess {
+    const known = ({ host, topology }: TopologyOfHost): TopologyOfHost => ({ host, topology: this.#known(topology) })
+
+    return {
+      difference: (of) => inner.difference(known(of)),
+      unused: (of) => inner.unused(known(of)),
+      remove: (of, things, options) => inner.remove(known(of), things, options),
+      migrate: (of, told) => inner.migrate(known(of), told),
+    }
+  }
+
+  #known({ asks, channels }: Topology): Topology {
+    return { asks, channels: channels.map((channel) => ({ ...channel, name: this.#nameOf(channel.name) })) }
   }
 
   #destination(to: Destination): Destination {

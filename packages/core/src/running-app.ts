@@ -1,6 +1,7 @@
 import type { App } from './app.js'
 import { healthOf } from './app-health.js'
 import { AppStore } from './app-store.js'
+import { BrokerTopology, type LiveTopology } from './app-topology.js'
 import type { AppOptions } from './app-options.js'
 import { Asking } from './asking.js'
 import { Burial } from './burial.js'
@@ -41,7 +42,7 @@ import { isRuntime, type Runtime } from './runtime.js'
 import { onSignals } from './signals.js'
 import { keepProcess, systemRuntime } from './system-runtime.js'
 import { tie } from './tie.js'
-import { topologyOf, type AppTopology } from './topology.js'
+import { topologyOf } from './topology.js'
 import { defaultTransaction, type ResolvedTransaction } from './transactions.js'
 import type { Transport, TransportHost } from './transport.js'
 
@@ -101,12 +102,14 @@ export class RunningApp implements App {
     this.deadLetters = new GroupDeadLetters({ links: this.#links, plan, codec: jsonCodec, notices: this.#notices, runtime: this.#runtime, log: this.#log })
   }
 
-  get topology(): AppTopology {
-    return topologyOf(
+  get topology(): LiveTopology {
+    const stated = topologyOf(
       this.#plan,
       (channel) => this.#links.of(channel).name,
       (channel) => this.#links.optionsOf(channel),
     )
+
+    return new BrokerTopology(stated, { faults: this.#faults, links: this.#links.all, host: this.#host, asksOn: (link) => this.#asksOn(link) })
   }
 
   start(): Promise<void> {

@@ -3,6 +3,7 @@ import type { Fault } from './fault.js'
 import type { Logger } from './logger.js'
 import type { Runtime } from './runtime.js'
 import type { ChannelOptions } from './channel-options.js'
+import type { TopologyAccess } from './topology-access.js'
 
 /**
  * One broker's driver, as core sees it. An adapter is naive on purpose: it connects, declares, publishes, delivers and
@@ -74,6 +75,9 @@ export interface Transport {
 
   /** How much waits for a group, over all its queues or partitions and whoever takes from them. A look at the broker, not at a message: cheap enough for every 15 s. */
   depth(of: GroupAddress): Promise<Depth>
+
+  /** Undefined: nobody can look at this broker's topology, and `app.topology` says so where it is asked. */
+  readonly topology?: TopologyAccess | undefined
 
   /**
    * Ends everything within the deadline: what is under way settles (as `unknown` if need be), the rest returns to the broker.

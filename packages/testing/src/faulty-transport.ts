@@ -15,6 +15,7 @@ import type {
   Starts,
   Subscription,
   Topology,
+  TopologyAccess,
   Transport,
   TransportHost,
 } from '@waybill/core'
@@ -43,6 +44,7 @@ export class FaultyTransport implements Transport {
   readonly faults: readonly Fault[]
   readonly dead: DeadLetterAccess
   readonly starts: Starts | undefined
+  readonly topology: TopologyAccess | undefined
   readonly #options: FaultyTransportOptions
   readonly #confirms: LateLine
   readonly #deliveries: LateLine
@@ -55,6 +57,7 @@ export class FaultyTransport implements Transport {
     this.faults = inner.faults
     this.dead = inner.dead
     this.starts = inner.starts && whileAlive(inner.starts, life)
+    this.topology = inner.topology
     this.#options = options
     this.#confirms = new LateLine(life, () => faults.lag)
     this.#deliveries = new LateLine(life, () => faults.lag)

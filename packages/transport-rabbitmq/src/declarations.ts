@@ -1,8 +1,10 @@
 import { BrokerRefused, type ChannelTopology, type TransportHost, type Topology } from '@waybill/core'
 import { ladder } from './descent.js'
+import { differencesOf, isOfShape, refusalOf as refusalOfDifferences } from './difference.js'
 import { type Channel, call, closeChannel, type Model, openChannel } from './driver.js'
+import type { Survey } from './management.js'
 import { refusalOfDeclare, replyCodeOf, sentenceOf } from './refusal.js'
-import { type Binding, type ExchangePlan, type Names, planOf, type QueuePlan, type SharePlan, type TopologyPlan } from './topology.js'
+import { type Binding, type ExchangePlan, type Names, planOf, type QueuePlan, shareMark, type SharePlan, type TopologyPlan } from './topology.js'
 
 /** A channel carries one declaration at a time, so they are spread over some: 300 queues in a quarter of the time. */
 const lanes = 8
@@ -17,18 +19,28 @@ interface Step {
   readonly explain?: (error: unknown) => BrokerRefused | undefined
 }
 
+export interface DeclarationsOptions {
+  readonly host: TransportHost
+  readonly names: Names
+  readonly mode: 'create' | 'check' | 'none'
+  /** What the broker has, where its HTTP API is known. */
+  readonly survey: (() => Promise<Survey>) | undefined
+}
+
 /** Makes what the app needs at the broker, and again after the broker lost it. */
 export class Declarations {
   readonly #host: TransportHost
   readonly #names: Names
   readonly #channels = new Map<string, ChannelTopology>()
   readonly #mode: 'create' | 'check' | 'none'
+  readonly #survey: (() => Promise<Survey>) | undefined
   #plan: TopologyPlan = { exchanges: [], shares: [], queues: [] }
 
-  constructor(host: TransportHost, names: Names, mode: 'create' | 'check' | 'none') {
+  constructor({ host, mode, names, survey }: DeclarationsOptions) {
     this.#host = host
     this.#names = names
     this.#mode = mode
+    this.#survey = survey
   }
 
   /** From now on `restore` restores this too. Returns what it asks for by itself. */
@@ -44,7 +56,34 @@ export class Declarations {
   /** Makes what is planned. Rejects with each refusal in one error; with the driver's error where the connection was lost. */
   async declare(model: Model, plan: TopologyPlan): Promise<void> {
     const refused = this.#mode === 'create' ? await create(model, plan) : this.#mode === 'check' ? await check(model, plan) : []
-    if (refused.length > 0) throw together(refused)
+    if (refused.length > 0) throw together(await this.#completed(refused, plan))
+    if (this.#mode === 'check') await this.#compare(plan)
+  }
+
+  /** The broker names the first difference of a thing; its HTTP API has them all. */
+  async #completed(refused: readonly BrokerRefused[], plan: TopologyPlan): Promise<readonly BrokerRefused[]> {
+    const others = refused.filter(({ code }) => code !== 'TOPOLOGY_DIFFERS')
+    const survey = others.length < refused.length ? await this.#surveyed() : undefined
+    const differences = survey ? differencesOf(plan, survey).filter(isOfShape) : []
+
+    return differences.length === 0 ? refused : [refusalOfDifferences(differences, together(refused)), ...others]
+  }
+
+  async #compare(plan: TopologyPlan): Promise<void> {
+    const survey = await this.#surveyed()
+    const differences = survey ? differencesOf(plan, survey) : []
+    if (differences.length > 0) throw refusalOfDifferences(differences)
+  }
+
+  /** Undefined where it cannot be asked: that keeps nobody from starting. */
+  async #surveyed(): Promise<Survey | undefined> {
+    try {
+      return await this.#survey?.()
+    } catch (error) {
+      this.#host.log.warn(`What differs at the broker is not known in full. ${error instanceof Error ? error.message : String(error)}`)
+
+      return undefined
+    }
   }
 
   /** The same after a reconnect: what cannot be restored is logged, and leaves the rest alone. */
@@ -60,7 +99,8 @@ export class Declarations {
   /** Makes one queue that was lost while the rest stands. */
   async ensure(model: Model, queue: string): Promise<void> {
     const plan = this.#plan.queues.find((q) => q.name === queue)
-    if (plan) await this.declare(model, { exchanges: [], shares: [], queues: [plan] })
+    // What is there is taken from as it is: another process may have moved it to other arguments.
+    if (plan && !(await isThere(model, queue))) await this.declare(model, { exchanges: [], shares: [], queues: [plan] })
   }
 }
 
@@ -102,10 +142,9 @@ function exchangeStep(plan: ExchangePlan): Step {
 }
 
 function shareStep({ name, queue, partitions }: SharePlan): Step {
-  const mark = (count: number | string): string => `${count}-partitions`
-  const run = (channel: Channel) => call((done) => channel.assertExchange(name, 'fanout', { durable: true, internal: true, alternateExchange: mark(partitions) }, done))
+  const run = (channel: Channel) => call((done) => channel.assertExchange(name, 'fanout', { durable: true, internal: true, alternateExchange: shareMark(partitions) }, done))
   const explain = (error: unknown): BrokerRefused | undefined => {
-    const found = new RegExp(`current is .*'${mark('(\\d+)')}'`).exec(sentenceOf(error))?.[1]
+    const found = new RegExp(`current is .*'${shareMark('(\\d+)')}'`).exec(sentenceOf(error))?.[1]
     if (found === undefined) return undefined
 
     return new BrokerRefused(
@@ -176,6 +215,15 @@ async function refusalOf(model: Model, step: Step, error: unknown): Promise<Brok
   await closeChannel(channel)
 
   return undefined
+}
+
+async function isThere(model: Model, queue: string): Promise<boolean> {
+  const channel = await openQuietChannel(model)
+  const error = await errorOf(call((done) => channel.checkQueue(queue, done)))
+  if (error !== undefined && replyCodeOf(error) === undefined) throw error
+  if (error === undefined) await closeChannel(channel)
+
+  return error === undefined
 }
 
 /** A channel whose refusals come as rejected calls alone. */

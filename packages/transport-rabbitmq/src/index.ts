@@ -1,2 +1,3 @@
+export type { ManagementOptions } from './management-options.js'
 export type { RabbitCredentials, RabbitOptions } from './options.js'
 export { rabbitmq } from './transport.js'

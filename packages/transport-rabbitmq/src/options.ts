@@ -2,6 +2,8 @@ import { type Duration, type Fault, parseDuration, unknownOptions } from '@waybi
 import { credentials as mechanisms, type Options, type SocketOptions } from 'amqplib/callback_api'
 import type { TcpSocketConnectOpts } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
+import type { Management, Password } from './management.js'
+import { loginIn, type ManagementOptions, resolveManagement } from './management-options.js'
 
 export interface RabbitOptions {
   /** `amqp://` or `amqps://`, one or several: the nodes of one cluster, tried in turn. Default, where it is left out: `amqp://localhost`; `undefined` is a fault. */
@@ -20,6 +22,11 @@ export interface RabbitOptions {
    * refuses to start without them (bindings cannot be checked); `none` does neither, for users without rights. Only `create` has delays. Default: `create`.
    */
   readonly declare?: 'create' | 'check' | 'none'
+  /**
+   * RabbitMQ's HTTP API. With it everything that differs is told at once, `check` sees arguments and bindings too, and `app.topology` can look and tidy.
+   * Away, it keeps no app from starting.
+   */
+  readonly management?: ManagementOptions
   /** For one try to connect, handshake included. Default: `10s`. */
   readonly connectTimeout?: Duration
   /** Passed to `tls.connect` as they are. */
@@ -62,10 +69,11 @@ export class Endpoint {
 export interface ResolvedOptions {
   readonly declare: 'create' | 'check' | 'none'
   readonly endpoints: readonly Endpoint[]
+  readonly management: Management | undefined
   readonly faults: readonly Fault[]
 }
 
-const known = ['url', 'vhost', 'credentials', 'declare', 'heartbeat', 'connectTimeout', 'tls', 'socket']
+const known = ['url', 'vhost', 'credentials', 'declare', 'heartbeat', 'connectTimeout', 'management', 'tls', 'socket']
 const parameters = ['heartbeat', 'frameMax', 'channelMax']
 
 /** All defaults and all faults. No fault quotes an url: a password may stand in it. */
@@ -85,9 +93,17 @@ export function resolveOptions(options: RabbitOptions): ResolvedOptions {
   if (!Array.isArray(urls) || urls.length === 0) {
     faults.push(wrong('option "url" takes an url or a list of them; found none. Leave it out for amqp://localhost.'))
   }
+  const management = resolveManagement({ management: options.management, login: options.credentials ?? loginOfUrl(urls[0]), timeoutMs: settings.connectTimeoutMs }, faults)
   const endpoints = faults.length > 0 ? [] : urls.flatMap((url, i) => endpointOf(url, i, settings, faults) ?? [])
 
-  return Object.freeze({ declare, endpoints: Object.freeze(endpoints), faults: Object.freeze(faults) })
+  return Object.freeze({ declare, endpoints: Object.freeze(endpoints), management, faults: Object.freeze(faults) })
+}
+
+/** Name and password of a connection, for whoever else asks for them. */
+function loginOfUrl(url: unknown): Password | undefined {
+  const found = URL.canParse(String(url)) ? loginIn(new URL(String(url))) : undefined
+
+  return found?.username === '' && found.password === '' ? { username: 'guest', password: 'guest' } : found
 }
 
 interface Settings {

@@ -86,6 +86,16 @@ export class Names {
     return `${this.#prefix}${channel}.${group}.starts`
   }
 
+  /** Matches the queues of any group on a channel but those of dead letters; captures what their names begin with. */
+  patternOfQueues(channel: string): RegExp {
+    return new RegExp(`^(${escaped(this.#prefix + channel)}\\.[a-z0-9-]+)(?:\\.keyed\\.[0-9]+)?$`)
+  }
+
+  /** Matches the exchanges that remember how many partitions a group on a channel has. */
+  patternOfShares(channel: string): RegExp {
+    return new RegExp(`^${escaped(this.#prefix + channel)}\\.[a-z0-9-]+\\.keyed$`)
+  }
+
   /** How a message enters its channel: by its type and the slot of its key, and on a direct exchange by what stands for all of them too. */
   route(channel: string, type: string, key: string | undefined): Route {
     const types = this.#routes.get(channel) ?? new Map<string, Route[]>()
@@ -128,6 +138,21 @@ export class Names {
 
     return found && this.#options(channel).existing?.queue === undefined ? partitionsOf(found) : 0
   }
+}
+
+function escaped(name: string): string {
+  return name.replaceAll('.', '\\.')
+}
+
+/** What the exchange of a {@link SharePlan} says by the name of its alternate exchange, which is the one argument that a broker compares and nobody needs. */
+export function shareMark(partitions: number | string): string {
+  return `${partitions}-partitions`
+}
+
+export function partitionsIn(mark: string): number | undefined {
+  const found = new RegExp(`^${shareMark('([0-9]+)')}$`).exec(mark)?.[1]
+
+  return found === undefined ? undefined : Number(found)
 }
 
 /** How messages enter a channel. Matching patterns costs the broker more than all else that it does with a message, so it is not the default. */

@@ -30,6 +30,7 @@ import { Replies } from './replies.js'
 import { StartCounts } from './starts.js'
 import { Subscriber } from './subscriber.js'
 import { faultsOf, Names } from './topology.js'
+import { RabbitTopology } from './topology-access.js'
 import { envelopePrefix } from './wire.js'
 
 /** RabbitMQ as a transport. Never throws: what is wrong with the options is told at `start`. */
@@ -42,6 +43,7 @@ class RabbitTransport implements Transport {
   readonly faults: readonly Fault[]
   readonly dead: DeadLetterAccess
   readonly starts: Starts
+  readonly topology: RabbitTopology
   readonly #options: ResolvedOptions
   readonly #consumers = new Set<Subscriber | Replies>()
   #parts: Parts | undefined
@@ -56,6 +58,7 @@ class RabbitTransport implements Transport {
   constructor(options: ResolvedOptions) {
     this.#options = options
     this.faults = options.faults
+    this.topology = new RabbitTopology(options)
     this.dead = { list: (of, limit) => this.#letters().list(of, limit), take: (of, limit, decide) => this.#letters().take(of, limit, decide) }
     this.starts = {
       begin: async (of, delivery) => (await this.#parts?.starts.begin(of, delivery)) ?? 0,
@@ -80,7 +83,7 @@ class RabbitTransport implements Transport {
   }
 
   async declare(topology: Topology): Promise<void> {
-    const { declarations } = this.#connected('declare')
+    const { declarations, host } = this.#connected('declare')
     const faults = topology.channels.flatMap(faultsOf)
     if (faults.length > 0) throw new ConfigError(faults)
     const plan = declarations.learn(topology)
@@ -89,6 +92,7 @@ class RabbitTransport implements Transport {
       try {
         await declarations.declare(model, plan)
         this.#isDeclared = true
+        if (plan.queues.length > 0) await this.topology.tell({ host, topology }, model)
 
         return
       } catch (error) {
@@ -167,7 +171,7 @@ class RabbitTransport implements Transport {
 
   #assemble(host: TransportHost): Parts {
     const names = new Names(host.namespace)
-    const declarations = new Declarations(host, names, this.#options.declare)
+    const declarations = new Declarations({ host, names, mode: this.#options.declare, survey: this.topology.survey })
     const { endpoints } = this.#options
     const tell = (state: ConnectionState) => this.#told(state, host)
     const consuming: Connection = new Connection({
