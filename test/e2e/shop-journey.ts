@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { eventually } from '@waybill/testing'
-import { expect, test } from 'vitest'
-import { runProgram } from './program.js'
+import { expect, onTestFinished, test } from 'vitest'
+import { type Program, runProgram } from './program.js'
 
 interface Told {
   readonly order: { readonly status: string; readonly total: number }
@@ -15,16 +18,7 @@ const undone = ['order.placed', 'stock.reserve', 'stock.reserved', 'payment.decl
 /** The shop as a visitor meets it: the same on every broker. */
 export function shopJourney(broker: string): void {
   test(`on ${broker} an order is confirmed, one is refused by the stock, one by the card and undone`, { timeout: 60_000 }, async () => {
-    const shop = runProgram('examples/shop/dist/main.js', '--port', '0', '--broker', broker, '--namespace', `t-${randomUUID().slice(0, 8)}`)
-    const [, address] = await shop.shows(/The shop is open: (\S+)/)
-    const call = async (path: string, body?: object): Promise<{ status: number; json: unknown }> => {
-      const response = await fetch(`${address}${path}`, body ? { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) } : {})
-
-      return { status: response.status, json: await response.json() }
-    }
-    const place = (orderId: string, sku: string, quantity: number): Promise<{ status: number; json: unknown }> =>
-      call('orders', { orderId, customer: 'Ada', lines: [{ sku, quantity }] })
-    const storyOf = async (orderId: string): Promise<Told> => (await call(`orders/${orderId}`)).json as Told
+    const { program, place, storyOf, quantities } = await openShop(broker, newFolder())
 
     expect(await place('fine', 'lamp', 2)).toMatchObject({ status: 202, json: { total: 90 } })
     expect(await place('fine', 'lamp', 2)).toMatchObject({ status: 202 })
@@ -43,9 +37,49 @@ export function shopJourney(broker: string): void {
     }
     expect((await storyOf('fine')).order.status).toBe('confirmed')
     expect((await storyOf('too-dear')).order.status).toBe('rejected')
-    const { items } = (await call('state')).json as { items: { sku: string; quantity: number }[] }
-    expect(Object.fromEntries(items.map(({ sku, quantity }) => [sku, quantity]))).toEqual({ lamp: 38, chair: 25, desk: 6, plant: 3 })
+    expect(await quantities()).toEqual({ lamp: 38, chair: 25, desk: 6, plant: 3 })
 
-    expect(await shop.end()).toBe(0)
+    expect(await program.end()).toBe(0)
   })
+}
+
+interface Answer {
+  readonly status: number
+  readonly json: unknown
+}
+
+interface OpenShop {
+  readonly program: Program
+  place(orderId: string, sku: string, quantity: number): Promise<Answer>
+  storyOf(orderId: string): Promise<Told>
+  quantities(): Promise<Readonly<Record<string, number>>>
+}
+
+/** The shop in a process of its own, on what it kept in the folder. */
+export async function openShop(broker: string, folder: string, namespace = `t-${randomUUID().slice(0, 8)}`): Promise<OpenShop> {
+  const program = runProgram('examples/shop/dist/main.js', '--port', '0', '--broker', broker, '--namespace', namespace, '--data', folder)
+  const [, address] = await program.shows(/The shop is open: (\S+)/)
+  const call = async (path: string, body?: object): Promise<Answer> => {
+    const response = await fetch(`${address}${path}`, body ? { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) } : {})
+
+    return { status: response.status, json: await response.json() }
+  }
+
+  return {
+    program,
+    place: (orderId, sku, quantity) => call('orders', { orderId, customer: 'Ada', lines: [{ sku, quantity }] }),
+    storyOf: async (orderId) => (await call(`orders/${orderId}`)).json as Told,
+    async quantities() {
+      const { items } = (await call('state')).json as { items: { sku: string; quantity: number }[] }
+
+      return Object.fromEntries(items.map(({ sku, quantity }) => [sku, quantity]))
+    },
+  }
+}
+
+export function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'waybill-shop-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+
+  return folder
 }

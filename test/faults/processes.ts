@@ -4,9 +4,9 @@ import { type Program, runProgram } from '../e2e/program.js'
 
 export interface ProcessSubject {
   /** As the program knows it. */
-  readonly broker: 'memory' | 'rabbitmq' | 'kafka'
+  readonly broker: 'memory' | 'journal' | 'rabbitmq' | 'kafka'
   /** Removes from the broker what the runners of a namespace declared. */
-  remove?(namespace: string): Promise<void>
+  remove?(namespace: string): Promise<void> | void
 }
 
 const ten = Array.from({ length: 10 }, (_, i) => `w${i}`)

@@ -145,7 +145,7 @@ describe('topology', () => {
     const transport = memory({ brokr: 1, broker: memoryBroker({ maxMessages: -1 }) } as object)
 
     expect(transport.faults.map((fault) => fault.message)).toEqual([
-      'memory() has no option "brokr". Did you mean "broker"? Known options: broker.',
+      'memory() has no option "brokr". Did you mean "broker"? Known options: broker, folder, sync.',
       'memoryBroker() has the option "maxMessages": expected a whole number above 0, found -1.',
     ])
   })

@@ -34,7 +34,7 @@ async function answer(app: App, request: IncomingMessage, response: ServerRespon
   const path = new URL(request.url ?? '/', 'http://shop').pathname
   const file = page[path]
   if (request.method === 'GET' && file) return sendFile(response, file)
-  if (request.method === 'GET' && path === '/state') return sendJson(response, 200, stateOf(app))
+  if (request.method === 'GET' && path === '/state') return sendJson(response, 200, await stateOf(app))
   if (request.method === 'GET' && path === '/changes') return streamChanges(app, response)
   if (request.method === 'GET' && path === '/health') return sendJson(response, app.health().ready ? 200 : 503, app.health())
   if (request.method === 'GET' && path.startsWith('/orders/')) return sendStory(app, decodeURIComponent(path.slice('/orders/'.length)), response)
@@ -54,18 +54,19 @@ async function placeOrder(app: App, request: IncomingMessage, response: ServerRe
   sendJson(response, 202, await app.get(Orders).place(parsed.data))
 }
 
-function sendStory(app: App, orderId: string, response: ServerResponse): void {
-  const order = app.get(Orders).find(orderId)
+async function sendStory(app: App, orderId: string, response: ServerResponse): Promise<void> {
+  const order = await app.get(Orders).find(orderId)
   if (!order) return sendProblem(response, 404, 'no-such-order', `There is no order "${orderId}".`)
 
-  sendJson(response, 200, { order, story: app.get(Story).of(orderId) })
+  sendJson(response, 200, { order, story: await app.get(Story).of([orderId]) })
 }
 
-function stateOf(app: App): object {
-  const story = app.get(Story)
-  const orders = [...app.get(Orders).all].reverse().slice(0, 50)
+async function stateOf(app: App): Promise<object> {
+  const orders = await app.get(Orders).latest(50)
+  const chapters = await app.get(Story).of(orders.map(({ orderId }) => orderId))
+  const told = orders.map((order) => ({ ...order, story: chapters.filter(({ orderId }) => orderId === order.orderId) }))
 
-  return { items: app.get(Stock).items, orders: orders.map((order) => ({ ...order, story: story.of(order.orderId) })), ready: app.health().ready }
+  return { items: await app.get(Stock).items(), orders: told, ready: app.health().ready }
 }
 
 function streamChanges(app: App, response: ServerResponse): void {

@@ -1,4 +1,5 @@
 import { DeadLetter, Listener, Publisher, Service } from '@waybill/core'
+import { Database } from '@waybill/outbox'
 import { GetQuote, type Line, ReleaseStock, ReserveStock, StockRejected, StockReleased, StockReserved } from './messages.js'
 
 export interface Item {
@@ -11,29 +12,29 @@ export interface Item {
 /** Knows what there is, what it costs, and who has reserved it. */
 @Service('stock')
 export class Stock {
-  readonly #items = new Map<string, Item>(initialStock.map((item) => [item.sku, item]))
-  readonly #reserved = new Map<string, readonly Line[]>()
+  constructor(private readonly database: Database) {}
 
-  get items(): readonly Item[] {
-    return [...this.#items.values()]
+  items(): Promise<readonly Item[]> {
+    return this.database.query('SELECT sku, name, price, quantity FROM items ORDER BY price DESC')
   }
 
   @Listener(GetQuote)
-  quote({ lines }: GetQuote): { total: number } {
-    return { total: lines.reduce((sum, { sku, quantity }) => sum + this.#price(sku) * quantity, 0) }
+  async quote({ lines }: GetQuote): Promise<{ total: number }> {
+    const items = new Map((await this.items()).map((item) => [item.sku, item]))
+    const prices = lines.map(({ sku, quantity }) => priceOf(items.get(sku), sku) * quantity)
+
+    return { total: prices.reduce((sum, price) => sum + price, 0) }
   }
 
   @Listener(ReserveStock)
   @Publisher(StockReserved, StockRejected)
   async reserve({ orderId, lines, total }: ReserveStock): Promise<StockReserved | StockRejected> {
-    // A message can come twice; the goods leave the shelf once.
-    if (this.#reserved.has(orderId)) return new StockReserved({ orderId, total })
-
-    const missing = lines.find(({ sku, quantity }) => (this.#items.get(sku)?.quantity ?? 0) < quantity)
+    const items = new Map((await this.items()).map((item) => [item.sku, item]))
+    const missing = lines.find(({ sku, quantity }) => (items.get(sku)?.quantity ?? 0) < quantity)
     if (missing) return new StockRejected({ orderId, reason: `We do not have ${missing.quantity} of ${missing.sku}.` })
 
-    this.#move(lines, -1)
-    this.#reserved.set(orderId, lines)
+    await this.#move(lines, -1)
+    await this.database.query('INSERT INTO reservations VALUES ($1, $2)', [orderId, JSON.stringify(lines)])
 
     return new StockReserved({ orderId, total })
   }
@@ -41,30 +42,19 @@ export class Stock {
   @Listener(ReleaseStock)
   @Publisher(StockReleased)
   async release({ orderId }: ReleaseStock): Promise<StockReleased> {
-    this.#move(this.#reserved.get(orderId) ?? [], 1)
-    this.#reserved.delete(orderId)
+    const [reserved] = await this.database.query<{ lines: readonly Line[] }>('DELETE FROM reservations WHERE "orderId" = $1 RETURNING lines', [orderId])
+    await this.#move(reserved?.lines ?? [], 1)
 
     return new StockReleased({ orderId })
   }
 
-  #price(sku: string): number {
-    const item = this.#items.get(sku)
-    if (!item) throw new DeadLetter(`There is no item "${sku}".`)
-
-    return item.price
-  }
-
-  #move(lines: readonly Line[], direction: 1 | -1): void {
-    for (const { sku, quantity } of lines) {
-      const item = this.#items.get(sku)
-      if (item) this.#items.set(sku, { ...item, quantity: item.quantity + direction * quantity })
-    }
+  async #move(lines: readonly Line[], direction: 1 | -1): Promise<void> {
+    for (const { sku, quantity } of lines) await this.database.query('UPDATE items SET quantity = quantity + $2 WHERE sku = $1', [sku, direction * quantity])
   }
 }
 
-const initialStock: readonly Item[] = [
-  { sku: 'lamp', name: 'Desk lamp', price: 45, quantity: 40 },
-  { sku: 'chair', name: 'Chair', price: 120, quantity: 25 },
-  { sku: 'desk', name: 'Standing desk', price: 560, quantity: 6 },
-  { sku: 'plant', name: 'Plant', price: 18, quantity: 3 },
-]
+function priceOf(item: Item | undefined, sku: string): number {
+  if (!item) throw new DeadLetter(`There is no item "${sku}".`)
+
+  return item.price
+}

@@ -1,6 +1,8 @@
 import { type Delivery, RawListener, type RawMessage, Service } from '@waybill/core'
+import { Database } from '@waybill/outbox'
 
 export interface Chapter {
+  readonly orderId: string
   readonly at: string
   readonly message: string
   readonly payload: Readonly<Record<string, unknown>>
@@ -9,12 +11,12 @@ export interface Chapter {
 /** Listens to everything that passes, and tells each order's story. A group of its own: it takes nothing from anybody. */
 @Service('story')
 export class Story {
-  readonly #chapters = new Map<string, Chapter[]>()
-  readonly #seen = new Set<string>()
   readonly #watchers = new Set<(orderId: string) => void>()
 
-  of(orderId: string): readonly Chapter[] {
-    return this.#chapters.get(orderId) ?? []
+  constructor(private readonly database: Database) {}
+
+  of(orderIds: readonly string[]): Promise<readonly Chapter[]> {
+    return this.database.query('SELECT "orderId", at, message, payload FROM chapters WHERE "orderId" = ANY ($1) ORDER BY number', [orderIds])
   }
 
   /** Calls back for each order that has a new chapter. Returns the end of it. */
@@ -25,31 +27,29 @@ export class Story {
   }
 
   @RawListener('orders')
-  orders(message: RawMessage, delivery: Delivery): void {
-    this.#write(message, delivery)
+  async orders(message: RawMessage, delivery: Delivery): Promise<void> {
+    await this.#write(message, delivery)
   }
 
   @RawListener('stock')
-  stock(message: RawMessage, delivery: Delivery): void {
-    this.#write(message, delivery)
+  async stock(message: RawMessage, delivery: Delivery): Promise<void> {
+    await this.#write(message, delivery)
   }
 
   @RawListener('payment')
-  payment(message: RawMessage, delivery: Delivery): void {
-    this.#write(message, delivery)
+  async payment(message: RawMessage, delivery: Delivery): Promise<void> {
+    await this.#write(message, delivery)
   }
 
   @RawListener('notification')
-  notification(message: RawMessage, delivery: Delivery): void {
-    this.#write(message, delivery)
+  async notification(message: RawMessage, delivery: Delivery): Promise<void> {
+    await this.#write(message, delivery)
   }
 
-  #write(message: RawMessage, { id, key }: Delivery): void {
-    if (key === undefined || this.#seen.has(id)) return
-    this.#seen.add(id)
-    const chapters = this.#chapters.get(key) ?? []
-    chapters.push({ at: new Date().toISOString(), message: message.name ?? 'unknown', payload: message.json() as Chapter['payload'] })
-    this.#chapters.set(key, chapters)
+  async #write(message: RawMessage, { key }: Delivery): Promise<void> {
+    if (key === undefined) return
+    const values = [key, message.name ?? 'unknown', JSON.stringify(message.json())]
+    await this.database.query('INSERT INTO chapters ("orderId", message, payload) VALUES ($1, $2, $3)', values)
     for (const changed of this.#watchers) changed(key)
   }
 }

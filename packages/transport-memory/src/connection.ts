@@ -83,6 +83,11 @@ export class Connection implements Client {
     for (const { reject } of this.#takeWaiters()) reject(closedError())
   }
 
+  /** Resolves when everything that was sent is settled. */
+  async flush(): Promise<void> {
+    await this.#session?.flush()
+  }
+
   onLost(reason: string): void {
     this.#session = undefined
     if (this.#host !== undefined && !this.#isClosed) this.#retry(this.#host, reason)

@@ -1,6 +1,6 @@
 import type { Outgoing, PublishOutcome, Runtime, Settled } from '@waybill/core'
 import type { Broker } from './broker/broker.js'
-import type { Session } from './broker/session.js'
+import type { Answer, Session } from './broker/session.js'
 import type { Connection } from './connection.js'
 import type { Layout } from './topology.js'
 import { type Address, toMessage } from './wire.js'
@@ -28,12 +28,12 @@ export class Publisher {
   }
 
   #send(session: Session, batch: readonly Outgoing[], settled: Settled): void {
-    const outcomes = new Array<PublishOutcome | undefined>(batch.length)
+    const outcomes = new Array<Answer>(batch.length)
     for (let i = 0; i < batch.length; i++) outcomes[i] = this.#sendOne(batch[i] as Outgoing)
     session.settleAtEnd(settled, outcomes)
   }
 
-  #sendOne(outgoing: Outgoing): PublishOutcome | undefined {
+  #sendOne(outgoing: Outgoing): Answer {
     const address = this.#addressOf(outgoing)
     if (address === undefined) return notReplies
     const message = toMessage(outgoing, address)

@@ -12,20 +12,18 @@ export class StartCounts {
     this.#layout = layout
   }
 
-  begin(of: GroupAddress, delivery: RawDelivery): number {
+  async begin(of: GroupAddress, delivery: RawDelivery): Promise<number> {
     const name = this.#nameOf(of, delivery)
     if (name === undefined) return 0
-    const before = this.#broker.starts.get(name) ?? 0
-    this.#broker.starts.set(name, before + 1)
+    const before = this.#broker.startsOf(name)
+    await this.#broker.keepStarts(name, before + 1)
 
     return before
   }
 
-  ended(of: GroupAddress, delivery: RawDelivery, left: number): void {
+  async ended(of: GroupAddress, delivery: RawDelivery, left: number): Promise<void> {
     const name = this.#nameOf(of, delivery)
-    if (name === undefined) return
-    if (left > 0) this.#broker.starts.set(name, left)
-    else this.#broker.starts.delete(name)
+    if (name !== undefined) await this.#broker.keepStarts(name, left)
   }
 
   #nameOf({ channel, group }: GroupAddress, { envelope: { id } }: RawDelivery): string | undefined {

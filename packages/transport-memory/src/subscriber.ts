@@ -80,7 +80,7 @@ class MemoryConsumer implements Consumer, Attachment {
     if (this.#isPaused) channel.pause()
     this.#session = session
     this.#channel = channel
-    if (address !== undefined) session.own(this.#ground.broker.declareQueue(address, {}))
+    if (address !== undefined) session.own(this.#ground.broker.declareReplies(address))
     for (const name of queues) {
       const queue = this.#ground.broker.findQueue(name)
       if (queue !== undefined) channel.consume(queue)

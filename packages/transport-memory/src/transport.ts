@@ -28,7 +28,7 @@ import { envelopePrefix } from './wire.js'
 
 /**
  * A transport on a broker inside this process: the rules of a real one, nothing to install, and everything on the app's clock.
- * Never throws; what is wrong with the options is reported at `start`. Messages live as long as the broker does, which is the process at most.
+ * Never throws; what is wrong with the options is reported at `start`. Messages live as long as the broker does: with a `folder` beyond the process, else as long as it at most.
  */
 export function memory(options: MemoryOptions = {}): Transport {
   return new MemoryTransport(resolveOptions(options))
@@ -64,6 +64,7 @@ class MemoryTransport implements Transport {
       dead: new DeadLetters(this.#options.broker, this.#connection, layout),
       starts: new StartCounts(this.#options.broker, layout),
     }
+    if (this.#options.broker.isKept) await this.#options.broker.open(host)
     await this.#connection.connect(host)
 
     return capabilities
@@ -73,6 +74,7 @@ class MemoryTransport implements Transport {
     const { layout } = this.#connected('declare')
     await this.#connection.established()
     declare(this.#options.broker, layout, topology)
+    if (this.#options.broker.isKept) await this.#options.broker.keepTopology()
   }
 
   publish(batch: readonly Outgoing[], settled: Settled): void {
@@ -108,8 +110,11 @@ class MemoryTransport implements Transport {
 
   // Nothing takes long in a process, so the deadline is never needed.
   async close(_deadlineMs: number): Promise<void> {
+    const { broker, ownsBroker } = this.#options
+    if (broker.isKept) await this.#connection.flush()
     this.#connection.close()
-    if (this.#options.ownsBroker) this.#options.broker.stop()
+    if (ownsBroker) broker.stop()
+    if (ownsBroker && broker.isKept) await broker.close()
   }
 
   #connected(method: string): Parts {

@@ -1,6 +1,8 @@
 // A process that does errands and says what it does, for tests that end it:
 //   runner.js <broker> <namespace> <shutdown>
 // Lines that it reads: `give <how> <id>…` publishes errands (`mixed`: all quick but "k", which kills), `finish` lets the waiting ones end, `dead` shows the dead letters.
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Command, createApp, type Delivery, Listener, Service, type Transport } from '@waybill/core'
 import { kafka } from '@waybill/transport-kafka'
@@ -26,6 +28,7 @@ class Runner {
 
 const transports: Readonly<Record<string, () => Transport>> = {
   memory: () => memory(),
+  journal: () => memory({ folder: join(tmpdir(), namespace) }),
   rabbitmq: () => rabbitmq({ url: process.env['WAYBILL_RABBITMQ_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672' }),
   // The shortest session that a broker allows unless it is told otherwise: so long the partitions of a killed process wait.
   kafka: () => kafka({ brokers: (process.env['WAYBILL_KAFKA_BROKERS'] ?? '127.0.0.1:9092').split(','), sessionTimeout: '6s' }),

@@ -45,6 +45,17 @@ export class Backlog {
     return undefined
   }
 
+  /** Takes out all that are meant, wherever they stand. */
+  remove(isMeant: (entry: Entry) => boolean): readonly Entry[] {
+    const meant = [...this].filter(isMeant)
+    if (meant.length === 0) return meant
+    const rest = [...this].filter((entry) => !isMeant(entry))
+    while (this.shift() !== undefined);
+    for (const entry of rest) this.push(entry)
+
+    return meant
+  }
+
   /** Those at the head of each priority whose time is up. */
   *expired(now: number): Generator<Entry> {
     for (const lane of this.#lanes) {

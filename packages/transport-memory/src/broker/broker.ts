@@ -1,14 +1,20 @@
-import { BrokerRefused, confirmed, type Fault, type PublishOutcome, type Runtime, unknownOptions } from '@waybill/core'
+import { BrokerRefused, confirmed, type Fault, type Logger, type PublishOutcome, type Runtime } from '@waybill/core'
+import { Admission } from '../journal/admission.js'
+import { textOfHeaders } from '../journal/header-text.js'
+import type { Journal } from '../journal/journal.js'
+import { type JournalOptions, openJournal } from '../journal/open-journal.js'
+import type { BrokerRecord } from '../journal/record.js'
+import { restore } from '../journal/restore.js'
 import { Clock } from './clock.js'
 import { type BindingArguments, Exchange, type ExchangeKind } from './exchange.js'
 import { foreignMessage } from './foreign-message.js'
 import { weightOf } from './headers.js'
 import { Ledger } from './ledger.js'
-import type { ForeignMessage, MemoryBroker, MemoryBrokerOptions, QueueView } from './memory-broker.js'
+import { faultsOfOptions, type ForeignMessage, type MemoryBroker, type MemoryBrokerOptions, type QueueView } from './memory-broker.js'
 import type { Message } from './message.js'
 import { Queue } from './queue.js'
 import { allArguments, faultsOfArguments, type QueueArguments } from './rules.js'
-import { type Client, Session } from './session.js'
+import { type Answer, type Client, Session } from './session.js'
 
 /** Makes a broker for several apps of one process. Never throws: what is wrong with the options is reported at `start`. */
 export function memoryBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
@@ -19,10 +25,13 @@ export function memoryBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
 export class Broker implements MemoryBroker {
   readonly faults: readonly Fault[]
   readonly clock = new Clock()
-  /** Starts that never ended, by queue and message: they outlive whoever made them. */
-  readonly starts = new Map<string, number>()
+  /** Starts that never ended, by queue and message. */
+  readonly #starts = new Map<string, number>()
   readonly #ledger: Ledger
   readonly #ownRuntime: Runtime | undefined
+  readonly #kept: JournalOptions | undefined
+  #opening: Promise<void> | undefined
+  #journal: Journal | undefined
   readonly #exchanges = new Map<string, Exchange>()
   readonly #queues = new Map<string, Queue>()
   readonly #sessions = new Set<Session>()
@@ -31,7 +40,8 @@ export class Broker implements MemoryBroker {
   #confirmsToLose = 0
 
   constructor(options: MemoryBrokerOptions) {
-    this.faults = faultsOf(options)
+    this.faults = faultsOfOptions(options)
+    this.#kept = options.folder === undefined ? undefined : { folder: options.folder, syncs: options.sync === 'always' }
     this.#ledger = new Ledger(options.maxMessages ?? 1_000_000, options.maxBytes ?? 256 * 1024 * 1024)
     this.#ownRuntime = options.runtime
     if (options.runtime !== undefined) this.clock.use(options.runtime)
@@ -41,12 +51,43 @@ export class Broker implements MemoryBroker {
     return this.#isBlocked
   }
 
+  /** Whether it has to be opened before it can be used. */
+  get isKept(): boolean {
+    return this.#kept !== undefined
+  }
+
+  /** Takes the folder and everything in it, once. Rejects with what is wrong with it. */
+  open(host: { readonly runtime: Runtime; readonly log: Logger }): Promise<void> {
+    if (this.#kept === undefined) return Promise.resolve()
+    this.#opening ??= this.#open(this.#kept, host)
+
+    return this.#opening
+  }
+
+  /** Throws where what was declared could not be written. */
+  async keepTopology(): Promise<void> {
+    const failure = await this.#journal?.flush()
+    if (failure !== undefined) throw new BrokerRefused('JOURNAL_UNWRITABLE', `The topology was declared and cannot be kept: ${failure}.`)
+  }
+
+  startsOf(name: string): number {
+    return this.#starts.get(name) ?? 0
+  }
+
+  /** Resolves once it outlives whoever started, which may be this process. */
+  async keepStarts(name: string, count: number): Promise<void> {
+    if (count > 0) this.#starts.set(name, count)
+    else this.#starts.delete(name)
+    this.#journal?.made({ started: name, count })
+    await this.#journal?.flush()
+  }
+
   /** Undefined while the broker is stopped. */
   connect(client: Client, runtime: Runtime): Session | undefined {
     if (!this.#isRunning) return undefined
     // The clock of an app that has gone may stand still, so the next one brings its own.
     if (this.#ownRuntime === undefined && this.#sessions.size === 0) this.clock.use(runtime)
-    const session = new Session(client, this.clock.turn)
+    const session = new Session(client, this.clock.turn, this.#journal)
     this.#sessions.add(session)
 
     return session
@@ -61,15 +102,15 @@ export class Broker implements MemoryBroker {
    * Stores a message in every queue that its exchange leads to, or in none: what is `rejected` or `unroutable` is nowhere.
    * Undefined where it is stored and the confirm is lost.
    */
-  publish(message: Message): PublishOutcome | undefined {
+  publish(message: Message): Answer {
     const queues = this.#route(message)
     if (queues === undefined) return rejected(`there is no exchange "${message.exchange}"`)
     if (queues.length === 0) return message.mandatory ? unroutable(message) : confirmed
     const bytes = message.body.byteLength + weightOf(message.headers)
     const refusal = this.#ledger.refusal(queues.length, bytes * queues.length) ?? firstRefusal(queues, message)
     if (refusal !== undefined) return rejected(refusal)
-    for (const queue of queues) queue.store(message, bytes)
-    if (this.#confirmsToLose === 0) return confirmed
+    const answer = this.#store(message, queues, bytes)
+    if (this.#confirmsToLose === 0) return answer
     this.#confirmsToLose--
 
     return undefined
@@ -88,8 +129,9 @@ export class Broker implements MemoryBroker {
     const found = this.#exchanges.get(name)
     if (found !== undefined && found.kind !== kind) throw differs(`Exchange "${name}"`, kind, found.kind)
     if (found !== undefined) return found
-    const made = new Exchange(name, kind)
+    const made = new Exchange(name, kind, () => this.#journal)
     this.#exchanges.set(name, made)
+    this.#journal?.made({ exchange: name, kind })
 
     return made
   }
@@ -97,10 +139,15 @@ export class Broker implements MemoryBroker {
   /** The queue of that name, made if it is missing. Throws where it has other arguments. */
   declareQueue(name: string, args: QueueArguments): Queue {
     const found = this.#queues.get(name)
-    if (found === undefined) return this.#makeQueue(name, args)
+    if (found === undefined) return this.#makeQueue(name, args, true)
     if (describe(found.args) !== describe(args)) throw differs(`Queue "${name}"`, describe(args), describe(found.args))
 
     return found
+  }
+
+  /** A queue that ends with its connection, and is nowhere but in memory. */
+  declareReplies(name: string): Queue {
+    return this.#queues.get(name) ?? this.#makeQueue(name, {}, false)
   }
 
   deleteQueue(queue: Queue): void {
@@ -135,11 +182,15 @@ export class Broker implements MemoryBroker {
 
   send(foreign: ForeignMessage): PublishOutcome {
     if (!this.#isRunning) return rejected('the memory broker is stopped')
+    if (this.isKept && !this.#journal) return rejected('the memory broker has not opened its folder yet: connect an app first')
     if (!this.clock.runs) return rejected('the memory broker has no clock yet: connect an app first, or give it a "runtime"')
     const message = foreignMessage(foreign)
     if (message === undefined) return rejected('its headers hold a cycle or more than 100,000 values')
 
-    return this.publish(message) ?? { kind: 'unknown', reason: 'the confirm was lost' }
+    const answer = this.publish(message)
+    this.#journal?.run()
+
+    return (answer instanceof Admission ? answer.outcome : answer) ?? { kind: 'unknown', reason: 'the confirm was lost' }
   }
 
   disconnect(app?: string): void {
@@ -179,11 +230,54 @@ export class Broker implements MemoryBroker {
     }
   }
 
+  async close(): Promise<void> {
+    await this.#opening?.catch(() => undefined)
+    this.stop()
+    await this.#journal?.close()
+  }
+
   loseConfirms(count = 1): void {
     this.#confirmsToLose += count
   }
 
   // ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #open(kept: JournalOptions, { runtime, log }: { readonly runtime: Runtime; readonly log: Logger }): Promise<void> {
+    if (!this.clock.runs) this.clock.use(runtime)
+    const { journal, replay } = await openJournal(kept, { turn: this.clock.turn, runtime, log, records: () => this.#records() })
+    const made = [...this.#records()]
+    try {
+      restore(replay, this, journal)
+    } catch (error) {
+      await journal.close()
+      throw error
+    }
+    this.clock.turn.writeFirst(journal)
+    this.#journal = journal
+    for (const record of made) journal.made(record)
+    for (const queue of this.#queues.values()) queue.buryExhausted()
+  }
+
+  *#records(): Generator<BrokerRecord> {
+    for (const { name, args, isDurable } of this.#queues.values()) if (isDurable) yield { queue: name, args }
+    for (const exchange of this.#exchanges.values()) yield* exchange.records()
+    for (const [started, count] of this.#starts) yield { started, count }
+  }
+
+  /** Queues that outlive the process get it when it is written, which is at the end of the turn. */
+  #store(message: Message, queues: readonly Queue[], bytes: number): Answer {
+    if (this.#journal === undefined || queues[0]?.isDurable !== true) {
+      for (const queue of queues) queue.place(queue.admit(message, bytes))
+      return confirmed
+    }
+    const headers = textOfHeaders(message.headers)
+    if (headers === undefined) return rejected('its headers are nested too deep to be written to the journal')
+    const entries = queues.map((queue) => queue.admit(message, bytes))
+    const admission = new Admission(entries, headers)
+    this.#journal.admit(admission)
+
+    return admission
+  }
 
   #route(message: Message): readonly Queue[] | undefined {
     if (message.exchange !== '') return this.#exchanges.get(message.exchange)?.route(message.routingKey, message.headers)
@@ -192,11 +286,13 @@ export class Broker implements MemoryBroker {
     return queue === undefined ? [] : [queue]
   }
 
-  #makeQueue(name: string, args: QueueArguments): Queue {
+  #makeQueue(name: string, args: QueueArguments, isDurable: boolean): Queue {
     const faults = faultsOfArguments(`Queue "${name}"`, args, allArguments)
     if (faults.length > 0) throw new BrokerRefused('QUEUE_ARGUMENTS', faults.join(' '))
-    const queue = new Queue(name, args, { clock: this.clock, ledger: this.#ledger, deadLetters: this.#deadLettersOf(name, args) })
+    const journal = isDurable ? (): Journal | undefined => this.#journal : nowhere
+    const queue = new Queue(name, args, { clock: this.clock, ledger: this.#ledger, deadLetters: this.#deadLettersOf(name, args), journal, isDurable })
     this.#queues.set(name, queue)
+    journal()?.made({ queue: name, args })
 
     return queue
   }
@@ -230,6 +326,10 @@ export class Broker implements MemoryBroker {
   }
 }
 
+function nowhere(): undefined {
+  return undefined
+}
+
 function firstRefusal(queues: readonly Queue[], message: Message): string | undefined {
   for (const queue of queues) {
     const refusal = queue.refusal(message)
@@ -259,15 +359,4 @@ function differs(thing: string, expected: string, found: string): BrokerRefused 
     'TOPOLOGY_DIFFERS',
     `${thing} exists already and differs: expected ${expected}, found ${found}. Change the app's "channels", or drain it, stop what uses it and delete it.`,
   )
-}
-
-function faultsOf(options: MemoryBrokerOptions): readonly Fault[] {
-  const faults = unknownOptions('memoryBroker()', options, ['maxMessages', 'maxBytes', 'runtime'])
-  for (const name of ['maxMessages', 'maxBytes'] as const) {
-    const value = options[name]
-    if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue
-    faults.push({ code: 'MEMORY_BROKER_LIMIT', message: `memoryBroker() has the option "${name}": expected a whole number above 0, found ${JSON.stringify(value)}.` })
-  }
-
-  return Object.freeze(faults)
 }

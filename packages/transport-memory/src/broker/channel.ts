@@ -107,7 +107,7 @@ export class Channel implements Taker, Task {
     this.#isClosed = true
     for (const queue of this.#queues) queue.detach(this)
     // What was taken in this turn and never seen by anybody was not delivered.
-    for (const entry of this.#given) entry.deliveries--
+    for (const entry of this.#given) entry.home.uncount(entry)
     this.#given = []
     for (const [home, entries] of byHome(this.#unsettled.drain())) home.takeBack(entries)
   }

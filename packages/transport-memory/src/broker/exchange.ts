@@ -1,3 +1,5 @@
+import type { Journal } from '../journal/journal.js'
+import type { BrokerRecord } from '../journal/record.js'
 import type { Queue } from './queue.js'
 
 export type ExchangeKind = 'topic' | 'direct' | 'fanout' | 'headers'
@@ -19,6 +21,7 @@ export class Exchange {
   constructor(
     readonly name: string,
     readonly kind: ExchangeKind,
+    readonly journal: () => Journal | undefined,
   ) {}
 
   /** Binding the same again changes nothing. */
@@ -26,6 +29,7 @@ export class Exchange {
     const bound = this.#bindings.get(key) ?? []
     if (bound.some((b) => b.queue === queue && sameArguments(b.arguments, args))) return
     this.#bindings.set(key, [...bound, { queue, arguments: args }])
+    this.journal()?.made({ bind: queue.name, to: this.name, key, args })
     if (isPattern(key)) this.#patterns.add(key)
     this.#routes.clear()
   }
@@ -33,7 +37,9 @@ export class Exchange {
   unbind(queue: Queue, key: string): void {
     const bound = this.#bindings.get(key) ?? []
     const rest = bound.filter((b) => b.queue !== queue)
-    if (rest.length < bound.length) this.#keep(key, rest)
+    if (rest.length === bound.length) return
+    this.#keep(key, rest)
+    this.journal()?.made({ unbind: queue.name, from: this.name, key })
   }
 
   /** Forgets every binding of a queue that is gone. */
@@ -44,6 +50,12 @@ export class Exchange {
   /** The queues that are bound under exactly this key. */
   boundTo(key: string): readonly Queue[] {
     return (this.#bindings.get(key) ?? []).map((b) => b.queue)
+  }
+
+  /** What makes it again elsewhere. */
+  *records(): Generator<BrokerRecord> {
+    yield { exchange: this.name, kind: this.kind }
+    for (const [key, bound] of this.#bindings) for (const { queue, arguments: args } of bound) yield { bind: queue.name, to: this.name, key, args }
   }
 
   route(routingKey: string, headers: Readonly<Record<string, unknown>>): readonly Queue[] {

@@ -1,4 +1,4 @@
-import type { Fault, PublishOutcome, Runtime } from '@waybill/core'
+import { type Fault, type PublishOutcome, type Runtime, unknownOptions } from '@waybill/core'
 import type { BindingArguments, ExchangeKind } from './exchange.js'
 import type { QueueArguments } from './rules.js'
 
@@ -9,6 +9,10 @@ export interface MemoryBrokerOptions {
   readonly maxBytes?: number
   /** Its time. Default: that of the app that connects first. */
   readonly runtime?: Runtime
+  /** Keeps what it holds in a journal in this folder, which is made if it is missing. One broker at a time uses it. Default: nothing outlives the process. */
+  readonly folder?: string
+  /** When a publish is confirmed: `write`, once the system has it, or `always`, once the disk has it. Default: `write`. */
+  readonly sync?: 'write' | 'always'
 }
 
 /**
@@ -43,6 +47,8 @@ export interface MemoryBroker {
   unblock(): void
   /** Stores the next messages and never confirms them: they are `unknown` when their deadline passes or their connection ends. */
   loseConfirms(count?: number): void
+  /** Stops for good; writes what is left and gives its folder free. Close the apps before. */
+  close(): Promise<void>
 }
 
 /** What a queue holds at this moment. */
@@ -70,4 +76,25 @@ export interface ForeignMessage {
   readonly priority?: number
   readonly delayMs?: number
   readonly expiresMs?: number
+}
+
+export function faultsOfOptions(options: MemoryBrokerOptions): readonly Fault[] {
+  const faults = unknownOptions('memoryBroker()', options, ['maxMessages', 'maxBytes', 'runtime', 'folder', 'sync'])
+  for (const name of ['maxMessages', 'maxBytes'] as const) {
+    const value = options[name]
+    if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue
+    faults.push({ code: 'MEMORY_BROKER_LIMIT', message: `memoryBroker() has the option "${name}": expected a whole number above 0, found ${JSON.stringify(value)}.` })
+  }
+
+  return Object.freeze([...faults, ...faultsOfFolder('memoryBroker()', options)])
+}
+
+export function faultsOfFolder(owner: string, { folder, sync }: { readonly folder?: unknown; readonly sync?: unknown }): readonly Fault[] {
+  const faults: Fault[] = []
+  const wrong = (option: string, text: string): void => void faults.push({ code: 'MEMORY_BROKER_FOLDER', message: `${owner} has the option "${option}": ${text}` })
+  if (folder !== undefined && (typeof folder !== 'string' || folder === '')) wrong('folder', `expected the path of a folder, found ${JSON.stringify(folder)}.`)
+  if (sync !== undefined && sync !== 'write' && sync !== 'always') wrong('sync', `expected "write" or "always", found ${JSON.stringify(sync)}.`)
+  if (sync !== undefined && folder === undefined) wrong('sync', 'expected a "folder" beside it, found none; without one nothing is written. Add "folder", or leave "sync" out.')
+
+  return faults
 }

@@ -1,8 +1,11 @@
 import { Backlog, isExpired } from './backlog.js'
 import type { Clock } from './clock.js'
+import type { Journal } from '../journal/journal.js'
+import { textOfHeaders } from '../journal/header-text.js'
+import type { EntryRecord } from '../journal/record.js'
 import { deadMessage, type Death } from './death.js'
 import type { Ledger } from './ledger.js'
-import { Entry, type Home, type Message } from './message.js'
+import { Entry, type Home, type Message, unplaced } from './message.js'
 import { type QueueArguments, type QueueRules, resolveRules } from './rules.js'
 import type { Task } from './turn.js'
 
@@ -17,6 +20,9 @@ export interface QueueHost {
   readonly clock: Clock
   readonly ledger: Ledger
   readonly deadLetters: Queue | undefined
+  /** It outlives its connection, and the process where there is a journal. */
+  readonly isDurable: boolean
+  journal(): Journal | undefined
 }
 
 /** Keeps messages in order and hands them round its consumers. A message is forgotten when it was acknowledged, and not before. */
@@ -27,6 +33,8 @@ export class Queue implements Home, Task {
   readonly #takers: Taker[] = []
   #turn = 0
   #sequence = 0
+  /** New, and not written yet. */
+  #admitted = 0
   #delayed = 0
   #unsettled = 0
   /** Of the bodies that wait or are delayed. */
@@ -41,6 +49,10 @@ export class Queue implements Home, Task {
     this.rules = resolveRules(args)
     this.#host = host
     this.#backlog = new Backlog(this.rules.maxPriority)
+  }
+
+  get isDurable(): boolean {
+    return this.#host.isDurable
   }
 
   get waiting(): number {
@@ -71,16 +83,52 @@ export class Queue implements Home, Task {
     return undefined
   }
 
-  /** Stores a message that was not refused. */
-  store(message: Message, bytes: number): void {
+  /** Takes a message that was not refused. Nobody sees it before it has its place. */
+  admit(message: Message, bytes: number): Entry {
     const now = this.#host.clock.now()
     const delayMs = message.delayMs ?? 0
-    const entry = new Entry(this, message, bytes, now, this.#expiryOf(message, now + delayMs))
-    this.#host.ledger.add(bytes)
-    this.#bodyBytes += message.body.byteLength
-    if (delayMs > 0) return this.#delay(entry, now + delayMs)
+    this.#admitted++
+    this.#take(message, bytes)
+
+    return new Entry(this, message, bytes, now, this.#expiryOf(message, now + delayMs), delayMs > 0 ? now + delayMs : undefined)
+  }
+
+  place(entry: Entry): void {
+    this.#admitted--
+    if (entry.dueAt !== undefined) return this.#delay(entry, entry.dueAt)
     this.#enter(entry)
     this.#dropHeads()
+  }
+
+  turnAway(entry: Entry): void {
+    this.#admitted--
+    this.#host.ledger.remove(entry.bytes)
+    this.#leaveBacklog(entry)
+  }
+
+  nextSequence(): number {
+    return this.#sequence++
+  }
+
+  /** Takes what a journal kept, in the order of the places. */
+  restore({ message, storedAt, expiresAt, dueAt, sequence, deliveries }: EntryRecord, bytes: number): Entry {
+    const entry = new Entry(this, message, bytes, storedAt, expiresAt, dueAt)
+    entry.deliveries = deliveries
+    entry.sequence = sequence
+    this.#sequence = Math.max(this.#sequence, sequence + 1)
+    this.#take(message, bytes)
+    if (sequence === unplaced && dueAt !== undefined) this.#delay(entry, dueAt)
+    else this.#enter(entry)
+
+    return entry
+  }
+
+  /** After a restore: what was delivered as often as it may be was in hand when the process ended. */
+  buryExhausted(): void {
+    for (const entry of this.#backlog.remove(({ deliveries }) => deliveries > this.rules.deliveryLimit)) {
+      this.#leaveBacklog(entry)
+      this.#bury(entry, 'delivery_limit')
+    }
   }
 
   attach(taker: Taker): void {
@@ -109,6 +157,7 @@ export class Queue implements Home, Task {
       this.#leaveBacklog(entry)
       this.#unsettled++
       entry.deliveries++
+      this.#host.journal()?.counted(entry)
       taker?.give(entry)
     }
     this.#watchExpiry()
@@ -117,6 +166,12 @@ export class Queue implements Home, Task {
   forget(entry: Entry): void {
     this.#unsettled--
     this.#host.ledger.remove(entry.bytes)
+    this.#host.journal()?.done(entry)
+  }
+
+  uncount(entry: Entry): void {
+    entry.deliveries--
+    this.#host.journal()?.counted(entry)
   }
 
   takeBack(entries: readonly Entry[]): void {
@@ -162,7 +217,12 @@ export class Queue implements Home, Task {
   }
 
   get #length(): number {
-    return this.#backlog.size + this.#delayed
+    return this.#backlog.size + this.#delayed + this.#admitted
+  }
+
+  #take(message: Message, bytes: number): void {
+    this.#host.ledger.add(bytes)
+    this.#bodyBytes += message.body.byteLength
   }
 
   #expiryOf(message: Message, from: number): number | undefined {
@@ -176,11 +236,12 @@ export class Queue implements Home, Task {
     this.#host.clock.timetable.at(due, () => {
       this.#delayed--
       this.#enter(entry)
+      this.#host.journal()?.entered(entry)
     })
   }
 
   #enter(entry: Entry): void {
-    entry.sequence = this.#sequence++
+    if (entry.sequence === unplaced) entry.sequence = this.#sequence++
     this.#backlog.push(entry)
     if (entry.expiresAt !== undefined) this.#watchExpiry()
     this.wake()
@@ -225,8 +286,12 @@ export class Queue implements Home, Task {
   /** Moves what this queue gave up to its dead letters, which never refuse. Without dead letters it is gone. */
   #bury(entry: Entry, death: Death): void {
     const { ledger, deadLetters, clock } = this.#host
+    const journal = this.#host.journal()
     ledger.remove(entry.bytes)
-    deadLetters?.store(deadMessage(entry, death, deadLetters.name, clock.now()), entry.bytes)
+    if (deadLetters === undefined) return journal?.done(entry)
+    const letter = deadLetters.admit(deadMessage(entry, death, deadLetters.name, clock.now()), entry.bytes)
+    deadLetters.place(letter)
+    journal?.moved(entry, letter, textOfHeaders(letter.message.headers) ?? '{}')
   }
 
   /** As on RabbitMQ, a message expires when it is at the head: one behind a longer-lived one waits for it. */

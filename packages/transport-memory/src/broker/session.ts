@@ -1,5 +1,7 @@
 import type { PublishOutcome, Settled } from '@waybill/core'
 import { Channel, type ChannelOptions } from './channel.js'
+import type { Admission } from '../journal/admission.js'
+import type { Journal } from '../journal/journal.js'
 import type { Queue } from './queue.js'
 import type { Task, Turn } from './turn.js'
 
@@ -14,10 +16,13 @@ export interface Client {
   onError(error: unknown): void
 }
 
+/** What became of a publish, or will have at the end of the turn. Undefined where the confirm is lost. */
+export type Answer = PublishOutcome | Admission | undefined
+
 interface Receipt {
   readonly settled: Settled
-  /** By index; undefined where the confirm is lost. */
-  readonly outcomes: readonly (PublishOutcome | undefined)[]
+  /** By index. */
+  readonly outcomes: readonly Answer[]
 }
 
 /** Publishes that a blocked broker has not read. */
@@ -33,6 +38,8 @@ export class Session implements Task {
   readonly #channels = new Set<Channel>()
   readonly #exclusive = new Set<Queue>()
   #receipts: Receipt[] = []
+  /** Written, and not safe yet. */
+  readonly #unsafe = new Set<readonly Receipt[]>()
   #unconfirmed: Receipt[] = []
   #unread: Unread[] = []
   #isOpen = true
@@ -40,6 +47,7 @@ export class Session implements Task {
   constructor(
     readonly client: Client,
     turn: Turn,
+    readonly journal: Journal | undefined,
   ) {
     this.#turn = turn
   }
@@ -69,7 +77,7 @@ export class Session implements Task {
   }
 
   /** Tells the outcomes of a batch at the end of the turn. Those that are undefined follow when the connection ends, as `unknown`. */
-  settleAtEnd(settled: Settled, outcomes: readonly (PublishOutcome | undefined)[]): void {
+  settleAtEnd(settled: Settled, outcomes: readonly Answer[]): void {
     this.#receipts.push({ settled, outcomes })
     this.#turn.atEnd(this)
   }
@@ -89,7 +97,19 @@ export class Session implements Task {
   run(): void {
     const receipts = this.#receipts
     this.#receipts = []
-    for (const receipt of receipts) this.#confirm(receipt)
+    if (this.journal === undefined) return this.#confirmAll(receipts)
+    this.#unsafe.add(receipts)
+    this.journal.whenSafe((failure) => {
+      if (this.#unsafe.delete(receipts)) this.#confirmAll(receipts, failure)
+    })
+  }
+
+  /** Resolves when everything that was sent is settled, as far as it will be. */
+  async flush(): Promise<void> {
+    if (this.journal === undefined) return
+    this.journal.run()
+    this.run()
+    await this.journal.flush()
   }
 
   /** A parting in peace: what is known is told first. */
@@ -107,10 +127,14 @@ export class Session implements Task {
     this.#abandon({ kind: 'unknown', reason })
   }
 
-  #confirm({ settled, outcomes }: Receipt): void {
+  #confirmAll(receipts: readonly Receipt[], failure?: string): void {
+    for (const receipt of receipts) this.#confirm(receipt, failure)
+  }
+
+  #confirm({ settled, outcomes }: Receipt, failure: string | undefined): void {
     let isComplete = true
     for (let i = 0; i < outcomes.length; i++) {
-      const outcome = outcomes[i]
+      const outcome = outcomeOf(outcomes[i], failure)
       if (outcome === undefined) isComplete = false
       else this.#tell(settled, i, outcome)
     }
@@ -118,7 +142,8 @@ export class Session implements Task {
   }
 
   #abandon(unknown: PublishOutcome): void {
-    const [unconfirmed, receipts, unread] = [this.#unconfirmed, this.#receipts, this.#unread]
+    const [unconfirmed, receipts, unread] = [this.#unconfirmed, [...this.#unsafe].flat().concat(this.#receipts), this.#unread]
+    this.#unsafe.clear()
     this.#unconfirmed = []
     this.#receipts = []
     this.#unread = []
@@ -134,4 +159,10 @@ export class Session implements Task {
       this.client.onError(error)
     }
   }
+}
+
+function outcomeOf(answer: Answer, failure: string | undefined): PublishOutcome | undefined {
+  const outcome = answer !== undefined && 'entries' in answer ? answer.outcome : answer
+
+  return failure !== undefined && outcome?.kind === 'confirmed' ? { kind: 'unknown', reason: failure } : outcome
 }

@@ -13,11 +13,17 @@ export class Turn {
   #tasks = new Set<Task>()
   #deliveries = new Set<Task>()
   #runtime: Runtime | undefined
+  /** Writes down what was done so far, before anybody is told. */
+  #journal: Task | undefined
   #isScheduled = false
 
   use(runtime: Runtime): void {
     this.#runtime = runtime
     if (this.#tasks.size > 0) this.#schedule()
+  }
+
+  writeFirst(journal: Task | undefined): void {
+    this.#journal = journal
   }
 
   atEnd(task: Task): void {
@@ -38,9 +44,11 @@ export class Turn {
 
   #run(): void {
     this.#isScheduled = false
+    this.#journal?.run()
     const tasks = this.#tasks
     this.#tasks = new Set()
     for (const task of tasks) task.run()
+    this.#journal?.run()
     const deliveries = this.#deliveries
     this.#deliveries = new Set()
     for (const task of deliveries) task.run()
