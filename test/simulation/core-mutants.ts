@@ -1,8 +1,10 @@
-import type { Plant } from './planted.js'
+import { type Plant, simulationWith } from './planted.js'
 
-interface CoreMutant {
+export interface CoreMutant {
   /** The bug, as a sentence. */
   readonly bug: string
+  /** It shows in so few seeds that only the long form looks for it. */
+  readonly isRare?: boolean
   /** Which invariant it breaks, at the least. */
   readonly breaks: RegExp
   readonly plant: Plant
@@ -40,6 +42,7 @@ export const coreMutants: readonly CoreMutant[] = [
   },
   {
     bug: 'a next try that is not confirmed counts as one that is',
+    isRare: true,
     breaks: /^I[19] /,
     plant: { file: 'retrying.ts', from: "if (outcome.kind === 'confirmed') return this.#end.moved(job)", to: 'return this.#end.moved(job)' },
   },
@@ -55,6 +58,7 @@ export const coreMutants: readonly CoreMutant[] = [
   },
   {
     bug: 'a process that takes over does not look which keys are dead',
+    isRare: true,
     breaks: /^I4 /,
     plant: { file: 'parking.ts', from: 'before !== undefined && now - before < silentMs', to: 'true' },
   },
@@ -74,6 +78,7 @@ export const coreMutants: readonly CoreMutant[] = [
   },
   {
     bug: 'a message is acknowledged before its dead letter is confirmed',
+    isRare: true,
     breaks: /^I[19] /,
     plant: {
       file: 'burial.ts',
@@ -83,7 +88,17 @@ export const coreMutants: readonly CoreMutant[] = [
   },
   {
     bug: 'a stop acknowledges what waits for its next try',
+    isRare: true,
     breaks: /^I[19] /,
     plant: { file: 'retrying.ts', from: '    this.#waiting.clear()\n', to: "    for (const job of this.#waiting.keys()) job.raw.settle('ack')\n    this.#waiting.clear()\n" },
   },
 ]
+
+/** What the simulation says when it meets the bug: of the first seed in which it breaks what it should, or of the last that was tried. */
+export async function violationsOf({ plant, breaks }: CoreMutant, seeds: number): Promise<readonly string[]> {
+  const simulate = await simulationWith(plant)
+  let found: readonly string[] = []
+  for (let seed = 1; seed <= seeds && !found.some((one) => breaks.test(one)); seed++) found = (await simulate(seed)).violations
+
+  return found
+}
