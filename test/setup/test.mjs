@@ -77,7 +77,7 @@ function sayWhy(error) {
 async function suites(missing, count) {
   const report = keep(`report-${process.pid}.json`)
   // What takes longest is left to the full run, unless it is asked for by name.
-  const slow = quick && filters.length === 0 ? ['test/simulation/**', 'test/packages/**'] : []
+  const slow = quick && filters.length === 0 ? ['test/simulation/**', 'test/packages/**', 'test/faults/**', 'test/contract/memory-folder.test.ts'] : []
   const excluded = [...slow, ...missing.map(({ name }) => `test/**/*${name}*{,/**}`), ...(long ? [] : ['test/**/*.long.test.ts'])]
   const options = ['run', '-c', 'test/vitest.config.ts', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   process.on('exit', () => rmSync(report, { force: true }))
