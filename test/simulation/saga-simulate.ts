@@ -134,15 +134,15 @@ class SagaRun {
   async #calm(): Promise<void> {
     this.#planned = undefined
     for (const { faults } of this.#processes) faults.heal()
-    for (let looks = 0; looks < 60; looks++) {
+    // Also one whose start was never confirmed runs, and what ends last is still looked at.
+    for (let looks = 0, ended = 0; looks < 60 && ended < 2; looks++) {
       await this.front.advance('1m')
       this.#ended = new Map((await this.#operator.list({ limit: 1_000 })).map(({ id, status }) => [id, status]))
-      if ([...this.#started].every((id) => ['completed', 'compensated'].includes(this.#ended.get(id) ?? ''))) return this.front.advance('1m')
+      ended = [...this.#started].every((id) => this.#ended.has(id)) && [...this.#ended.values()].every(isOver) ? ended + 1 : 0
     }
   }
 
   #judge(): readonly string[] {
-    const isOver = (status: string): boolean => status === 'completed' || status === 'compensated'
     const books = new Map((this.#database.rows('books') as readonly Booked[]).map(({ row, count }) => [row, count]))
     const said = new Map<string, number>()
     for (const { orderId } of this.#processes.flatMap((process) => [...process.published(OrderConfirmed), ...process.published(OrderRejected)]))
@@ -156,6 +156,10 @@ class SagaRun {
       ...(this.#database.open > 0 ? [`I7 ${this.#database.open} transactions are left open`] : []),
     ]
   }
+}
+
+function isOver(status: string): boolean {
+  return status === 'completed' || status === 'compensated'
 }
 
 function unbalanced(id: string, status: string, books: ReadonlyMap<string, number>): readonly string[] {
