@@ -1,5 +1,5 @@
 import type { AppOptions } from '@waybill/core'
-import { outbox } from '@waybill/outbox'
+import { outbox, type OutboxOptions } from '@waybill/outbox'
 import { type Sagas, sagas } from '@waybill/saga'
 import { memoryDatabase, type MemoryDatabase, memoryStore } from '@waybill/store-memory'
 import { type Harness, harness } from '@waybill/testing'
@@ -18,13 +18,13 @@ export interface Bed {
   books(): readonly unknown[]
 }
 
-interface Parts extends Partial<Pick<AppOptions, 'services' | 'middleware'>> {
+interface Parts extends Partial<Pick<AppOptions, 'services' | 'middleware'>>, OutboxOptions {
   readonly database?: MemoryDatabase
   readonly seed?: number
 }
 
 /** Sagas and their participants on the memory pair, on a clock that stands still. */
-export async function startBed({ services = [Checkout, Stock, Payment, Shipping], database = memoryDatabase(), middleware = [], seed = 1 }: Parts = {}): Promise<Bed> {
+export async function startBed({ services = [Checkout, Stock, Payment, Shipping], database = memoryDatabase(), middleware = [], seed = 1, ...options }: Parts = {}): Promise<Bed> {
   script.current = new Script()
   const made: { plugin: Sagas } = { plugin: sagas() }
   const shop = await harness({
@@ -35,7 +35,7 @@ export async function startBed({ services = [Checkout, Stock, Payment, Shipping]
     plugins: () => {
       made.plugin = sagas()
 
-      return [outbox(memoryStore({ database })), made.plugin]
+      return [outbox(memoryStore({ database }), options), made.plugin]
     },
   })
   onTestFinished(() => shop.stop())

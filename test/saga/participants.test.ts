@@ -1,10 +1,43 @@
-import type { Middleware } from '@waybill/core'
+import { Command, Event, Listener, type Middleware, Publisher, Service } from '@waybill/core'
+import { Saga, startedBy } from '@waybill/saga'
 import { memoryDatabase } from '@waybill/store-memory'
 import { expect, test } from 'vitest'
+import { z } from 'zod'
 import { startBed } from './bed.js'
-import { OrderPlaced, OrderRejected, ReserveStock } from './shop.js'
+import { OrderConfirmed, OrderPlaced, OrderRejected, ReleaseStock, ReserveStock, Stock, StockRejected, StockReserved } from './shop.js'
 
 const placed = new OrderPlaced({ orderId: 'o-1', total: 5 })
+
+class Weigh extends Command('scales.weigh', { payload: z.object({ orderId: z.string() }) }) {}
+class Weighed extends Event('scales.weighed', { payload: z.object({}) }) {}
+
+@Service('scales')
+class Scales {
+  @Listener(Weigh)
+  @Publisher(Weighed)
+  async weigh(): Promise<Weighed | undefined> {
+    return undefined
+  }
+}
+
+@Saga('checkout', { version: 1 })
+class Patient {
+  readonly flow = startedBy(OrderPlaced, { id: (order) => order.orderId, state: ({ orderId }) => ({ orderId }) })
+    .step('reserve', (step) =>
+      step
+        .send(ReserveStock, (s) => s)
+        .done(StockReserved)
+        .undo(ReleaseStock, (s) => s),
+    )
+    .step('weigh', (step) =>
+      step
+        .send(Weigh, (s) => s)
+        .done(Weighed)
+        .noUndo()
+        .within('10m', 'undo'),
+    )
+    .ends({ completed: [OrderConfirmed, (s) => ({ ...s, charge: '' })], compensated: [OrderRejected, (_, { code, message }) => ({ orderId: 'o-1', code, reason: message })] })
+}
 
 /** Everything that reserves comes a minute late. */
 const late: Middleware = {
@@ -22,6 +55,42 @@ test('G8 an undo that overtakes its command has no effect, and neither has the c
 
   expect([before, await status('o-1'), shop.published(ReserveStock).length]).toEqual(['compensated', 'compensated', 1])
   expect([script.runs, books()]).toEqual([[], []])
+})
+
+test('a step that was refused is not undone, though its refusal comes after its time', async () => {
+  const slow: Middleware = { publish: ({ messages, options }, next) => next(messages.some((message) => message instanceof StockRejected) ? { ...options, delay: '1m' } : options) }
+  const { shop, script, status, kinds, books } = await startBed({ middleware: [slow] })
+  script.fail('refuse reserve o-1')
+
+  await shop.when(placed)
+  await shop.advance('45s')
+  const before = await status('o-1')
+  await shop.advance('2m')
+  await shop.settled({ within: '5m' })
+
+  expect([before, await status('o-1'), script.runs, books()]).toEqual(['compensated', 'compensated', ['reserve o-1'], []])
+  expect(await kinds('o-1')).toEqual(['started', 'sent reserve', 'timed out reserve', 'unsure reserve', 'turned back reserve', 'undo sent reserve', 'undone reserve', 'compensated', 'late reply reserve'])
+})
+
+test('what was done is undone, though the inbox has forgotten it', async () => {
+  const { shop, script, status, books } = await startBed({ services: [Patient, Stock, Scales], keepInbox: '1m' })
+
+  await shop.when(placed)
+  await shop.advance('11m')
+  await shop.settled({ within: '1m' })
+
+  expect([await status('o-1'), script.runs, books()]).toEqual(['compensated', ['reserve o-1', 'release o-1'], [0]])
+})
+
+test('an undo that takes all that the saga knows needs no reply', async () => {
+  const { shop, script, sagas, status, books } = await startBed({ services: [Patient, Stock, Scales] })
+  script.fail('mute reserve o-1')
+
+  await shop.when(placed)
+  await sagas.compensate('checkout', 'o-1', 'the customer called')
+  await shop.settled({ within: '1m' })
+
+  expect([await status('o-1'), script.runs, books()]).toEqual(['compensated', ['reserve o-1', 'release o-1'], [0]])
 })
 
 test('what may have happened, and did not, is withdrawn: its undo would need what only its reply tells', async () => {

@@ -12,3 +12,10 @@ test('G4 G6 I1 I3 I5 I6 over 60 seeds every saga ends completed or compensated, 
   expect(runs.flatMap(({ seed, violations }) => violations.map((one) => `seed ${seed}: ${one}. Again: WAYBILL_SEED=${seed} npm test -- --quick simulation/saga`))).toEqual([])
   if (runs.length > 1) expect(Math.min(...crashes, ...ends), `ends at each point: ${crashes.join(', ')}; completed and compensated: ${ends.join(', ')}`).toBeGreaterThan(5)
 }, 300_000)
+
+test.each([
+  [2_536, 'a refusal that comes after the time of its step'],
+  [2_175, 'a saga whose start was never confirmed'],
+])('I3 I6 seed %i ends with balanced books: %s', async (seed) => {
+  expect((await simulateSagas(seed)).violations).toEqual([])
+})

@@ -51,7 +51,7 @@ export type {
 } from './outbox-store.js'
 export type { OpenTransaction } from './open-transaction.js'
 export { messageOfTimer, publishTarget } from './outbox-message.js'
-export type { GroupDepth, Plugin, PluginHost, PluginTransactions, PluginTransport, TimerHandler } from './plugin.js'
+export type { GroupDepth, Plugin, PluginHost, PluginMarks, PluginTransactions, PluginTransport, TimerHandler } from './plugin.js'
 export type { Plan, PlannedListener, ResolvedRetry } from './plan.js'
 export { resolveRetry } from './retry-options.js'
 export type { Runtime } from './runtime.js'

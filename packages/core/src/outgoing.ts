@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto'
 import type { Codec } from './codec.js'
 import { contextHeaders } from './context.js'
 import { parseDuration } from './duration.js'
-import { isReserved, type Envelope, type Headers, writeEnvelope } from './envelope.js'
+import { traceparentOf } from './dead-letter.js'
+import { isReserved, type Envelope, writeEnvelope } from './envelope.js'
 import { InvalidMessage, WaybillError } from './error.js'
 import { excessOf, nestsTooDeep, type Limits } from './limits.js'
 import type { Link } from './link.js'
 import { definitionOf, Message, type Definition } from './message.js'
 import { durationOf, faultOfDuration } from './option.js'
+import type { PluginMarks } from './plugin.js'
 import type { PublishOptions } from './publisher.js'
 import type { Runtime } from './runtime.js'
 import type { Cause, Scope } from './scope.js'
@@ -23,11 +25,11 @@ export interface OutgoingRules {
   readonly trace?: TraceSource | undefined
 }
 
-/** Headers of our own that a plugin puts on a message. A symbol: users cannot set it, and middleware that copies its options keeps it. */
+/** What a plugin says of a message. A symbol: users cannot set it, and middleware that copies its options keeps it. */
 export const marks: unique symbol = Symbol('waybill:marks')
 
 export interface MarkedOptions extends PublishOptions {
-  readonly [marks]?: Headers
+  readonly [marks]?: PluginMarks
 }
 
 /** The definition of what a caller gave as a message; a clear error where it is none. */
@@ -44,10 +46,10 @@ export function prepareOutgoing(message: Message, definition: Definition, option
   const headers: Record<string, unknown> = {}
   if (scope) contextHeaders(scope.contexts, headers)
   if (options.headers) ownHeaders(options.headers, link, headers)
-  Object.assign(headers, options[marks])
+  Object.assign(headers, options[marks]?.headers)
 
   const id = options.id === undefined ? idFor(scope, rules.runtime, options) : ownId(options.id)
-  const envelope = traced(envelopeOf(message, definition, id, scope, rules), definition.channel, link.name, rules)
+  const envelope = traced(envelopeOf(message, definition, id, { scope, origin: options[marks]?.origin }, rules), definition.channel, link.name, rules)
   if (options.headers || (scope && scope.contexts.size > 0) || envelope.baggage !== undefined) checkHeaders(definition, { ...headers }, envelope, link, rules.limits)
 
   return {
@@ -91,7 +93,12 @@ function encode(message: Message, { name }: Definition, { name: transport, capab
   )
 }
 
-function envelopeOf(message: Message, definition: Definition, id: string, scope: Scope | undefined, { app, runtime }: OutgoingRules): Envelope {
+interface Belonging {
+  readonly scope: Scope | undefined
+  readonly origin: PluginMarks['origin']
+}
+
+function envelopeOf(message: Message, definition: Definition, id: string, { scope, origin }: Belonging, { app, runtime }: OutgoingRules): Envelope {
   const cause = scope?.cause
 
   return {
@@ -102,9 +109,9 @@ function envelopeOf(message: Message, definition: Definition, id: string, scope:
     subject: definition.keyOf?.(Message.outputOf(message)),
     dataVersion: definition.version,
     // A message that nothing caused correlates to itself; its own id says so already.
-    correlationId: cause?.correlationId,
+    correlationId: cause?.correlationId ?? origin?.correlationId,
     causationId: cause?.id,
-    traceparent: cause?.traceparent,
+    traceparent: cause?.traceparent ?? traceparentOf(origin?.traceparent),
     tracestate: cause?.tracestate,
     baggage: cause?.baggage,
   }

@@ -1,4 +1,4 @@
-import type { Headers } from './envelope.js'
+import type { Envelope, Headers } from './envelope.js'
 import type { Fault } from './fault.js'
 import type { Health } from './health.js'
 import type { Logger } from './logger.js'
@@ -49,14 +49,22 @@ export interface PluginHost {
   readonly transports: readonly PluginTransport[]
   /** The instance of a service; from `start` on. */
   get<T>(type: abstract new (...args: never[]) => T): T
-  /** As `app.publish`: held where the caller runs in a transaction or a listener. `marks` are headers of Waybill's own, `waybill-…`. */
-  publish(messages: readonly object[], options?: PublishOptions, marks?: Headers): Promise<void>
+  /** As `app.publish`: held where the caller runs in a transaction or a listener. */
+  publish(messages: readonly object[], options?: PublishOptions, marks?: PluginMarks): Promise<void>
   /** As `app.health()`, at any time. */
   health(): Health
   /** Asks the brokers how much waits for each group of the app. Rejects never: what cannot be told is left out, with a line in the log. */
   depths(): Promise<readonly GroupDepth[]>
   /** Undefined where no plugin brings a store. */
   readonly transactions: PluginTransactions | undefined
+}
+
+/** What only a plugin says of a message. */
+export interface PluginMarks {
+  /** Of Waybill's own, `waybill-…`. */
+  readonly headers?: Headers
+  /** What it belongs to where no message causes it, or one that does not say: a timer's. */
+  readonly origin?: Partial<Pick<Envelope, 'correlationId' | 'traceparent'>>
 }
 
 /** A transport, for what sends by itself what was stored before. */

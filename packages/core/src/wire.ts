@@ -54,7 +54,9 @@ export const header = {
   receipt: 'waybill-receipt',
   /** On a command that comes again and is not to be done any more where it was not: its saga wants to know which. */
   withdraws: 'waybill-withdraws',
-  /** On a command that takes another one back: the id of that one, and after a space its type. */
+  /** On a command of a saga: the types of the replies that say that it was not done, with spaces between them. */
+  refusals: 'waybill-refusals',
+  /** On a command that takes another one back: the id of that one, and after a space its type. After another space `done`, where that one is known to have been done. */
   undoes: 'waybill-undoes',
   /** Typed context that travels with a call: `waybill-context-<name>`. */
   context: 'waybill-context-',

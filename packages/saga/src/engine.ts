@@ -1,7 +1,7 @@
 import { DeadLetter, type ListenCall, type PluginHost, type PluginTransactions, type StoreTransaction, type Timer, WaybillError } from '@waybill/core'
 import type { SagaDefinition } from './definition.js'
 import { type FlowGraph, type MessageClass, type StepPlan, stepsOf } from './graph.js'
-import { Instance, timerTarget } from './instance.js'
+import { Instance, type Kept, type Origin, timerTarget } from './instance.js'
 import { settledOf, type Settlement, SagaStuck } from './notice.js'
 import { type Order, Orders, type Wake } from './orders.js'
 import { Progress } from './progress.js'
@@ -37,10 +37,10 @@ export class Engine {
   async hear(message: object, head: Head | undefined): Promise<void> {
     const type = message.constructor
     if (type === settledOf(this.name)) return this.#settled(message as unknown as Settlement)
-    const { causationId, traceparent } = head?.envelope ?? {}
+    const { causationId } = head?.envelope ?? {}
     if (typeof causationId === 'string' && (await this.#reply(message, causationId))) return
     const { start } = this.current.graph
-    if (isA(message, start.message)) return this.#start(message, typeof traceparent === 'string' ? traceparent : undefined)
+    if (isA(message, start.message)) return this.#start(message, originOf(head))
     for (const { graph } of this.#versions.values()) {
       const cancel = graph.cancels.find((one) => isA(message, one.message))
       if (cancel) return this.#cancel(idFrom(this.name, cancel.id(message)), message)
@@ -70,7 +70,7 @@ export class Engine {
     })
   }
 
-  async #start(message: object, trace: string | undefined): Promise<void> {
+  async #start(message: object, { correlationId, traceparent }: Origin): Promise<void> {
     const { definition, graph } = this.current
     const id = idFrom(this.name, graph.start.id(message))
     const now = this.#host.runtime.now()
@@ -81,12 +81,12 @@ export class Engine {
       definition: definition.version,
       status: 'running',
       step: undefined,
-      state: JSON.stringify({ data: graph.start.state(message) }),
+      state: JSON.stringify({ data: graph.start.state(message), correlationId } satisfies Kept),
       version: 1,
       startedAt: now,
       updatedAt: now,
       deadlineAt,
-      trace,
+      trace: traceparent,
     }
     await this.#transactions.use(async (transaction) => {
       if (!(await transaction.sagas.insert(row, []))) return this.#startedAgain(transaction, id)
@@ -186,12 +186,12 @@ export class Engine {
     const orders = new Orders(graph, saga, this.#host.runtime.now())
     act(new Progress(graph, saga, orders), saga, graph)
     await saga.save(transaction.sagas, transaction.timers)
-    for (const order of orders.all) await this.#send(order)
+    for (const order of orders.all) await this.#send(order, saga.origin)
   }
 
-  async #send({ message, id, marks }: Order): Promise<void> {
+  async #send({ message, id, headers }: Order, origin: Origin): Promise<void> {
     if (message instanceof SagaStuck) this.#host.log.error(`The saga "${message.saga}" "${message.id}" is stuck at "${message.step}": ${message.reason} It is tried on.`)
-    await this.#host.publish([message], { id }, marks)
+    await this.#host.publish([message], { id }, { headers, origin })
   }
 
   #note({ sagas }: StoreTransaction, id: string, kind: string, more: object = {}): Promise<void> {
@@ -205,6 +205,16 @@ export class Engine {
   knows(version: number): boolean {
     return this.#versions.has(version) || this.current.definition.migrate[version] !== undefined
   }
+}
+
+function originOf(head: Head | undefined): Origin {
+  const { id, correlationId, traceparent } = head?.envelope ?? {}
+
+  return { correlationId: textOf(correlationId) ?? textOf(id), traceparent: textOf(traceparent) }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' && value.length <= 255 ? value : undefined
 }
 
 export function stepOf(graph: FlowGraph, name: string): StepPlan | undefined {

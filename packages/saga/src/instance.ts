@@ -15,6 +15,19 @@ export function timerTarget(saga: string): string {
   return `saga.${saga}`
 }
 
+/** What the state of a row is, as JSON. */
+export interface Kept {
+  readonly data: State
+  readonly why?: Failure | undefined
+  readonly correlationId?: string | undefined
+}
+
+/** What everything that a saga sends belongs to. */
+export interface Origin {
+  readonly correlationId?: string | undefined
+  readonly traceparent?: string | undefined
+}
+
 /** One change of a step. */
 export interface StepChange {
   readonly status: StepStatus
@@ -34,6 +47,8 @@ export class Instance {
   data: State
   /** Set while everything is undone. */
   why: Failure | undefined
+  /** Of the message that started it. */
+  readonly origin: Origin
   readonly #row: SagaRow
   readonly #steps = new Map<string, SagaStep>()
   readonly #changed = new Map<string, SagaStep>()
@@ -44,13 +59,14 @@ export class Instance {
   #at: string | undefined
 
   constructor(row: SagaRow, steps: readonly SagaStep[], now: number) {
-    const { data, why }: { readonly data: State; readonly why?: Failure } = JSON.parse(row.state)
+    const { data, why, correlationId }: Kept = JSON.parse(row.state)
     this.saga = row.name
     this.id = row.id
     this.status = row.status
     this.definition = row.definition
     this.data = data
     this.why = why
+    this.origin = { correlationId, traceparent: row.trace }
     this.#row = row
     this.#at = row.step
     this.#now = now
@@ -132,7 +148,7 @@ export class Instance {
 
   /** The row as it is to be written. */
   get row(): SagaRow {
-    const state = JSON.stringify({ data: this.data, why: this.why })
+    const state = JSON.stringify({ data: this.data, why: this.why, correlationId: this.origin.correlationId } satisfies Kept)
 
     return { ...this.#row, definition: this.definition, status: this.status, step: this.#at, state, updatedAt: this.#now }
   }

@@ -2,7 +2,7 @@ import { type Duration, parseDuration, type Plugin, type PluginTransactions, typ
 import { dataOf, mermaidOf, type SagaGraph } from './drawing.js'
 import { type Act, type Engine, stepOf } from './engine.js'
 import type { Failure, FlowGraph, State, StepPlan } from './graph.js'
-import { ended, type Instance, type Phase, timerTarget } from './instance.js'
+import { ended, type Instance, type Kept, type Phase, timerTarget } from './instance.js'
 
 export type SagaStatus = 'running' | 'compensating' | 'stuck' | 'completed' | 'compensated'
 
@@ -226,7 +226,7 @@ function openOf(saga: Instance, graph: FlowGraph): readonly Open[] {
 }
 
 function viewOf({ name, id, definition, status, step, state, startedAt, updatedAt, deadlineAt, trace }: SagaRow): SagaView {
-  const { data, why }: { readonly data: State; readonly why?: Failure } = JSON.parse(state)
+  const { data, why }: Kept = JSON.parse(state)
 
   return {
     name,

@@ -7,7 +7,7 @@ import { SagaStuck } from './notice.js'
 export interface Order {
   readonly message: object
   readonly id: string
-  readonly marks: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string>>
 }
 
 /** What a timer of a saga carries. */
@@ -31,8 +31,13 @@ export class Orders {
   }
 
   /** The command of a step; returns its id, which is the same each time. */
-  command({ name, command, done }: StepPlan): string {
-    return this.#push(`do ${name}`, made(command, this.#saga.data), done.length === 0 ? { [header.receipt]: 'true' } : {})
+  command({ name, command, done, refused }: StepPlan): string {
+    const refusals = refused.map(({ message }) => message.messageName).join(' ')
+
+    return this.#push(`do ${name}`, made(command, this.#saga.data), {
+      ...(done.length === 0 && { [header.receipt]: 'true' }),
+      ...(refusals !== '' && { [header.refusals]: refusals }),
+    })
   }
 
   /** The same command, which is not to be done any more where it was not. */
@@ -41,23 +46,28 @@ export class Orders {
   }
 
   undo(step: StepPlan): string {
-    const doing = `${this.#saga.idOf(`do ${step.name}`)} ${step.command.message.messageName}`
+    const isSure = this.#saga.statusOf('do', step.name) === 'done'
+    const doing = `${this.#saga.idOf(`do ${step.name}`)} ${step.command.message.messageName}${isSure ? ' done' : ''}`
 
     return this.#push(`undo ${step.name}`, made(undoOf(step), this.#saga.data), { [header.receipt]: 'true', [header.undoes]: doing })
   }
 
   /** Whether the undo of a step can be written with what is known, before the step has said what it did. */
   canUndo(step: StepPlan): boolean {
-    let isComplete = true
+    let [isComplete, isAsked] = [true, true]
     const watched = new Proxy(this.#saga.data, {
       get: (data, key) => {
-        if (typeof key === 'string' && !(key in data)) isComplete = false
+        if (isAsked && typeof key === 'string' && !(key in data)) isComplete = false
 
         return Reflect.get(data, key) as unknown
       },
     })
     try {
-      made(undoOf(step), watched)
+      const { message, payload } = undoOf(step)
+      const value = payload(watched)
+      // A schema may read of it what it likes.
+      isAsked = false
+      new message(value)
     } catch {
       // What is missing may well make it throw.
       return false
@@ -81,18 +91,18 @@ export class Orders {
 
   alarm(step: string, reason: string): void {
     const { saga, id } = this.#saga
-    this.all.push({ message: new SagaStuck({ saga, id, step, reason }), id: this.#saga.idOf(`stuck ${step} ${this.#now}`), marks: {} })
+    this.all.push({ message: new SagaStuck({ saga, id, step, reason }), id: this.#saga.idOf(`stuck ${step} ${this.#now}`), headers: {} })
   }
 
   end(status: 'completed' | 'compensated'): void {
     const { message, payload } = this.#graph[status]
     const why = this.#saga.why ?? { step: '', code: '', message: '' }
-    this.all.push({ message: new message(payload(this.#saga.data, why)), id: this.#saga.idOf(status), marks: {} })
+    this.all.push({ message: new message(payload(this.#saga.data, why)), id: this.#saga.idOf(status), headers: {} })
   }
 
-  #push(part: string, message: object, marks: Order['marks']): string {
+  #push(part: string, message: object, headers: Order['headers']): string {
     const id = this.#saga.idOf(part)
-    this.all.push({ message, id, marks: { [header.saga]: this.#saga.saga, ...marks } })
+    this.all.push({ message, id, headers: { [header.saga]: this.#saga.saga, ...headers } })
 
     return id
   }

@@ -1,4 +1,4 @@
-import { DeadLetter, header, Ignore, type ListenCall, type PlannedListener, type PluginHost } from '@waybill/core'
+import { DeadLetter, header, Ignore, type InboxEntry, type ListenCall, type PlannedListener, type PluginHost } from '@waybill/core'
 import type { Head } from './engine.js'
 import { settledOf, type Settlement } from './notice.js'
 
@@ -20,6 +20,7 @@ export class Participant {
       return undefined
     }
     const value = await this.#tried(call, commands, next)
+    if (!call.items && only) await this.#noteRefusal(only, call.group)
     for (const command of commands) if (command.wantsReceipt) await this.#send(command.saga, { commandId: command.id })
 
     return value
@@ -32,17 +33,26 @@ export class Participant {
     return undoes !== undefined && !(await this.#happened(undoes))
   }
 
-  /** False: what is to be undone was never done here, and never will be: its id counts as processed from now on. */
+  /** The reply that refuses may come after the undo was sent, so the undo has to find it here. */
+  async #noteRefusal({ id, refusals }: SagaCommand, group: string): Promise<void> {
+    const open = this.#host.transactions?.current()
+    if (!open?.held.outgoing.some(({ message }) => refusals.includes(message.envelope.type))) return
+    await open.use(({ inbox }) => inbox.insert([refusalOf(group, id)]))
+  }
+
+  /** False: what is to be undone was refused here, or never done, and never will be: its id counts as processed from now on. */
   async #happened(undoes: string): Promise<boolean> {
-    const place = undoes.indexOf(' ')
-    const [id, name] = [undoes.slice(0, place), undoes.slice(place + 1)]
+    const [id = '', name, certainty] = undoes.split(' ')
     const taker = this.#host.plan.listeners.find(({ takes }) => takes !== 'raw' && takes.some(({ messageName }) => messageName === name))
     const open = this.#host.transactions?.current()
     // Without an inbox, or where another app takes the command, only the listener itself can know.
     if (!open || !taker?.options.transaction) return true
-    const [verdict] = await open.use(({ inbox }) => inbox.insert([{ group: taker.group, id }]))
+    const isNew = (entry: InboxEntry): Promise<boolean> => open.use(async ({ inbox }) => (await inbox.insert([entry]))[0]?.kind === 'first')
+    const isUnknown = await isNew({ group: taker.group, id })
+    // The inbox forgets, and a saga may be undone long after.
+    if (certainty === 'done') return true
 
-    return verdict?.kind !== 'first'
+    return !isUnknown && (await isNew(refusalOf(taker.group, id)))
   }
 
   async #tried(call: ListenCall, commands: readonly SagaCommand[], next: () => Promise<unknown>): Promise<unknown> {
@@ -77,6 +87,7 @@ interface SagaCommand {
   readonly saga: string
   readonly wantsReceipt: boolean
   readonly undoes: string | undefined
+  readonly refusals: readonly string[]
   readonly withdraws: boolean
 }
 
@@ -84,7 +95,7 @@ interface SagaCommand {
 const sagaName = /^[a-z0-9-]{1,100}$/
 
 function commandOf({ headers }: Head, id: string): SagaCommand[] {
-  const [saga, undoes] = [headers[header.saga], headers[header.undoes]]
+  const [saga, undoes, refusals] = [headers[header.saga], headers[header.undoes], headers[header.refusals]]
   if (typeof saga !== 'string' || !sagaName.test(saga)) return []
 
   return [
@@ -93,9 +104,15 @@ function commandOf({ headers }: Head, id: string): SagaCommand[] {
       saga,
       wantsReceipt: headers[header.receipt] === 'true',
       undoes: typeof undoes === 'string' && undoes.includes(' ') ? undoes : undefined,
+      refusals: typeof refusals === 'string' ? refusals.split(' ') : [],
       withdraws: headers[header.withdraws] === 'true',
     },
   ]
+}
+
+/** Stands beside the row of a command that was refused; no group is called so. */
+function refusalOf(group: string, id: string): InboxEntry {
+  return { group: `${group}/refused`, id }
 }
 
 /** After this one the listener is not tried again. */
