@@ -1,6 +1,6 @@
-import { DeadLetter, type ListenCall, type PluginHost, type PluginTransactions, type StoreTransaction, type Timer, WaybillError } from '@waybill/core'
+import { DeadLetter, Ignore, type ListenCall, type PluginHost, type PluginTransactions, type StoreTransaction, type Timer, WaybillError } from '@waybill/core'
 import type { SagaDefinition } from './definition.js'
-import { type FlowGraph, type MessageClass, type StepPlan, stepsOf } from './graph.js'
+import { type FlowGraph, type MessageClass, type StepPlan, stepsOf, type UnknownPolicy } from './graph.js'
 import { Instance, type Kept, type Origin, timerTarget } from './instance.js'
 import { settledOf, type Settlement, SagaStuck } from './notice.js'
 import { type Order, Orders, type Wake } from './orders.js'
@@ -43,7 +43,7 @@ export class Engine {
     if (isA(message, start.message)) return this.#start(message, originOf(head))
     for (const { graph } of this.#versions.values()) {
       const cancel = graph.cancels.find((one) => isA(message, one.message))
-      if (cancel) return this.#cancel(idFrom(this.name, cancel.id(message)), message)
+      if (cancel) return this.#cancel(idFrom(this.name, cancel.id(message)), message, cancel.unknown)
     }
     // A reply to somebody else's command passes by.
   }
@@ -102,15 +102,11 @@ export class Engine {
     return this.#note(transaction, id, 'started again, ignored')
   }
 
-  async #cancel(id: string, message: object): Promise<void> {
+  async #cancel(id: string, message: object, unknown: UnknownPolicy): Promise<void> {
     const name = nameOf(message)
     await this.#transactions.use(async (transaction) => {
       const loaded = await this.#load(transaction, id)
-      if (!loaded)
-        throw new WaybillError(
-          'UNKNOWN_SAGA',
-          `"${name}" cancels the saga "${this.name}" "${id}", which was not started, or not yet. It is tried again, and then kept as a dead letter.`,
-        )
+      if (!loaded) throw notStarted(`"${name}" cancels the saga "${this.name}" "${id}", which was not started, or not yet.`, unknown)
       if (loaded.saga.isOver) return this.#note(transaction, id, 'cancelled too late, ignored')
       await this.#act(transaction, loaded.saga, loaded.graph, (progress, saga) => {
         const isTurned = progress.turnBack({ step: this.name, code: 'CANCELLED', message: `"${name}" cancelled it.` }, 'wait')
@@ -230,6 +226,13 @@ function applyReply(progress: Progress, saga: Instance, step: StepPlan, message:
   if (done) return void progress.done(step, done.learn(message, saga.data))
   const refused = step.refused.find((one) => isA(message, one.message))
   if (refused) progress.refused(step, refused.why(message))
+}
+
+function notStarted(what: string, unknown: UnknownPolicy): Error {
+  if (unknown === 'ignore') return new Ignore(what)
+  if (unknown === 'deadLetter') return new DeadLetter(`${what} Its flow wants it kept here at once.`)
+
+  return new WaybillError('UNKNOWN_SAGA', `${what} It is tried again, and then kept as a dead letter.`)
 }
 
 /** Also of a class that extends it. */

@@ -1,5 +1,5 @@
 import type { Fault, Named } from '@waybill/core'
-import type { Failure, FlowGraph, MessageClass, State, StepPlan } from './graph.js'
+import { type Failure, type FlowGraph, type MessageClass, type State, type StepPlan, unknownPolicies, type UnknownPolicy } from './graph.js'
 import { type Build, type ForwardSending, type ForwardStep, type Payload, planStep, type Step, type Stored } from './step.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: any is what a constraint over every step is
@@ -17,8 +17,16 @@ export interface Flow<S extends object> {
   /** The point of no return: later steps are tried until they succeed. */
   pivot<P>(name: string, build: Build<S, P>): Forward<S & P>
   /** A message that undoes the saga while it can still be undone. */
-  cancelledBy<M extends Named<'event' | 'command'>>(message: M, id: (message: InstanceType<M>) => string): Flow<S>
+  cancelledBy<M extends Named<'event' | 'command'>>(message: M, id: (message: InstanceType<M>) => string, options?: CancelOptions): Flow<S>
   ends: Ends<S>
+}
+
+export interface CancelOptions {
+  /**
+   * What becomes of it where no saga of that id was started: `wait` tries it again as the listener's retries say, as the start may come yet, and then keeps it as a
+   * dead letter; `deadLetter` keeps it at once; `ignore` lets it pass by. Default: `wait`.
+   */
+  readonly unknown?: UnknownPolicy
 }
 
 /** A process behind its pivot. */
@@ -84,8 +92,13 @@ class FlowWriter {
     return this
   }
 
-  cancelledBy(message: MessageClass, id: (message: object) => unknown): this {
-    this.#cancels.push({ message, id })
+  cancelledBy(message: MessageClass, id: (message: object) => unknown, { unknown = 'wait' }: CancelOptions = {}): this {
+    if (!unknownPolicies.includes(unknown))
+      this.#faults.push({
+        code: 'UNKNOWN_POLICY',
+        message: `\`cancelledBy\` of "${message.messageName}": "unknown" is "wait", "deadLetter" or "ignore"; found ${JSON.stringify(unknown)}. Leave it out for "wait".`,
+      })
+    this.#cancels.push({ message, id, unknown })
 
     return this
   }

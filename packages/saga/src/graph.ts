@@ -17,12 +17,22 @@ export type MessageClass = (new (payload: unknown) => Contract<string, unknown, 
 /** A flow as data: what the builder was told, with every default. */
 export interface FlowGraph {
   readonly start: { readonly message: MessageClass; readonly id: (message: object) => unknown; readonly state: (message: object) => State }
-  readonly cancels: readonly { readonly message: MessageClass; readonly id: (message: object) => unknown }[]
+  readonly cancels: readonly CancelPlan[]
   /** One after another; the steps of one stage run side by side. */
   readonly stages: readonly (readonly StepPlan[])[]
   readonly completed: End
   readonly compensated: End
   readonly faults: readonly Fault[]
+}
+
+/** What can become of an event whose saga was not started. */
+export const unknownPolicies = ['wait', 'deadLetter', 'ignore'] as const
+export type UnknownPolicy = (typeof unknownPolicies)[number]
+
+export interface CancelPlan {
+  readonly message: MessageClass
+  readonly id: (message: object) => unknown
+  readonly unknown: UnknownPolicy
 }
 
 export interface StepPlan {
