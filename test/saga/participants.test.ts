@@ -69,7 +69,17 @@ test('a step that was refused is not undone, though its refusal comes after its 
   await shop.settled({ within: '5m' })
 
   expect([before, await status('o-1'), script.runs, books()]).toEqual(['compensated', 'compensated', ['reserve o-1'], []])
-  expect(await kinds('o-1')).toEqual(['started', 'sent reserve', 'timed out reserve', 'unsure reserve', 'turned back reserve', 'undo sent reserve', 'undone reserve', 'compensated', 'late reply reserve'])
+  expect(await kinds('o-1')).toEqual([
+    'started',
+    'sent reserve',
+    'timed out reserve',
+    'unsure reserve',
+    'turned back reserve',
+    'undo sent reserve',
+    'undone reserve',
+    'compensated',
+    'late reply reserve',
+  ])
 })
 
 test('what was done is undone, though the inbox has forgotten it', async () => {

@@ -20,7 +20,10 @@ function sagaWith(unknown: UnknownPolicy) {
           .undo(ReleaseStock, (s) => s)
           .within('30s', 'undo'),
       )
-      .ends({ completed: [OrderConfirmed, (s) => ({ ...s, charge: '' })], compensated: [OrderRejected, ({ orderId = '' }, why) => ({ orderId, code: why.code, reason: why.message })] })
+      .ends({
+        completed: [OrderConfirmed, (s) => ({ ...s, charge: '' })],
+        compensated: [OrderRejected, ({ orderId = '' }, why) => ({ orderId, code: why.code, reason: why.message })],
+      })
   }
 
   return Cancelled
@@ -45,7 +48,9 @@ test('a cancel of an unknown id is a dead letter at once, where the flow says so
 
   await shop.when(cancelled)
 
-  expect(await shop.deadLetters('checkout')).toMatchObject([{ attempts: 1, message: expect.stringContaining('"withdrawn" cancels the saga "checkout" "o-1", which was not started') }])
+  expect(await shop.deadLetters('checkout')).toMatchObject([
+    { attempts: 1, message: expect.stringContaining('"withdrawn" cancels the saga "checkout" "o-1", which was not started') },
+  ])
 })
 
 test('a cancel of an unknown id passes by, where the flow says so', async () => {

@@ -30,7 +30,12 @@ export async function walkSaga(budget: Budget, fates: Fates): Promise<Walked> {
 }
 
 /** The whole path, where it leads to an end, or to something that must not be. */
-async function follow(world: SagaWorld, start: readonly Move[], branch: (from: readonly Move[], others: readonly Move[]) => void, seen: Set<string>): Promise<readonly Move[] | undefined> {
+async function follow(
+  world: SagaWorld,
+  start: readonly Move[],
+  branch: (from: readonly Move[], others: readonly Move[]) => void,
+  seen: Set<string>,
+): Promise<readonly Move[] | undefined> {
   for (const move of start) if (!(await world.play(move))) return undefined
   for (let path = start; ; ) {
     const state = await world.state()
