@@ -151,6 +151,61 @@ test('a key stays parked while any of its letters is left', async () => {
   expect(await letters(app)).toEqual(['a2 PARKED', 'a3 PARKED'])
 })
 
+test('a key stays parked while one of two letters with one id is left', async () => {
+  const { runtime, broker, taken, bad, start } = bench('a1')
+  const { app } = await start()
+  for (const n of [1, 2]) broker.send(sameId(n))
+  await runtime.advance('1s')
+  bad.clear()
+
+  await app.deadLetters.redrive(of, { limit: 1 })
+  await app.publish(moves('a3'))
+  await runtime.advance('1s')
+  expect(taken).toEqual(['a1'])
+  expect(await letters(app)).toEqual(['a2 PARKED', 'a3 PARKED'])
+
+  await app.deadLetters.redrive(of)
+  await app.publish(moves('a4'))
+  await runtime.advance('1s')
+  expect(taken).toEqual(['a1', 'a2', 'a3', 'a4'])
+})
+
+function sameId(n: number): Parameters<MemoryBroker['send']>[0] {
+  const headers = { cloudEvents_id: 'same', cloudEvents_type: 'goods.moved', cloudEvents_source: '/x', cloudEvents_subject: 'a' }
+
+  return { exchange: 'goods', routingKey: 'goods.moved.keyed.0', headers, body: JSON.stringify({ id: 'a', n }), contentType: 'application/json' }
+}
+
+test('a key whose only letter was edited and done is free', async () => {
+  const { runtime, taken, start } = bench('a1')
+  const { app } = await start()
+  await app.publish(moves('a1'))
+  await runtime.advance('1s')
+  const [letter] = await app.deadLetters.list(of)
+
+  await app.deadLetters.edit(of, letter?.id ?? '', { payload: { id: 'a', n: 2 } })
+  await runtime.advance('1s')
+  await app.publish(moves('a3'))
+  await runtime.advance('1s')
+
+  expect(taken).toEqual(['a2', 'a3'])
+})
+
+test('a key whose only letter was edited to another key is free', async () => {
+  const { runtime, taken, start } = bench('a1')
+  const { app } = await start()
+  await app.publish(moves('a1'))
+  await runtime.advance('1s')
+  const [letter] = await app.deadLetters.list(of)
+
+  await app.deadLetters.edit(of, letter?.id ?? '', { payload: { id: 'b', n: 1 } })
+  await runtime.advance('1s')
+  await app.publish(moves('a3'))
+  await runtime.advance('1s')
+
+  expect(taken).toEqual(['b1', 'a3'])
+})
+
 test('a redriven message that dies again parks those of its redrive behind it', async () => {
   const { runtime, taken, bad, start } = bench('a1')
   const { app } = await start()

@@ -1,5 +1,6 @@
 import { BatchRunner } from './batch.js'
 import type { Burial } from './burial.js'
+import type { Letter } from './dead-letter.js'
 import type { DeathNotices } from './death-notices.js'
 import { diagnostics, type SkipEvent } from './diagnostics.js'
 import { inspect } from './decode.js'
@@ -216,8 +217,8 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     if (this.#mayPark(job)) this.#parking?.done(job)
   }
 
-  buried(job: Job): void {
-    if (this.#mayPark(job)) this.#parking?.buried(job)
+  buried(job: Job, letter: Letter): void {
+    if (this.#mayPark(job)) this.#parking?.buried(job, letter)
   }
 
   waits(job: Job): void {
