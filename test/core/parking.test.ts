@@ -119,6 +119,41 @@ test('dead letters that could not be read are read again for the next message', 
   expect(await letters(app)).toEqual(['a1 FAILED', 'a2 PARKED'])
 })
 
+test('dead letters are not read again and again while a slow key holds up the consumer', async () => {
+  const runtime = virtualRuntime()
+  const broker = memoryBroker({ runtime })
+  const never = gate()
+  let done = 0
+  @Service('yard')
+  class Yard {
+    @Listener(Moved, { deadKey: 'park', concurrency: 2, timeout: '1h' })
+    async on({ id }: Moved): Promise<void> {
+      await (id === 's' ? never.opened : new Promise<void>((resolve) => void runtime.after(400, resolve)))
+      done++
+    }
+  }
+  const transport = memory({ broker })
+  const { dead } = transport
+  const list = dead.list.bind(dead)
+  let reads = 0
+  dead.list = (...given) => {
+    reads++
+
+    return list(...given)
+  }
+  const { app } = await startApp({ runtime, broker, transport, services: [Yard] })
+
+  await app.publish(moves(...Array.from({ length: 60 }, (_, n) => (n < 10 ? `a${n}` : `s${n}`))))
+  await runtime.advance('4500ms')
+  const { paused } = app.health().consumers[0] ?? {}
+  never.open()
+  await runtime.advance('1s')
+
+  expect(paused).toBe(true)
+  expect(done).toBe(60)
+  expect(reads).toBe(2)
+})
+
 test('R9 a redrive of the key in order frees it', async () => {
   const { runtime, taken, bad, start } = bench('a1')
   const { app } = await start()

@@ -92,7 +92,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   async subscribe(): Promise<void> {
     const { channel, group, link } = this.#options
     await this.#parking?.read()
-    link.watch(() => this.#letGo())
+    link.watch(() => this.#lost())
     this.#consumer = await link.transport.subscribe({ kind: 'group', channel, group, window: this.#share.window }, (deliveries) => this.#deliver(deliveries))
   }
 
@@ -140,7 +140,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
 
   #deliver(deliveries: readonly RawDelivery[]): void {
     // A broker may close one channel, or take a partition away, while the connection stands.
-    if (deliveries.some(({ redelivered }) => redelivered)) this.#letGo()
+    if (deliveries.some(({ redelivered }) => redelivered)) this.#lost()
     for (const raw of deliveries) {
       const job = this.#intake.jobOf(raw)
       if (job) this.#enter(job)
@@ -258,10 +258,15 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     if (this.running === 0 && this.#outcomes.settling === 0) this.#onIdle?.()
   }
 
+  /** Others may have taken over meanwhile. */
+  #lost(): void {
+    this.#parking?.forget()
+    this.#letGo()
+  }
+
   /** What the broker delivers again holds neither its lane nor its share here. */
   #letGo(): void {
     if (this.#stopping) return
-    this.#parking?.forget()
     this.#outcomes.letGo()
     for (const runner of this.#rated) runner.letGo()
     this.#makeRoom()
