@@ -115,7 +115,7 @@ test('what is kept of an object is what JSON writes of it', () => {
   expect(JSON.stringify(Message.inputOf(new Any(given) as unknown as Message))).toBe(JSON.stringify(given))
 })
 
-test('what is kept of an object of anybody\'s class is what JSON writes of it', () => {
+test("what is kept of an object of anybody's class is what JSON writes of it", () => {
   class Lines extends Array<string> {
     constructor(given: Iterable<string>) {
       super()
