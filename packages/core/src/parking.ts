@@ -6,11 +6,14 @@ import type { Logger } from './logger.js'
 import type { Runtime } from './runtime.js'
 import type { RawDelivery } from './transport.js'
 import { header } from './wire.js'
+import { within } from './within.js'
 
 /** So many dead letters are looked at for their keys. */
 const mostLetters = 10_000
 /** A queue or partition that was silent for so long may have been another process's meanwhile. */
 const silentMs = 5_000
+/** So long a message waits for the dead letters: ten thousand come in less, and a redrive with a rate may have them in hand for hours. */
+const patienceMs = 60_000
 
 export interface ParkingOptions {
   readonly channel: string
@@ -54,6 +57,7 @@ export class Parking {
   readonly #unwatch: () => void
   #dead = new Map<string, DeadKey>()
   #reading: Promise<void> | undefined
+  #isLate = false
   #changes: Change[] | undefined
 
   constructor(options: ParkingOptions, end: ParkingEnd) {
@@ -83,11 +87,9 @@ export class Parking {
 
   /** Says at once or later what becomes of a job whose turn has come. */
   judge(job: Job): void {
-    if (this.#isFresh(job)) return this.#decide(job)
+    if (this.#isLate || this.#isFresh(job)) return this.#decide(job)
 
-    this.#reading ??= this.read().finally(() => {
-      this.#reading = undefined
-    })
+    this.#reading ??= this.#readInTime()
     this.#reading.then(
       () => this.#decide(job),
       (error: unknown) => {
@@ -123,6 +125,19 @@ export class Parking {
 
   stop(): void {
     this.#unwatch()
+  }
+
+  #readInTime(): Promise<void> {
+    const reading = this.read().finally(() => {
+      this.#reading = undefined
+      this.#isLate = false
+    })
+
+    return within(reading, patienceMs, this.#options.runtime, () => {
+      this.#isLate = true
+
+      return new Error(`They have not come for ${patienceMs / 1_000} s; a redrive may have them in hand.`)
+    })
   }
 
   #decide(job: Job): void {
