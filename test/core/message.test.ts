@@ -115,6 +115,33 @@ test('what is kept of an object is what JSON writes of it', () => {
   expect(JSON.stringify(Message.inputOf(new Any(given) as unknown as Message))).toBe(JSON.stringify(given))
 })
 
+test("what is kept of an object of anybody's class is what JSON writes of it", () => {
+  class Lines extends Array<string> {
+    constructor(given: Iterable<string>) {
+      super()
+      this.push(...given)
+    }
+  }
+  class Price {
+    cents = 5
+    valueOf(): number {
+      throw new TypeError('Prices are compared by their cents.')
+    }
+  }
+  const bare = Object.create(Object.create(null) as object) as Record<string, number>
+  bare['n'] = 1
+  class Kept extends Event('things.kept', { payload: unchecked<object>() }) {}
+  const given = { lines: new Lines(['a']), price: new Price(), bare, boxed: [Object(1), Object('x'), Object(true)] as unknown[] }
+  const written = JSON.stringify(given)
+
+  const message = new Kept(given)
+  given.lines.push('b')
+  given.price.cents = 6
+  bare['n'] = 2
+
+  expect(JSON.stringify(message)).toBe(written)
+})
+
 test('what goes round in circles is refused where it is written, not where it is made', async () => {
   class Any extends Event('any.any', { payload: unchecked<Record<string, unknown>>() }) {}
   const given: Record<string, unknown> = { list: [] }

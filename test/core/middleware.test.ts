@@ -1,10 +1,11 @@
-import { Command, Listener, type Middleware, Service } from '@waybill/core'
+import { Command, type Delivery, Listener, type Middleware, Service } from '@waybill/core'
 import { eventually } from '@waybill/testing'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import { gate, startApp } from './on-memory.js'
 
 class Work extends Command('work.do', { payload: z.object({ n: z.number() }) }) {}
+class Kept extends Command('work.keep', { channel: 'work', key: 'of', payload: z.object({ n: z.number(), of: z.string() }) }) {}
 
 const dead = { channel: 'work', group: 'worker' }
 const careless: Record<string, NonNullable<Middleware['listen']>> = {
@@ -66,6 +67,34 @@ test('a message is not acked before its listener has ended, although its middlew
 
   expect(before).toBe(1)
   expect(isDone).toBe(true)
+})
+
+test('the next message of a key waits for the one before, although a middleware throws while its listener still runs', async () => {
+  const { opened, open } = gate()
+  const seen: string[] = []
+  @Service('worker')
+  class Worker {
+    @Listener(Kept, { retry: { attempts: 2, backoff: ['1ms'] } })
+    async work({ n }: Kept, { attempt }: Delivery): Promise<void> {
+      seen.push(`${n} begins, try ${attempt}`)
+      if (attempt === 1 && n === 1) await opened
+      seen.push(`${n} ends`)
+    }
+  }
+  const listen: Middleware['listen'] = async ({ delivery }, next) => {
+    const done = next()
+    if (delivery.attempt === 1) throw new Error('too slow')
+    await done
+  }
+  const { app } = await startApp({ services: [Worker], middleware: [{ listen }] })
+
+  await app.publish([new Kept({ n: 1, of: 'a' }), new Kept({ n: 2, of: 'a' })])
+  await eventually(() => seen.length === 1)
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+  open()
+  await eventually(() => seen.length === 8)
+
+  expect(seen).toEqual(['1 begins, try 1', '1 ends', '1 begins, try 2', '1 ends', '2 begins, try 1', '2 ends', '2 begins, try 2', '2 ends'])
 })
 
 test('a middleware that looks at what its next threw may swallow it', async () => {

@@ -1,6 +1,6 @@
 import { header, type RawDelivery } from '@waybill/core'
 import { describe, expect, test } from 'vitest'
-import { bed, billing, channelOf, dead, depth, message, send, soon } from './bed.js'
+import { bed, billing, channelOf, dead, depth, message, type Party, send, soon } from './bed.js'
 
 describe('dead letters on RabbitMQ', () => {
   const broker = bed()
@@ -23,6 +23,32 @@ describe('dead letters on RabbitMQ', () => {
     const looks = await Promise.all([party.transport.dead.list(billing, 9), party.transport.dead.list(billing, 9)])
 
     expect(looks.map((letters) => letters.length)).toEqual([2, 2])
+  })
+
+  test('two processes that look at once see the same', async () => {
+    const namespace = broker.namespace()
+    const parties = [await broker.party(namespace), await broker.party(namespace), await broker.party(namespace)]
+    await send(parties[0] as Party, ...Array.from({ length: 50 }, (_, n) => message(String(n), { to: dead })))
+
+    const looks = await Promise.all(parties.map(({ transport }) => transport.dead.list(billing, 99)))
+
+    expect(looks.map((letters) => letters.length)).toEqual([50, 50, 50])
+  })
+
+  test('a look that failed keeps nobody from the next', async () => {
+    const namespace = broker.namespace()
+    const [one, other] = [await broker.party(namespace), await broker.party(namespace)]
+    await send(one, message('0', { to: dead }))
+    const look = one.transport.dead.take(billing, 1, () => Promise.reject(new Error('I cannot decide.')))
+    await expect(look).rejects.toThrow('I cannot decide.')
+    await expect(one.transport.dead.list({ channel: 'orders', group: 'nobody' }, 1)).rejects.toThrow('nobody.dead')
+
+    const since = performance.now()
+    const seen = await other.transport.dead.list(billing, 9)
+    await expect(other.transport.dead.list({ channel: 'orders', group: 'nobody' }, 1)).rejects.toThrow('nobody.dead')
+
+    expect(seen.length).toBe(1)
+    expect(performance.now() - since).toBeLessThan(5_000)
   })
 
   test('R12 a dead letter that the broker made itself is listed with what is known', async () => {

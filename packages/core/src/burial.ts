@@ -1,5 +1,5 @@
 import { InvalidMessage } from './error.js'
-import { deadLetterOf, textUpTo, type Death } from './dead-letter.js'
+import { deadLetterOf, type Letter, textUpTo, type Death } from './dead-letter.js'
 import { diagnostics, type DeadLetterEvent } from './diagnostics.js'
 import type { DeathNotices } from './death-notices.js'
 import type { Limits } from './limits.js'
@@ -35,7 +35,7 @@ export class Burial {
     this.#options = options
   }
 
-  bury(raw: RawDelivery, id: string, death: Pick<Death, 'code' | 'message' | 'error' | 'listener' | 'attempts'>, buried: () => void): void {
+  bury(raw: RawDelivery, id: string, death: Pick<Death, 'code' | 'message' | 'error' | 'listener' | 'attempts'>, buried: (letter: Letter) => void): void {
     const { app, channel, group, limits, link, log, runtime } = this.#options
     const letter = deadLetterOf(raw, id, { ...death, channel, group, time: new Date(runtime.now()).toISOString(), firstDeath: runtime.id() }, limits)
     const send = (attempt: number): void => {
@@ -66,7 +66,7 @@ export class Burial {
             reason: death.code,
           } satisfies DeadLetterEvent)
         this.#options.notices.buried({ channel, group }, id)
-        buried()
+        buried(letter)
       })
     }
     send(0)

@@ -20,6 +20,14 @@ export interface Death {
   readonly firstDeath: string
 }
 
+/** What tells one dead letter from another. */
+export type Letter = Pick<RawDelivery, 'headers'> & { readonly envelope: { readonly id?: unknown } }
+
+/** Its first death where it has one, which stays with it when it dies again; two letters may have one id. Of what the broker buried, the id. */
+export function markOf({ envelope, headers }: Letter): string | undefined {
+  return textUpTo(headers[header.firstDeath], 64) ?? textUpTo(envelope.id, 255)
+}
+
 /** The message as it came, bytes untouched, with where it came from and why it is dead. */
 export function deadLetterOf(raw: RawDelivery, id: Job['id'], death: Death, limits: Limits): Outgoing {
   const headers = fittingHeaders(raw.headers, limits)

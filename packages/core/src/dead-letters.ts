@@ -134,8 +134,9 @@ export class GroupDeadLetters implements DeadLetters {
     const newId = this.#options.runtime.id()
     const removed = await link.transport.dead.take(of, change.limit ?? oldest, async (letter) => {
       if (!matches(letter, { ids: [id] })) return 'keep'
-      const outcome = await this.#send(link, of, this.#edited(link, of, letter, newId, change))
-      if (outcome.kind === 'confirmed') return 'remove'
+      const edited = this.#edited(link, of, letter, newId, change)
+      const outcome = await this.#send(link, of, edited)
+      if (outcome.kind === 'confirmed') return this.#replaced(of, letter, edited)
 
       throw new WaybillError(outcome.kind.toUpperCase(), `The edited message was not taken, so ${id} stays a dead letter as it was: ${outcome.reason}`)
     })
@@ -154,7 +155,7 @@ export class GroupDeadLetters implements DeadLetters {
       if (!matches(letter, filter)) return 'keep'
       const key = textUpTo(letter.envelope.subject, 255)
       const id = textUpTo(letter.envelope.id, 255)
-      if (key !== undefined) this.#options.notices.discarded(of, key, id)
+      if (key !== undefined) this.#options.notices.discarded(of, key, letter)
       this.#options.log.warn(`A dead letter of group "${of.group}" was discarded: ${because}`, { id })
 
       return 'remove'
@@ -229,6 +230,14 @@ export class GroupDeadLetters implements DeadLetters {
       contentType: codec.contentType,
       contentEncoding: undefined,
     }
+  }
+
+  /** Of its old key it is gone at once, of the same it is when it is done. */
+  #replaced(of: GroupAddress, letter: RawDelivery, { envelope }: Outgoing): 'remove' {
+    const key = textUpTo(letter.envelope.subject, 255)
+    if (key !== undefined && key !== envelope.subject) this.#options.notices.discarded(of, key, letter)
+
+    return 'remove'
   }
 
   #send(link: Link, of: GroupAddress, outgoing: Outgoing): Promise<PublishOutcome> {

@@ -1,7 +1,8 @@
+import type { Letter } from './dead-letter.js'
 import type { GroupAddress } from './transport.js'
 
 type Buried = (of: GroupAddress, id: string) => void
-type Discarded = (of: GroupAddress, key: string, id: string | undefined) => void
+type Discarded = (of: GroupAddress, key: string, letter: Letter) => void
 
 /** What an app does with dead letters, for its own parts: a redrive hears of new ones, a parked key of those that are gone. */
 export class DeathNotices {
@@ -15,7 +16,7 @@ export class DeathNotices {
     return () => void this.#buried.delete(notice)
   }
 
-  /** Told the key and the id of each letter with a key that was discarded. */
+  /** Told each letter with a key that was discarded, and its key. */
   onDiscarded(notice: Discarded): () => void {
     this.#discarded.add(notice)
 
@@ -26,7 +27,7 @@ export class DeathNotices {
     for (const notice of this.#buried) notice(of, id)
   }
 
-  discarded(of: GroupAddress, key: string, id: string | undefined): void {
-    for (const notice of this.#discarded) notice(of, key, id)
+  discarded(of: GroupAddress, key: string, letter: Letter): void {
+    for (const notice of this.#discarded) notice(of, key, letter)
   }
 }

@@ -1,5 +1,6 @@
 import { BatchRunner } from './batch.js'
 import type { Burial } from './burial.js'
+import type { Letter } from './dead-letter.js'
 import type { DeathNotices } from './death-notices.js'
 import { diagnostics, type SkipEvent } from './diagnostics.js'
 import { inspect } from './decode.js'
@@ -91,7 +92,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   async subscribe(): Promise<void> {
     const { channel, group, link } = this.#options
     await this.#parking?.read()
-    link.watch(() => this.#letGo())
+    link.watch(() => this.#lost())
     this.#consumer = await link.transport.subscribe({ kind: 'group', channel, group, window: this.#share.window }, (deliveries) => this.#deliver(deliveries))
   }
 
@@ -139,7 +140,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
 
   #deliver(deliveries: readonly RawDelivery[]): void {
     // A broker may close one channel, or take a partition away, while the connection stands.
-    if (deliveries.some(({ redelivered }) => redelivered)) this.#letGo()
+    if (deliveries.some(({ redelivered }) => redelivered)) this.#lost()
     for (const raw of deliveries) {
       const job = this.#intake.jobOf(raw)
       if (job) this.#enter(job)
@@ -216,8 +217,8 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     if (this.#mayPark(job)) this.#parking?.done(job)
   }
 
-  buried(job: Job): void {
-    if (this.#mayPark(job)) this.#parking?.buried(job)
+  buried(job: Job, letter: Letter): void {
+    if (this.#mayPark(job)) this.#parking?.buried(job, letter)
   }
 
   waits(job: Job): void {
@@ -257,10 +258,15 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     if (this.running === 0 && this.#outcomes.settling === 0) this.#onIdle?.()
   }
 
+  /** Others may have taken over meanwhile. */
+  #lost(): void {
+    this.#parking?.forget()
+    this.#letGo()
+  }
+
   /** What the broker delivers again holds neither its lane nor its share here. */
   #letGo(): void {
     if (this.#stopping) return
-    this.#parking?.forget()
     this.#outcomes.letGo()
     for (const runner of this.#rated) runner.letGo()
     this.#makeRoom()

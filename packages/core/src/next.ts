@@ -1,19 +1,30 @@
 /**
- * Runs something around an inner part. It has succeeded when both have: an inner part that still runs is waited for, and what it threw counts unless
- * somebody looked at it in time.
+ * Runs something around an inner part. It is over when both are: an inner part that still runs is waited for, and what it threw counts unless somebody
+ * looked at it in time, or the outer part threw.
  */
 export async function runAround<A, T>(outer: (next: (given?: A) => Promise<T>) => Promise<T>, inner: (given?: A) => T | PromiseLike<T>): Promise<T> {
   const calls: Next<T>[] = []
-  const value = await outer((given) => {
-    const next = new Next<T>((resolve) => resolve(inner(given)))
-    calls.push(next.watched())
+  const next = (given?: A): Promise<T> => {
+    const call = new Next<T>((resolve) => resolve(inner(given)))
+    calls.push(call.watched())
 
-    return next
-  })
+    return call
+  }
+  const value = await afterAll(calls, () => outer(next))
   const open = calls.filter(({ isOpen }) => isOpen)
   if (open.length > 0) await allOf(open)
 
   return value
+}
+
+/** What it throws is thrown when nothing runs any more: what comes next would run beside it. */
+async function afterAll<T>(calls: readonly Promise<unknown>[], outer: () => Promise<T>): Promise<T> {
+  try {
+    return await outer()
+  } catch (error) {
+    await Promise.allSettled(calls)
+    throw error
+  }
 }
 
 async function allOf(open: readonly Promise<unknown>[]): Promise<void> {

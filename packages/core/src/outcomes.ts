@@ -1,6 +1,6 @@
 import type { BatchEnd } from './batch.js'
 import type { Burial } from './burial.js'
-import { describeError, loggedOf, messageOf, textUpTo } from './dead-letter.js'
+import { describeError, type Letter, loggedOf, messageOf, textUpTo } from './dead-letter.js'
 import { WaybillError } from './error.js'
 import { diagnostics, type RetryEvent, type SkipEvent } from './diagnostics.js'
 import type { Refusal } from './decode.js'
@@ -36,7 +36,7 @@ export interface OutcomesEnd {
   /** It did what it should, and is acked. */
   done(job: Job): void
   /** It is safe among the dead letters, and about to be acked. */
-  buried(job: Job): void
+  buried(job: Job, letter: Letter): void
   /** Nothing more becomes of it here. */
   left(job: Job): void
   /** It lives, and waits for its next try. */
@@ -169,8 +169,8 @@ export class Outcomes implements BatchEnd, RetryEnd {
   bury(job: Job, code: string, message: string, error?: unknown): void {
     this.#settling++
     const { label } = job.runner.listener
-    this.#options.burial.bury(job.raw, job.id, { code, message, error, listener: label, attempts: job.attempt }, () => {
-      this.#end.buried(job)
+    this.#options.burial.bury(job.raw, job.id, { code, message, error, listener: label, attempts: job.attempt }, (letter) => {
+      this.#end.buried(job, letter)
       this.#settled(() => this.#settle(job))
     })
   }

@@ -1,4 +1,4 @@
-import { textUpTo } from './dead-letter.js'
+import { type Letter, markOf, textUpTo } from './dead-letter.js'
 import type { DeathNotices } from './death-notices.js'
 import type { Job } from './job.js'
 import type { Link } from './link.js'
@@ -6,11 +6,14 @@ import type { Logger } from './logger.js'
 import type { Runtime } from './runtime.js'
 import type { RawDelivery } from './transport.js'
 import { header } from './wire.js'
+import { within } from './within.js'
 
 /** So many dead letters are looked at for their keys. */
 const mostLetters = 10_000
 /** A queue or partition that was silent for so long may have been another process's meanwhile. */
 const silentMs = 5_000
+/** So long a message waits for the dead letters: ten thousand come in less, and a redrive with a rate may have them in hand for hours. */
+const patienceMs = 60_000
 
 export interface ParkingOptions {
   readonly channel: string
@@ -29,7 +32,7 @@ export interface ParkingEnd {
 }
 
 interface DeadKey {
-  /** By their ids: one that dies again in a redrive is the same letter. */
+  /** By their marks: one that dies again in a redrive is the same letter. */
   readonly letters: Set<string | undefined>
   /** The redrive in which one of them died again. */
   failedIn: string | undefined
@@ -38,7 +41,7 @@ interface DeadKey {
 /** What became of a letter while the letters were read, which the read may have seen or not. */
 interface Change {
   readonly key: string
-  readonly id: string | undefined
+  readonly mark: string | undefined
   readonly isBurial: boolean
 }
 
@@ -54,13 +57,14 @@ export class Parking {
   readonly #unwatch: () => void
   #dead = new Map<string, DeadKey>()
   #reading: Promise<void> | undefined
+  #isLate = false
   #changes: Change[] | undefined
 
   constructor(options: ParkingOptions, end: ParkingEnd) {
     this.#options = options
     this.#end = end
-    this.#unwatch = options.notices.onDiscarded(({ channel, group }, key, id) => {
-      if (channel === options.channel && group === options.group) this.#gone(key, id)
+    this.#unwatch = options.notices.onDiscarded(({ channel, group }, key, letter) => {
+      if (channel === options.channel && group === options.group) this.#gone(key, markOf(letter))
     })
   }
 
@@ -83,11 +87,9 @@ export class Parking {
 
   /** Says at once or later what becomes of a job whose turn has come. */
   judge(job: Job): void {
-    if (this.#isFresh(job)) return this.#decide(job)
+    if (this.#isLate || this.#isFresh(job)) return this.#decide(job)
 
-    this.#reading ??= this.read().finally(() => {
-      this.#reading = undefined
-    })
+    this.#reading ??= this.#readInTime()
     this.#reading.then(
       () => this.#decide(job),
       (error: unknown) => {
@@ -106,20 +108,36 @@ export class Parking {
   }
 
   /** It is dead now, or stands beside the dead ones. */
-  buried(job: Job): void {
+  buried(job: Job, letter: Letter): void {
     const key = job.key as string
-    const known = more(this.#dead, key, job.id, undefined)
-    known.failedIn = redriveOf(job) ?? known.failedIn
-    this.#changes?.push({ key, id: job.id, isBurial: true })
+    const mark = markOf(letter)
+    const redrive = redriveOf(job)
+    if (redrive !== undefined && markOf(job.raw) !== mark) this.#gone(key, markOf(job.raw))
+    const known = more(this.#dead, key, mark, undefined)
+    known.failedIn = redrive ?? known.failedIn
+    this.#changes?.push({ key, mark, isBurial: true })
   }
 
   /** It is done. Where it was a dead letter, there is one less. */
   done(job: Job): void {
-    if (redriveOf(job) !== undefined) this.#gone(job.key as string, job.id)
+    if (redriveOf(job) !== undefined) this.#gone(job.key as string, markOf(job.raw))
   }
 
   stop(): void {
     this.#unwatch()
+  }
+
+  #readInTime(): Promise<void> {
+    const reading = this.read().finally(() => {
+      this.#reading = undefined
+      this.#isLate = false
+    })
+
+    return within(reading, patienceMs, this.#options.runtime, () => {
+      this.#isLate = true
+
+      return new Error(`They have not come for ${patienceMs / 1_000} s; a redrive may have them in hand.`)
+    })
   }
 
   #decide(job: Job): void {
@@ -129,21 +147,21 @@ export class Parking {
     else this.#end.parked(job)
   }
 
-  #gone(key: string, id: string | undefined): void {
-    less(this.#dead, key, id)
-    this.#changes?.push({ key, id, isBurial: false })
+  #gone(key: string, mark: string | undefined): void {
+    less(this.#dead, key, mark)
+    this.#changes?.push({ key, mark, isBurial: false })
   }
 
   /** What the read found, and on top what changed meanwhile, where the read shows the time before. */
   #counted(letters: readonly RawDelivery[], changes: readonly Change[]): Map<string, DeadKey> {
     const dead = new Map<string, DeadKey>()
-    for (const { envelope } of letters) {
-      const key = textUpTo(envelope.subject, 255)
-      if (key !== undefined) more(dead, key, textUpTo(envelope.id, 255), this.#dead.get(key))
+    for (const letter of letters) {
+      const key = textUpTo(letter.envelope.subject, 255)
+      if (key !== undefined) more(dead, key, markOf(letter), this.#dead.get(key))
     }
-    for (const { key, id, isBurial } of changes) {
-      if (isBurial) more(dead, key, id, this.#dead.get(key))
-      else less(dead, key, id)
+    for (const { key, mark, isBurial } of changes) {
+      if (isBurial) more(dead, key, mark, this.#dead.get(key))
+      else less(dead, key, mark)
     }
 
     return dead
@@ -159,17 +177,17 @@ export class Parking {
   }
 }
 
-function more(dead: Map<string, DeadKey>, key: string, id: string | undefined, before: DeadKey | undefined): DeadKey {
+function more(dead: Map<string, DeadKey>, key: string, mark: string | undefined, before: DeadKey | undefined): DeadKey {
   const known = dead.get(key) ?? { letters: new Set(), failedIn: before?.failedIn }
-  known.letters.add(id)
+  known.letters.add(mark)
   dead.set(key, known)
 
   return known
 }
 
-function less(dead: Map<string, DeadKey>, key: string, id: string | undefined): void {
+function less(dead: Map<string, DeadKey>, key: string, mark: string | undefined): void {
   const known = dead.get(key)
-  if (known?.letters.delete(id) && known.letters.size === 0) dead.delete(key)
+  if (known?.letters.delete(mark) && known.letters.size === 0) dead.delete(key)
 }
 
 /** The redrive that brought it; a header of that name on a message that came over its channel says nothing. */

@@ -18,14 +18,16 @@ export function isPlain(value: unknown): boolean {
   return prototype === Object.prototype || prototype === null || Array.isArray(value)
 }
 
+const boxes = [Number, String, Boolean, BigInt] as const
 const tooDeep = new Error('It is nested too deeply to be copied.')
 
 function copyOf(value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (depth > deepest) throw tooDeep
-  if (Array.isArray(value)) return value.map((item) => copyOf(item, depth + 1))
+  // The `map` of somebody's own class of arrays makes one of that class, whose constructor may want something else.
+  if (Array.isArray(value)) return Array.from(value, (item) => copyOf(item, depth + 1))
   // Of a date, a decimal or a boxed number JSON writes other things than its fields.
-  if (typeof (value as { toJSON?: unknown }).toJSON === 'function' || (!isPlain(value) && typeof value.valueOf() !== 'object')) return value
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function' || boxes.some((box) => value instanceof box)) return value
 
   const copy: Record<string, unknown> = {}
   for (const name of Object.keys(value)) {

@@ -1,8 +1,9 @@
-import { type DeadLetterAccess, type GroupAddress, header, type RawDelivery, WaybillError } from '@waybill/core'
+import { type DeadLetterAccess, type GroupAddress, header, type RawDelivery, type Runtime, WaybillError } from '@waybill/core'
 import type { GetMessage } from 'amqplib/callback_api'
 import type { Connection } from './connection.js'
 import { openQuietChannel } from './declarations.js'
-import { type Channel, call, closeChannel } from './driver.js'
+import { type Channel, call, closeChannel, type Model } from './driver.js'
+import { lookAlone } from './look.js'
 import { refusalOfDeclare, replyCodeOf } from './refusal.js'
 import type { Names } from './topology.js'
 import { receivedHeaders, RabbitDelivery, type Settler } from './wire.js'
@@ -10,19 +11,18 @@ import { receivedHeaders, RabbitDelivery, type Settler } from './wire.js'
 // A letter that is shown is settled by the answer that `take` gets, and by nothing else.
 const shown: Settler = { isStale: false, settle: () => undefined }
 
-/**
- * Looks at dead letters by getting and returning them: AMQP has no other way. So the broker's delivery count rises with each look,
- * and who looks at the same time sees what is left.
- */
+/** Looks at dead letters by getting and returning them: AMQP has no other way. So the broker's delivery count rises with each look, and one looks after another. */
 export class DeadLetters implements DeadLetterAccess {
   readonly #connection: () => Connection | undefined
   readonly #names: Names
+  readonly #runtime: Runtime
   /** Per queue, the look that is under way: two at once would show each half. */
   readonly #busy = new Map<string, Promise<unknown>>()
 
-  constructor(connection: () => Connection | undefined, names: Names) {
+  constructor(connection: () => Connection | undefined, names: Names, runtime: Runtime) {
     this.#connection = connection
     this.#names = names
+    this.#runtime = runtime
   }
 
   async list(of: GroupAddress, limit: number): Promise<readonly RawDelivery[]> {
@@ -53,15 +53,20 @@ export class DeadLetters implements DeadLetterAccess {
   async #take(queue: string, limit: number, decide: (letter: RawDelivery) => Promise<'remove' | 'keep' | 'stop'>): Promise<number> {
     const model = this.#connection()?.model
     if (!model) throw new WaybillError('NOT_CONNECTED', `The dead letters in queue "${queue}" cannot be read: there is no connection to RabbitMQ. Try again when it is back.`)
-    const channel = await openQuietChannel(model)
-    try {
-      return await showAll(channel, queue, limit, decide)
-    } catch (error) {
-      throw replyCodeOf(error) === undefined ? error : refusalOfDeclare(error, `queue "${queue}"`)
-    } finally {
-      // Its goodbye proves that the acks before it arrived.
-      await closeChannel(channel)
-    }
+
+    return lookAlone(model, queue, this.#runtime, () => look(model, queue, limit, decide))
+  }
+}
+
+async function look(model: Model, queue: string, limit: number, decide: (letter: RawDelivery) => Promise<'remove' | 'keep' | 'stop'>): Promise<number> {
+  const channel = await openQuietChannel(model)
+  try {
+    return await showAll(channel, queue, limit, decide)
+  } catch (error) {
+    throw replyCodeOf(error) === undefined ? error : refusalOfDeclare(error, `queue "${queue}"`)
+  } finally {
+    // Its goodbye proves that the acks before it arrived.
+    await closeChannel(channel)
   }
 }
 

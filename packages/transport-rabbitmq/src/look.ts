@@ -1,0 +1,46 @@
+import type { Runtime } from '@waybill/core'
+import { openQuietChannel } from './declarations.js'
+import { type Channel, call, closeChannel, type Model } from './driver.js'
+import { replyCodeOf } from './refusal.js'
+
+/** Who looks for longer, as a redrive with a rate does, has in hand what it was shown; then the others look at the rest. */
+const patienceMs = 10_000
+const [firstPauseMs, longestPauseMs] = [20, 500]
+const lockedElsewhere = 405
+
+/** Looks at a queue while no other process does: two that get its messages at the same time would see a part each. */
+export async function lookAlone<T>(model: Model, queue: string, runtime: Runtime, look: () => Promise<T>): Promise<T> {
+  const sign = `${queue}.look`
+  const channel = await signed(model, sign, runtime)
+  try {
+    return await look()
+  } finally {
+    if (channel) await takeDown(channel, sign)
+  }
+}
+
+/** The sign is a queue that one connection alone can have. Undefined: there is none, as it took too long or the right to make it is missing. */
+async function signed(model: Model, sign: string, runtime: Runtime): Promise<Channel | undefined> {
+  const end = runtime.elapsed() + patienceMs
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, 2 * pauseMs)) {
+    const channel = await openQuietChannel(model)
+    try {
+      await call((done) => channel.assertQueue(sign, { exclusive: true, durable: false }, done))
+
+      return channel
+    } catch (error) {
+      if (replyCodeOf(error) === undefined) throw error
+      if (replyCodeOf(error) !== lockedElsewhere || runtime.elapsed() >= end) return undefined
+    }
+    await new Promise<void>((resolve) => void runtime.after(pauseMs, resolve))
+  }
+}
+
+async function takeDown(channel: Channel, sign: string): Promise<void> {
+  try {
+    await call((done) => channel.deleteQueue(sign, {}, done))
+    await closeChannel(channel)
+  } catch {
+    // It goes with its connection, which is lost.
+  }
+}
