@@ -71,6 +71,20 @@ describe.each(beds)('a transaction on %s', (_, makeBed) => {
     expect(await drain(store)).toEqual(['after'])
   })
 
+  it('a first statement that could not be written leaves its connection to the next transaction', async () => {
+    const store = await bed.store({ connections: 1 })
+    const table = await ledger(store)
+    await process(store, { group: 'g', id: nextId(Date.now()) })
+    const { transaction } = await store.begin({})
+    const circle: Record<string, unknown> = {}
+    circle['self'] = circle
+    await expect(transaction.query?.(`INSERT INTO ${table} VALUES ($1)`, [circle])).rejects.toThrow()
+    await transaction.commit(flush({ outbox: [message('never')] })).catch(() => undefined)
+
+    await write(store, message('after'))
+    expect(await drain(store)).toContain('after')
+  })
+
   it('what follows a first statement that failed is in the same transaction', async () => {
     const store = await bed.store()
     const table = await ledger(store)

@@ -46,7 +46,9 @@ class Batch extends driverQuery {
   constructor(statements: readonly Statement[], done: (error: unknown) => void) {
     super('')
     this.#statements = statements
+    // What fails before it is sent is answered for all that.
     this.callback = (error) => {
+      if (this.#isOver) return
       this.#isOver = true
       done(error)
     }

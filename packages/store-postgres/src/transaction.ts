@@ -56,13 +56,17 @@ export class Transaction implements StoreTransaction, Runner {
 
   readonly query: StoreQuery = async (text, values) => {
     this.#refuseAnother()
-    const settling = this.#session.settle(this.#withBegin([{ text, ...(values ? { values: [...values] } : {}) }]))
+    const statements = this.#withBegin([{ text, ...(values ? { values: [...values] } : {}) }])
+    const settling = this.#session.settle(statements)
     this.#isRunning = true
     const { answers, error } = await settling
     this.#isRunning = false
-    if (error !== undefined) throw explain(this.#note(error))
+    if (error === undefined) return answers.at(-1)?.rows ?? []
 
-    return answers.at(-1)?.rows ?? []
+    this.#failure = error
+    // The driver's own trace leads to the socket only.
+    if (error instanceof Error) Error.captureStackTrace(error)
+    throw explain(error)
   }
 
   /** Runs a statement of the store's own. */
@@ -130,18 +134,11 @@ export class Transaction implements StoreTransaction, Runner {
     try {
       return await this.#behindBegin(work)
     } catch (error) {
-      throw explain(this.#note(error))
+      this.#failure = error
+      throw explain(error)
     } finally {
       this.#isRunning = false
     }
-  }
-
-  #note(error: unknown): unknown {
-    this.#failure = error
-    // The driver's own trace leads to the socket only.
-    if (error instanceof Error) Error.captureStackTrace(error)
-
-    return error
   }
 
   /** One statement of the user's at a time, and none after the end. */
@@ -154,8 +151,9 @@ export class Transaction implements StoreTransaction, Runner {
     )
   }
 
-  // Sent together where the session fuses, so BEGIN costs no round trip.
+  // Sent together where the session fuses, so BEGIN costs no round trip. Where it got no answer each statement behind it would be committed by itself.
   #withBegin(statements: readonly Statement[]): readonly Statement[] {
+    if (this.#failure !== undefined && !this.#session.hasAnswered) throw explain(this.#failure)
     if (this.#isBegun) return statements
     this.#isBegun = true
 
@@ -176,8 +174,6 @@ export class Transaction implements StoreTransaction, Runner {
   }
 
   #refuseEnded(): void {
-    // Without its BEGIN each statement would be committed by itself.
-    if (this.#failure !== undefined && !this.#session.hasAnswered) throw explain(this.#failure)
     if (!this.#end) return
     throw new WaybillError('TRANSACTION_ENDED', `A statement was run in a transaction that is ${this.#end}. Something in it was not awaited: await everything before it ends.`)
   }
