@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type InboxEntry, type Store, uuid7Source } from '@waybill/core'
 import { describe, expect, it } from 'vitest'
-import { beds, drain, flush, message } from './bed.js'
+import { beds, drain, flush, message, write } from './bed.js'
 
 // A new source each time: one of its own would never go back.
 const nextId = (ms: number): string => uuid7Source(() => Buffer.from(randomUUID().replaceAll('-', ''), 'hex'))(ms)
@@ -53,6 +53,47 @@ describe.each(beds)('a transaction on %s', (_, makeBed) => {
 
     await expect(transaction.commit(flush())).rejects.toMatchObject({ code: 'TRANSACTION_ABORTED' })
     expect(await drain(store)).toEqual([])
+  })
+
+  it('a value that cannot be written fails its statement, and nothing of the transaction stays', async () => {
+    const store = await bed.store()
+    const table = await ledger(store)
+    await process(store, { group: 'g', id: nextId(Date.now()) })
+    const { transaction } = await store.begin({})
+    await transaction.query?.(`INSERT INTO ${table} VALUES ($1)`, [1])
+    const circle: Record<string, unknown> = {}
+    circle['self'] = circle
+    await expect(transaction.query?.(`INSERT INTO ${table} VALUES ($1)`, [circle])).rejects.toThrow()
+    await transaction.rollback()
+
+    expect(await bed.sql(`SELECT id FROM ${table}`)).toEqual([])
+    await write(store, message('after'))
+    expect(await drain(store)).toEqual(['after'])
+  })
+
+  it('a first statement that could not be written leaves its connection to the next transaction', async () => {
+    const store = await bed.store({ connections: 1 })
+    const table = await ledger(store)
+    await process(store, { group: 'g', id: nextId(Date.now()) })
+    const { transaction } = await store.begin({})
+    const circle: Record<string, unknown> = {}
+    circle['self'] = circle
+    await expect(transaction.query?.(`INSERT INTO ${table} VALUES ($1)`, [circle])).rejects.toThrow()
+    await transaction.commit(flush({ outbox: [message('never')] })).catch(() => undefined)
+
+    await write(store, message('after'))
+    expect(await drain(store)).toContain('after')
+  })
+
+  it('what follows a first statement that failed is in the same transaction', async () => {
+    const store = await bed.store()
+    const table = await ledger(store)
+    const { transaction } = await store.begin({})
+    await expect(transaction.query?.(`INSERT INTO ${table} VALUES ($1)`, ['no number'])).rejects.toMatchObject({ code: '22P02' })
+    await expect(transaction.query?.(`INSERT INTO ${table} VALUES ($1)`, [2])).rejects.toMatchObject({ code: '25P02' })
+    await transaction.rollback()
+
+    expect(await bed.sql(`SELECT id FROM ${table}`)).toEqual([])
   })
 
   it('a constraint that is looked at late fails the commit with its own error', async () => {

@@ -32,8 +32,8 @@ export class AppStore {
     return this.#store && { name: this.#store.name, ...this.#store.health() }
   }
 
-  /** Rejects where the app has no store. */
-  async run<T>(owner: string, settings: ResolvedTransaction, work: () => Promise<T>): Promise<T> {
+  /** Throws where the app has no store. */
+  run<T>(owner: string, settings: ResolvedTransaction, work: () => Promise<T>): Promise<T> {
     if (this.transactions) return this.transactions.run(owner, settings, work)
     throw new WaybillError('NO_STORE', `${owner} runs in a transaction, and the app has no store. Add one: plugins: [outbox(memoryStore())] or outbox(postgres(…)).`)
   }

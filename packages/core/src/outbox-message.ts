@@ -1,3 +1,4 @@
+import type { Envelope } from './envelope.js'
 import { isRecord } from './found.js'
 import { WaybillError } from './error.js'
 import type { OutboxMessage } from './outbox-store.js'
@@ -34,7 +35,7 @@ export function outgoingOf({ id, head, body, expiresAt }: OutboxMessage, now: nu
 
   return {
     to,
-    envelope: { ...emptyEnvelope, ...envelope },
+    envelope: wholeOf(envelope),
     headers,
     body,
     contentType,
@@ -75,13 +76,9 @@ export function unpacked(id: string, bytes: Uint8Array): OutboxMessage {
   return { id: own, key, shard, destination, head, expiresAt, body: Buffer.from(read.body, 'base64') }
 }
 
-const emptyEnvelope = {
-  subject: undefined,
-  correlationId: undefined,
-  causationId: undefined,
-  traceparent: undefined,
-  tracestate: undefined,
-  baggage: undefined,
+// JSON leaves out what is undefined. Named one by one, for copying an object whose shape varies takes five times as long.
+function wholeOf({ id, type, source, time, subject, dataVersion, correlationId, causationId, traceparent, tracestate, baggage }: Envelope): Envelope {
+  return { id, type, source, time, subject, dataVersion, correlationId, causationId, traceparent, tracestate, baggage }
 }
 
 function parsed(text: string): unknown {

@@ -141,8 +141,8 @@ export class RunningApp implements App {
     return this.#asked('app.ask', () => query as Message, options) as Promise<R>
   }
 
-  transaction<T>(work: () => Promise<T>): Promise<T> {
-    return this.#transact('app.transaction', defaultTransaction, work)
+  async transaction<T>(work: () => Promise<T>): Promise<T> {
+    return await this.#transact('app.transaction', defaultTransaction, work)
   }
 
   health(): Health {
@@ -243,7 +243,7 @@ export class RunningApp implements App {
     })
   }
 
-  async #transact<T>(label: string, settings: ResolvedTransaction, work: () => Promise<T>): Promise<T> {
+  #transact<T>(label: string, settings: ResolvedTransaction, work: () => Promise<T>): Promise<T> {
     this.#assertOpen(label)
 
     return this.#store.run(label, settings, work)

@@ -42,7 +42,7 @@ export function transactional(method: Action, key: string | symbol, options: unk
     if (state === 'new') throw new WaybillError('NOT_STARTED', `${label} runs in a transaction, but its app has not started. Await app.start() before calling it.`)
     if (state === 'stopped') throw new WaybillError('STOPPED', `${label} runs in a transaction, but its app has stopped. Nothing was run. Call it before app.stop().`)
 
-    return ties.transact(label, settings, async () => method.apply(this, args))
+    return await ties.transact(label, settings, () => Promise.resolve(method.apply(this, args)))
   }
   const named = Object.defineProperties(action, { name: { value: method.name }, length: { value: method.length } })
   wrapped.set(named, { method, key, options })

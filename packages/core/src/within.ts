@@ -4,7 +4,16 @@ import type { Runtime } from './runtime.js'
 export function within<T>(work: Promise<T>, ms: number, runtime: Runtime, late: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {
     const cancel = runtime.after(ms, () => reject(late()))
-    work.then(resolve, reject).finally(cancel)
+    work.then(
+      (value) => {
+        cancel()
+        resolve(value)
+      },
+      (error: unknown) => {
+        cancel()
+        reject(error)
+      },
+    )
   })
 }
 

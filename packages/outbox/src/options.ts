@@ -3,7 +3,7 @@ import { type Duration, type Fault, parseDuration, unknownOptions } from '@waybi
 export interface OutboxOptions {
   /** false: this process writes and leaves the sending to another one. Default: true. */
   readonly relay?: boolean
-  /** How many rows are read and sent at a time. Default: 1,000. */
+  /** How many rows are read and sent at a time, of 4 MiB at most. Default: 2,000. */
   readonly page?: number
   /** How long a relay that died keeps its place; the next one takes over after it. Default: 15 s. */
   readonly lease?: Duration
@@ -62,7 +62,7 @@ export function resolveOptions(given: OutboxOptions): ResolvedOptions {
 
   return Object.freeze({
     relay: flag('relay'),
-    page: whole('page', 1_000, 10_000),
+    page: whole('page', 2_000, 10_000),
     leaseMs: time('lease', '15s', 300),
     pollMs: time('poll', '250ms', 1),
     keepInboxMs: time('keepInbox', '7d', 60_000),

@@ -111,7 +111,7 @@ export class Connection {
       for (const session of [...this.#sessions]) session.cut()
     })
     try {
-      await Promise.all([...this.#sessions].map((session) => session.released))
+      await Promise.all([...this.#sessions].map((session) => session.released()))
       await this.#own?.end()
       await this.#embedded?.close()
     } finally {
@@ -160,7 +160,9 @@ export class Connection {
   }
 
   #traitsOf(client: PostgresClient): SessionTraits {
-    return { fuses: Reflect.get(client, 'pipeline') === true, isShared: this.isSingle }
+    const fuses = Reflect.get(client, 'pipeline') === true
+
+    return { fuses, prepares: fuses && this.#options.prepare && !this.isEmbedded, isShared: this.isSingle }
   }
 
   #release(session: Session, client: PostgresClient, isBroken: boolean): void {

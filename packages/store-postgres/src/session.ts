@@ -1,11 +1,14 @@
 import { Duplex } from 'node:stream'
 import { CommitUnknown, WaybillError } from '@waybill/core'
+import { isCommand, type Outcome, sendBatch } from './batch.js'
 import { explain, explainOwn, sqlStateOf } from './database-error.js'
 import type { Answer, PostgresClient, Row, Statement } from './options.js'
 
 export interface SessionTraits {
   /** Statements may be sent before the one ahead has answered. */
   readonly fuses: boolean
+  /** Statements have names, by which they are prepared once. */
+  readonly prepares: boolean
   /** There is but this one session: it is never cut, for its state would be the next one's. */
   readonly isShared: boolean
 }
@@ -18,12 +21,8 @@ export class Session {
   #isReleased = false
   #isGathering = false
   #running = 0
-  #settle: () => void = () => undefined
-
-  /** Resolves when it was given back. */
-  readonly released = new Promise<void>((resolve) => {
-    this.#settle = resolve
-  })
+  #hasAnswered = false
+  readonly #waiting: (() => void)[] = []
 
   constructor(client: PostgresClient, traits: SessionTraits, give: (isBroken: boolean) => void) {
     this.client = client
@@ -40,6 +39,21 @@ export class Session {
     return this.#running
   }
 
+  /** A statement has succeeded. */
+  get hasAnswered(): boolean {
+    return this.#hasAnswered
+  }
+
+  /** Resolves when it was given back. */
+  async released(): Promise<void> {
+    if (!this.#isReleased) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+
+  /** What begins or ends a transaction, prepared where statements are. */
+  command(text: string): Statement {
+    return this.#traits.prepares && isCommand(text) ? { text, name: `waybill_${text.toLowerCase().replaceAll(' ', '_')}` } : { text }
+  }
+
   /** Runs a statement of the store's own. */
   async run<R extends Row = Row>(statement: Statement): Promise<Answer<R>> {
     try {
@@ -51,23 +65,29 @@ export class Session {
 
   /** Runs statements in their order: in one round trip where the session fuses. The first error is thrown after all have answered. */
   async runAll(statements: readonly Statement[]): Promise<readonly Answer[]> {
-    if (!this.fuses) return this.#runInTurn(statements)
-    const settled = await Promise.allSettled(statements.map((statement) => this.send(statement)))
-    const failed = settled.find((one) => one.status === 'rejected')
-    if (failed) throw explainOwn(failed.reason)
+    try {
+      return await this.sendAll(statements)
+    } catch (error) {
+      throw explainOwn(error)
+    }
+  }
 
-    return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  /** As {@link runAll}, with the error as the driver threw it. */
+  async sendAll(statements: readonly Statement[]): Promise<readonly Answer[]> {
+    if (!this.fuses) return this.#sendInTurn(statements)
+    const { answers, error } = await this.settle(statements)
+    if (error !== undefined) throw error
+
+    return answers
   }
 
   /** As {@link runAll} within a transaction, which ends with it. The command's tag is looked at: COMMIT of a failed transaction answers ROLLBACK, without an error. */
   async commitWith(statements: readonly Statement[]): Promise<void> {
-    if (!this.fuses) await this.#runInTurn(statements)
-    const settled = await Promise.allSettled([...(this.fuses ? statements : []), { text: 'COMMIT' }].map((statement) => this.send(statement)))
-    const commit = settled.at(-1)
-    const failed = settled.find((one) => one.status === 'rejected')
-    if (commit?.status === 'fulfilled' && commit.value.command === 'COMMIT') return
-    if (commit?.status === 'rejected' && sqlStateOf(commit.reason) === undefined) throw unknown(commit.reason)
-    if (failed?.status === 'rejected') throw explainOwn(failed.reason)
+    if (!this.fuses) for (const statement of statements) await this.run(statement)
+    const { answers, error } = await this.settle([...(this.fuses ? statements : []), this.command('COMMIT')])
+    const command = answers.at(-1)?.command
+    if (command === 'COMMIT') return
+    if (error !== undefined) throw sqlStateOf(error) === undefined ? unknown(error) : explainOwn(error)
 
     throw new WaybillError(
       'TRANSACTION_ABORTED',
@@ -76,14 +96,11 @@ export class Session {
   }
 
   async send(statement: Statement): Promise<Answer> {
-    if (this.#isReleased) throw new WaybillError('SESSION_RELEASED', 'A statement was run on a session that was given back already. Await everything before the transaction ends.')
-    this.#running++
-    if (this.fuses) this.#gather()
-    try {
-      return await this.client.query(statement)
-    } finally {
-      this.#running--
-    }
+    const { answers, error } = await this.settle([statement])
+    const [answer] = answers
+    if (error !== undefined || !answer) throw error
+
+    return answer
   }
 
   // What is sent in one turn leaves with one write: each is a call of the system, and costs more than the statement in it.
@@ -98,9 +115,26 @@ export class Session {
     })
   }
 
-  async #runInTurn(statements: readonly Statement[]): Promise<readonly Answer[]> {
+  /** Never rejects: with an error there are the answers of what did run. Throws where the session was given back. */
+  settle(statements: readonly Statement[]): Promise<Outcome> {
+    if (this.#isReleased) throw new WaybillError('SESSION_RELEASED', 'A statement was run on a session that was given back already. Await everything before the transaction ends.')
+    this.#running++
+
+    return new Promise((resolve) => {
+      const done = (outcome: Outcome): void => {
+        this.#running--
+        this.#hasAnswered ||= outcome.answers.length > 0
+        resolve(outcome)
+      }
+      if (this.fuses && sendBatch(this.client, statements, done)) return
+      if (this.fuses) this.#gather()
+      void sendEach(this.client, statements).then(done)
+    })
+  }
+
+  async #sendInTurn(statements: readonly Statement[]): Promise<readonly Answer[]> {
     const answers: Answer[] = []
-    for (const statement of statements) answers.push(await this.run(statement))
+    for (const statement of statements) answers.push(await this.send(statement))
 
     return answers
   }
@@ -110,7 +144,7 @@ export class Session {
     if (this.#isReleased) return
     this.#isReleased = true
     this.#give(isBroken && !this.#traits.isShared)
-    this.#settle()
+    for (const resolve of this.#waiting) resolve()
   }
 
   /** Ends it with whatever it does: the database rolls back. The only session there is must live on, and rolls back when it is done. */
@@ -126,6 +160,15 @@ export class Session {
       () => this.release(),
     )
   }
+}
+
+/** Each by itself, one behind the other. */
+async function sendEach(client: PostgresClient, statements: readonly Statement[]): Promise<Outcome> {
+  const settled = await Promise.allSettled(statements.map((statement) => client.query(statement)))
+  const answers = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  const failed = settled.find((one) => one.status === 'rejected')
+
+  return failed ? { answers, error: failed.reason } : { answers }
 }
 
 function destroy(client: PostgresClient): void {

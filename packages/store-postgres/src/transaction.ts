@@ -29,7 +29,7 @@ export class Transaction implements StoreTransaction, Runner {
   readonly #session: Session
   readonly #writers: Writers
   readonly #begin: string
-  #begun: Promise<unknown> | undefined
+  #isBegun = false
   #end: string | undefined
   #isRunning = false
   #failure: unknown
@@ -55,24 +55,35 @@ export class Transaction implements StoreTransaction, Runner {
   }
 
   readonly query: StoreQuery = async (text, values) => {
-    const { rows } = await this.#guard(() => this.#session.client.query({ text, ...(values ? { values: [...values] } : {}) }))
+    this.#refuseAnother()
+    const statements = this.#withBegin([{ text, ...(values ? { values: [...values] } : {}) }])
+    const settling = this.#session.settle(statements)
+    this.#isRunning = true
+    const { answers, error } = await settling
+    this.#isRunning = false
+    if (error === undefined) return answers.at(-1)?.rows ?? []
 
-    return rows
+    this.#failure = error
+    // The driver's own trace leads to the socket only.
+    if (error instanceof Error) Error.captureStackTrace(error)
+    throw explain(error)
   }
 
   /** Runs a statement of the store's own. */
   async run<R extends Row = Row>(statement: Statement): Promise<Answer<R>> {
-    this.#refuseEnded()
-    const [, answer] = await this.#behindBegin(() => this.#session.run<R>(statement))
+    const answers = await this.runAll([statement])
 
-    return answer
+    return answers[0] as Answer<R>
   }
 
   async runAll(statements: readonly Statement[]): Promise<readonly Answer[]> {
     this.#refuseEnded()
-    const [, answers] = await this.#behindBegin(() => this.#session.runAll(statements))
-
-    return answers
+    try {
+      return (await this.#session.runAll(this.#withBegin(statements))).slice(-statements.length)
+    } catch (error) {
+      this.#failure = error
+      throw error
+    }
   }
 
   async commit(last: Flush): Promise<void> {
@@ -81,10 +92,11 @@ export class Transaction implements StoreTransaction, Runner {
     this.#forgetLimit()
     const statements = flushStatements(this.#writers, last)
     try {
-      if (!this.#begun && statements.length === 0) return this.#session.release()
-      await this.#behindBegin(() => this.#session.commitWith(statements))
+      if (!this.#isBegun && statements.length === 0) return this.#session.release()
+      await this.#session.commitWith(this.#withBegin(statements))
       this.#session.release()
     } catch (error) {
+      this.#failure = error
       await this.#undo()
       await this.#mend()
       throw error
@@ -106,7 +118,7 @@ export class Transaction implements StoreTransaction, Runner {
 
   // Behind a statement that still runs a ROLLBACK would wait for it; the database rolls back by itself when the session goes.
   async #undo(): Promise<void> {
-    if (!this.#begun) return this.#session.release()
+    if (!this.#isBegun) return this.#session.release()
     if (this.#session.running > 0) return this.#session.cut()
     try {
       await this.#session.send({ text: 'ROLLBACK' })
@@ -116,40 +128,49 @@ export class Transaction implements StoreTransaction, Runner {
     }
   }
 
-  /** One statement of the user's at a time, and none after the end. */
   async #guard<T>(work: () => Promise<T>): Promise<T> {
-    this.#refuseEnded()
-    if (this.#isRunning) {
-      throw new WaybillError(
-        'PARALLEL_STATEMENTS',
-        'Two statements ran at once in one transaction, which has a single connection: the second would wait behind the first, and fail with it. Await each before the next.',
-      )
-    }
+    this.#refuseAnother()
     this.#isRunning = true
     try {
-      const [, answer] = await this.#behindBegin(work)
-
-      return answer
+      return await this.#behindBegin(work)
     } catch (error) {
+      this.#failure = error
       throw explain(error)
     } finally {
       this.#isRunning = false
     }
   }
 
-  // Sent together where the session fuses, so BEGIN costs no round trip.
-  async #behindBegin<T>(work: () => Promise<T>): Promise<readonly [unknown, T]> {
-    const isFirst = !this.#begun
-    this.#begun ??= this.#session.send({ text: this.#begin })
-    if (isFirst && !this.#session.fuses) await this.#begun
-    const [begun, done] = await Promise.allSettled([this.#begun, work()])
-    if (begun.status === 'rejected') throw explain(begun.reason)
-    if (done.status === 'rejected') {
-      this.#failure = done.reason
-      throw done.reason
-    }
+  /** One statement of the user's at a time, and none after the end. */
+  #refuseAnother(): void {
+    this.#refuseEnded()
+    if (!this.#isRunning) return
+    throw new WaybillError(
+      'PARALLEL_STATEMENTS',
+      'Two statements ran at once in one transaction, which has a single connection: the second would wait behind the first, and fail with it. Await each before the next.',
+    )
+  }
 
-    return [begun.value, done.value]
+  // Sent together where the session fuses, so BEGIN costs no round trip. Where it got no answer each statement behind it would be committed by itself.
+  #withBegin(statements: readonly Statement[]): readonly Statement[] {
+    if (this.#failure !== undefined && !this.#session.hasAnswered) throw explain(this.#failure)
+    if (this.#isBegun) return statements
+    this.#isBegun = true
+
+    return [this.#session.command(this.#begin), ...statements]
+  }
+
+  // What the user's tools send is theirs to shape, so it follows BEGIN by itself.
+  async #behindBegin<T>(work: () => Promise<T>): Promise<T> {
+    const [begin] = this.#withBegin([])
+    const begun = begin && this.#session.send(begin)
+    if (!begun) return work()
+    if (!this.#session.fuses) await begun
+    const [first, done] = await Promise.allSettled([begun, work()])
+    if (first.status === 'rejected') throw first.reason
+    if (done.status === 'rejected') throw done.reason
+
+    return done.value
   }
 
   #refuseEnded(): void {
