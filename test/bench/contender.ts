@@ -35,6 +35,8 @@ export interface Room {
   readonly partitions: number
   /** So many groups of one listener, where those are what is measured; else none. */
   readonly groups: number
+  /** Where orders have keys, all in one partition: so long each is handled. */
+  readonly keyedMs: number | undefined
 }
 
 export interface Footprint {

@@ -8,6 +8,13 @@ export function makeOrder(id: number): Order {
   return { id, at: performance.now(), customer, lines }
 }
 
+const keys = 16
+
+/** Where orders have keys, they take turns. */
+export function keyOf({ id }: Order): string {
+  return `customer-${id % keys}`
+}
+
 const idField = /"id":(\d+)/
 
 /** The id within a body as it stands at the broker, whatever a library wraps around it. */

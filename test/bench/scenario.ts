@@ -14,8 +14,8 @@ export interface Scenario {
 export type Work =
   /** Orders are sent and confirmed; the harness then reads them back from the broker. */
   | { readonly kind: 'publish'; readonly callers: number; readonly batch: number }
-  /** Orders wait; they are parsed, handled and acknowledged. */
-  | { readonly kind: 'consume' }
+  /** Orders wait; they are parsed, handled and acknowledged. `keyedMs`: they have keys, and each takes its handler so long. */
+  | { readonly kind: 'consume'; readonly keyedMs?: number }
   /** Sent and handled in the same process, as fast as the callers get answers. */
   | { readonly kind: 'through'; readonly callers: number; readonly batch: number }
   /** Bodies that are here already, so many at once, are parsed, checked, handled and settled. Of one at a time the latency is all that is done about it. */
@@ -48,6 +48,7 @@ export const scenarios: readonly Scenario[] = [
   { broker: 'kafka', name: 'publish-awaited', messages: 40_000, work: { kind: 'publish', callers: 256, batch: 1 } },
   { broker: 'kafka', name: 'publish-100', messages: 150_000, work: { kind: 'publish', callers: 4, batch: 100 } },
   { broker: 'kafka', name: 'consume', messages: 200_000, work: { kind: 'consume' } },
+  { broker: 'kafka', name: 'consume-16-keys', messages: 600, work: { kind: 'consume', keyedMs: 5 } },
   { broker: 'kafka', name: 'latency', messages: 3_000, work: { kind: 'latency', perSecond: 1_000 } },
   { broker: 'dispatch', name: 'receive', messages: 200_000, work: { kind: 'receive', chunk: 100 } },
   { broker: 'dispatch', name: 'receive-million', messages: 1_000_000, work: { kind: 'receive', chunk: 100 } },

@@ -2,7 +2,7 @@ import type { Broker } from './broker.js'
 import type { Contender, Footprint, Room } from './contender.js'
 import type { Entrant } from './entrants.js'
 import { Ledger, type Verdict } from './ledger.js'
-import { type Scenario, fillLoad, labelOf, partitions, prefetch } from './scenario.js'
+import { type Scenario, type Work, fillLoad, labelOf, partitions, prefetch } from './scenario.js'
 import type { Measurement } from './worker.js'
 import { WorkerProcess } from './worker-process.js'
 
@@ -58,7 +58,7 @@ export class Stage {
   /** Plays one round in a fresh room, checks every id and clears the room. */
   async playRound(): Promise<RoundResult> {
     const { broker, messages, scenario } = this.#setting
-    const room = newRoom(broker.url, scenario.work.kind === 'start' ? messages : 0)
+    const room = newRoom(broker.url, scenario.work, messages)
     this.#room = room
     await this.#filler.perform({ kind: 'declare', room })
     const measurement = await this.#measure(room)
@@ -112,6 +112,8 @@ export class Stage {
 let rooms = 0
 const run = `${process.pid.toString(36)}-${Date.now().toString(36)}`
 
-function newRoom(url: string, groups: number): Room {
-  return { id: `bench-${run}-${rooms++}`, url, prefetch, partitions, groups }
+function newRoom(url: string, work: Work, messages: number): Room {
+  const keyedMs = work.kind === 'consume' ? work.keyedMs : undefined
+
+  return { id: `bench-${run}-${rooms++}`, url, prefetch, partitions: keyedMs === undefined ? partitions : 1, groups: work.kind === 'start' ? messages : 0, keyedMs }
 }

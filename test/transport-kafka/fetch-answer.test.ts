@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { decodeFetch } from '../../packages/transport-kafka/src/fetch-answer.js'
+import { codecs } from '../../packages/transport-kafka/src/kafkajs/codecs.js'
 import type { LogBatch } from '../../packages/transport-kafka/src/log-batch.js'
 import { encodeProduce } from '../../packages/transport-kafka/src/record-batch.js'
 import { toRecord, type WireRecord } from '../../packages/transport-kafka/src/wire.js'
@@ -29,7 +30,7 @@ describe('the answer to a fetch', () => {
     const theirs = load(`kafkajs/src/protocol/requests/fetch/v${version}/response`) as Reader
 
     const known = await theirs.decode(answer)
-    const found = await decodeFetch(answer, version)
+    const found = await decodeFetch(answer, version, codecs)
 
     expect(found.responses[0]?.topicName).toBe('orders')
     expect(found.responses[0]?.partitions[0]).toMatchObject({
@@ -47,15 +48,17 @@ describe('the answer to a fetch', () => {
     packed.writeInt32BE(packed.length - 12, 8)
     packed.writeInt16BE(1, 21)
 
-    const found = await decodeFetch(answerOf(11, [packed]), 11)
+    const found = await decodeFetch(answerOf(11, [packed]), 11, codecs)
 
-    expect(seen(found.responses[0]?.partitions[0]?.messages ?? [])).toEqual(seen((await decodeFetch(answerOf(11, [batch]), 11)).responses[0]?.partitions[0]?.messages ?? []))
+    expect(seen(found.responses[0]?.partitions[0]?.messages ?? [])).toEqual(
+      seen((await decodeFetch(answerOf(11, [batch]), 11, codecs)).responses[0]?.partitions[0]?.messages ?? []),
+    )
   })
 
   test('leaves out a batch that is cut off, and what lies before the offset that was asked for', async () => {
     const whole = batchOf(0, many(10))
 
-    const found = await decodeFetch(answerOf(11, [whole, batchOf(10, many(10)).subarray(0, 200)]), 11)
+    const found = await decodeFetch(answerOf(11, [whole, batchOf(10, many(10)).subarray(0, 200)]), 11, codecs)
     const batches = found.responses[0]?.partitions[0]?.messages ?? []
     batches[0]?.skipTo(7)
 
@@ -67,13 +70,13 @@ describe('the answer to a fetch', () => {
     const broken = Buffer.from(batchOf(0, many(3)))
     broken.writeInt32BE(4, recordsAt - 4)
 
-    await expect(decodeFetch(answerOf(11, [broken]), 11)).rejects.toThrow('The batch at offset 0 was expected to hold 4 records')
+    await expect(decodeFetch(answerOf(11, [broken]), 11, codecs)).rejects.toThrow('The batch at offset 0 was expected to hold 4 records')
   })
 
   test('gives a header that came twice as a list, and one that is no text as bytes', async () => {
     const headers = { twice: ['a', Buffer.from('b'), 'c'], bytes: Buffer.from([0, 255]), empty: '', ['long'.repeat(50)]: 'ü'.repeat(100) }
 
-    const found = await decodeFetch(answerOf(11, [batchOf(0, [record('x', 'k', headers)])]), 11)
+    const found = await decodeFetch(answerOf(11, [batchOf(0, [record('x', 'k', headers)])]), 11, codecs)
     const [first] = [...(found.responses[0]?.partitions[0]?.messages[0] ?? [])]
 
     expect(first?.headers()).toMatchObject({ twice: ['a', 'b', 'c'], bytes: Buffer.from([0, 255]), empty: '', ['long'.repeat(50)]: 'ü'.repeat(100) })

@@ -1,9 +1,10 @@
 import { systemRuntime } from '@waybill/core'
 import { Kafka, logLevel, type Cluster } from 'kafkajs'
 import { describe, expect, test } from 'vitest'
-import { evenAssigner } from '../../packages/transport-kafka/src/assigner.js'
-import { fetchBatches } from '../../packages/transport-kafka/src/cluster.js'
-import { Fetches } from '../../packages/transport-kafka/src/fetches.js'
+import { evenAssigner } from '../../packages/transport-kafka/src/kafkajs/assigner.js'
+import { fetchBatches } from '../../packages/transport-kafka/src/kafkajs/cluster.js'
+import { Fetches } from '../../packages/transport-kafka/src/kafkajs/fetches.js'
+import { KafkajsLog } from '../../packages/transport-kafka/src/kafkajs/log.js'
 import { LogReader } from '../../packages/transport-kafka/src/log-reader.js'
 import { bed, brokers } from './bed.js'
 
@@ -41,7 +42,7 @@ describe('a member of a group', () => {
     })
     const name = channel()
     await topic(name)
-    const reader = new LogReader(talkative, systemRuntime)
+    const reader = new LogReader(new KafkajsLog(talkative), systemRuntime)
 
     const marks = await reader.marks(name, { [name]: [0] })
     await reader.close()

@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { BatchProducer } from '../../packages/transport-kafka/src/producer.js'
+import { KafkajsProducer } from '../../packages/transport-kafka/src/kafkajs/producer.js'
 import { toRecord } from '../../packages/transport-kafka/src/wire.js'
 import { bed, channelOf, eventually, listen, message, send } from './bed.js'
 
@@ -72,10 +72,10 @@ describe('the producer of batches', () => {
     expect(await admin.fetchTopicOffsets(topic)).toMatchObject([{ high: '1' }])
   })
 
-  async function connected(): Promise<{ readonly topic: string; readonly producer: BatchProducer }> {
+  async function connected(): Promise<{ readonly topic: string; readonly producer: KafkajsProducer }> {
     const topic = channel()
     await make(topic)
-    const producer = new BatchProducer(client)
+    const producer = new KafkajsProducer(client)
     await producer.connect()
 
     return { topic, producer }

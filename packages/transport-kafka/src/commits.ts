@@ -1,5 +1,5 @@
-import type { EachBatchPayload, OffsetsByTopicPartition } from 'kafkajs'
 import { sentenceOf } from './broker-error.js'
+import type { CommitMarks, NewMark } from './driver.js'
 import type { MembershipOptions } from './membership.js'
 import type { AssignedPartition, Commit } from './offsets.js'
 
@@ -12,7 +12,7 @@ interface News {
 export class Commits {
   readonly #to: MembershipOptions
   readonly #partitions: () => Iterable<AssignedPartition>
-  #send: EachBatchPayload['commitOffsetsIfNecessary'] | undefined
+  #send: CommitMarks | undefined
   #underWay: Promise<void> = Promise.resolve()
   #cancelTick: () => void = () => {}
   #isPaused = false
@@ -25,7 +25,7 @@ export class Commits {
   }
 
   /** The way to the broker, in the generation of this moment. */
-  use(send: EachBatchPayload['commitOffsetsIfNecessary']): void {
+  use(send: CommitMarks): void {
     this.#send = send
   }
 
@@ -68,7 +68,7 @@ export class Commits {
     })
     if (news.length === 0 || !this.#send) return
     try {
-      await this.#send(requestOf(news))
+      await this.#send(marksOf(news))
       for (const { partition, commit } of news) partition.committed(commit)
       this.#isRefused = false
     } catch (error) {
@@ -84,13 +84,13 @@ export function givenOf(note: string): number {
   return note.startsWith('w1:') ? Number(note.slice(3)) || 0 : 0
 }
 
-function requestOf(news: readonly News[]): OffsetsByTopicPartition {
-  const topics = new Map<string, { partition: number; offset: string; metadata: string }[]>()
+function marksOf(news: readonly News[]): ReadonlyMap<string, readonly NewMark[]> {
+  const topics = new Map<string, NewMark[]>()
   for (const { partition, commit } of news) {
-    const partitions = topics.get(partition.topic) ?? []
-    partitions.push({ partition: partition.partition, offset: String(commit.offset), metadata: `w1:${commit.given}` })
-    topics.set(partition.topic, partitions)
+    const marks = topics.get(partition.topic) ?? []
+    marks.push({ partition: partition.partition, offset: commit.offset, note: `w1:${commit.given}` })
+    topics.set(partition.topic, marks)
   }
 
-  return { topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })) }
+  return topics
 }

@@ -1,24 +1,21 @@
-import type { Socket } from 'node:net'
-import { connect as open, isIP } from 'node:net'
-import { connect as openTls } from 'node:tls'
 import type { ConnectionState, TransportHost } from '@waybill/core'
 import { Backoff, BrokerRefused } from '@waybill/core'
-import type { Admin, ISocketFactoryArgs, LogEntry } from 'kafkajs'
-import { Kafka, logLevel } from 'kafkajs'
 import { isTlsRefusal, sentenceOf, verdictOf } from './broker-error.js'
+import type { BatchProducer, ClusterAdmin, KafkaClient } from './driver.js'
 import type { ResolvedOptions } from './options.js'
-import { BatchProducer } from './producer.js'
-import { loginOf } from './security.js'
 
 const probeMs = 5_000
-const keepAliveMs = 60_000
 const purpose = 'publishing'
+
+export interface ConnectionOwner {
+  readonly host: TransportHost
+  readonly tell: (state: ConnectionState) => void
+  readonly onRestored: () => void
+}
 
 /** The client of one cluster, and whether that cluster can be reached. */
 export class Connection {
-  readonly kafka: Kafka
-  readonly admin: Admin
-  readonly producer: BatchProducer
+  readonly client: KafkaClient
   readonly compresses: boolean
   readonly #host: TransportHost
   readonly #brokers: string
@@ -29,16 +26,22 @@ export class Connection {
   #cancelProbe: () => void = () => {}
   #probing = false
 
-  constructor(options: ResolvedOptions, host: TransportHost, tell: (state: ConnectionState) => void, onRestored: () => void) {
-    this.kafka = openKafka(options, host)
-    this.producer = new BatchProducer(this.kafka, options.compression)
+  constructor(client: KafkaClient, options: ResolvedOptions, { host, tell, onRestored }: ConnectionOwner) {
+    this.client = client
     this.compresses = options.compression !== 'none'
-    this.admin = this.kafka.admin()
     this.#host = host
     this.#brokers = options.brokers.join(', ')
     this.#tell = tell
     this.#onRestored = onRestored
     this.#backoff = new Backoff(host.runtime)
+  }
+
+  get admin(): ClusterAdmin {
+    return this.client.admin
+  }
+
+  get producer(): BatchProducer {
+    return this.client.producer
   }
 
   get isConnected(): boolean {
@@ -76,15 +79,15 @@ export class Connection {
     this.#cancelProbe()
     this.#backoff.cancel()
     this.#enter('closed', undefined)
-    await Promise.allSettled([this.producer.close(), this.admin.disconnect()])
+    await Promise.allSettled([this.producer.close(), this.admin.close()])
   }
 
   async #open(): Promise<string> {
     await this.admin.connect()
-    const { clusterId, brokers } = await this.admin.describeCluster()
+    const { id, brokers } = await this.admin.describe()
     await this.producer.connect()
 
-    return `Kafka cluster ${clusterId}, ${brokers.length} broker${brokers.length === 1 ? '' : 's'}`
+    return `Kafka cluster ${id}, ${brokers} broker${brokers === 1 ? '' : 's'}`
   }
 
   #connected(name: string): string {
@@ -104,7 +107,7 @@ export class Connection {
     this.#probing = true
     while (!this.isClosed) {
       try {
-        await this.admin.describeCluster()
+        await this.admin.describe()
         break
       } catch (error) {
         await this.#backoff.pause((ms) => this.#enter('lost', `${sentenceOf(error)}; next try in ${ms} ms`))
@@ -134,40 +137,5 @@ export class Connection {
       `Kafka at ${this.#brokers} was expected to let this app in and refused: ${sentenceOf(error)}. Check "sasl", "ssl" and the rights of the user.`,
       { cause: error },
     )
-  }
-}
-
-function openKafka(options: ResolvedOptions, host: TransportHost): Kafka {
-  return new Kafka({
-    clientId: `${host.app}-${host.instance}`,
-    brokers: [...options.brokers],
-    ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-    ...(options.sasl === undefined ? {} : { sasl: loginOf(options.sasl) }),
-    // Of kafkajs' own making they collect small requests: one behind another waits 40 ms for an acknowledgement of TCP.
-    socketFactory: openSocket,
-    connectionTimeout: 3_000,
-    requestTimeout: options.requestTimeoutMs,
-    retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: () => Promise.resolve(false) },
-    logLevel: logLevel.INFO,
-    logCreator: () => (entry) => speak(host, entry),
-  })
-}
-
-function openSocket({ host, port, ssl, onConnect }: ISocketFactoryArgs): Socket {
-  // kafkajs gives nothing where TLS is off, whatever its types say.
-  const tls: ISocketFactoryArgs['ssl'] | undefined = ssl
-  const socket = tls ? openTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...tls }, onConnect) : open({ host, port }, onConnect)
-  socket.setKeepAlive(true, keepAliveMs)
-  socket.setNoDelay(true)
-
-  return socket
-}
-
-/** kafkajs logs much and calls most of it an error. What matters is told by states, outcomes and health. */
-function speak({ log }: TransportHost, { namespace, label, log: { message } }: LogEntry): void {
-  try {
-    log.debug(`kafkajs: ${message}`, { namespace, level: label })
-  } catch {
-    // A logger that throws changes nothing for messages.
   }
 }

@@ -1,9 +1,9 @@
 import type { DeadLetterAccess, GroupAddress, Logger, RawDelivery } from '@waybill/core'
-import type { Admin } from 'kafkajs'
 import { sentenceOf } from './broker-error.js'
 import { DeadMark } from './dead-mark.js'
 import type { Settler } from './delivery.js'
 import { KafkaDelivery, placeOf } from './delivery.js'
+import type { ClusterAdmin } from './driver.js'
 import type { LogReader } from './log-reader.js'
 import type { KafkaNames } from './topology.js'
 
@@ -16,11 +16,11 @@ const nobody: Settler = { isLost: false, settled: () => {} }
  */
 export class KafkaDeadLetters implements DeadLetterAccess {
   readonly #reader: LogReader
-  readonly #admin: Admin
+  readonly #admin: ClusterAdmin
   readonly #names: KafkaNames
   readonly #log: Logger
 
-  constructor(reader: LogReader, admin: Admin, names: KafkaNames, log: Logger) {
+  constructor(reader: LogReader, admin: ClusterAdmin, names: KafkaNames, log: Logger) {
     this.#reader = reader
     this.#admin = admin
     this.#names = names
@@ -90,7 +90,7 @@ export class KafkaDeadLetters implements DeadLetterAccess {
     mark.merge(await this.#mark(topic))
     await this.#reader.setMark(topic, topic, { offset: mark.from, note: mark.note })
     try {
-      await this.#admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(mark.from) }] })
+      await this.#admin.deleteRecords(topic, mark.from)
     } catch (error) {
       // The mark says the same, so nothing comes back; it only takes room until the right to delete is given.
       this.#log.debug('kafka: handled dead letters could not be deleted and stay behind the mark', { topic, error: sentenceOf(error) })

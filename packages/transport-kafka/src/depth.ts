@@ -1,5 +1,6 @@
 import type { Depth, GroupAddress } from '@waybill/core'
-import type { LogReader, PartitionMark } from './log-reader.js'
+import type { PartitionMark } from './driver.js'
+import type { LogReader } from './log-reader.js'
 import type { KafkaNames } from './topology.js'
 
 /** How far the marks of a group are behind the ends of its topics, over all partitions. */

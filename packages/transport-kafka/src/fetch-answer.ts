@@ -1,5 +1,4 @@
 import { BrokerRefused } from '@waybill/core'
-import kafkajs from 'kafkajs'
 import { ByteReader } from './byte-reader.js'
 import type { BatchHead } from './log-batch.js'
 import { LogBatch } from './log-batch.js'
@@ -10,6 +9,11 @@ export interface FetchAnswer {
   readonly clientSideThrottleTime: number
   readonly errorCode: number
   readonly responses: readonly { readonly topicName: string; readonly partitions: readonly FetchedPartition[] }[]
+}
+
+/** How records are unpacked, by the number that Kafka gave to a compression. */
+export interface Codecs {
+  find(codec: number): ((records: Buffer) => Promise<Buffer>) | undefined
 }
 
 export interface FetchedPartition {
@@ -35,26 +39,26 @@ const transactionBit = 16
 const controlBit = 32
 
 /** An answer to a fetch of version 4 to 11. kafkajs reads every record at once, with some dozens of objects for each. */
-export async function decodeFetch(answer: Buffer, version: number): Promise<FetchAnswer> {
+export async function decodeFetch(answer: Buffer, version: number, codecs: Codecs): Promise<FetchAnswer> {
   const reader = new ByteReader(answer)
   const throttled = reader.int32()
   const errorCode = version >= withSession ? reader.int16() : 0
   if (version >= withSession) reader.int32()
   const responses = []
-  for (let topics = reader.int32(); topics > 0; topics--) responses.push(await topicOf(reader, version))
+  for (let topics = reader.int32(); topics > 0; topics--) responses.push(await topicOf(reader, version, codecs))
 
   return { throttleTime: 0, clientSideThrottleTime: throttled, errorCode, responses }
 }
 
-async function topicOf(reader: ByteReader, version: number): Promise<FetchAnswer['responses'][number]> {
+async function topicOf(reader: ByteReader, version: number, codecs: Codecs): Promise<FetchAnswer['responses'][number]> {
   const topicName = reader.text()
   const partitions = []
-  for (let left = reader.int32(); left > 0; left--) partitions.push(await partitionOf(reader, version))
+  for (let left = reader.int32(); left > 0; left--) partitions.push(await partitionOf(reader, version, codecs))
 
   return { topicName, partitions }
 }
 
-async function partitionOf(reader: ByteReader, version: number): Promise<FetchedPartition> {
+async function partitionOf(reader: ByteReader, version: number, codecs: Codecs): Promise<FetchedPartition> {
   const partition = reader.int32()
   const errorCode = reader.int16()
   const highWatermark = String(reader.int64())
@@ -63,25 +67,25 @@ async function partitionOf(reader: ByteReader, version: number): Promise<Fetched
   const abortedTransactions = []
   for (let left = reader.int32(); left > 0; left--) abortedTransactions.push({ producerId: String(reader.int64()), firstOffset: String(reader.int64()) })
   const preferredReadReplica = version >= withReplica ? reader.int32() : nobody
-  const messages = await batchesOf(reader.take(Math.max(0, reader.int32())))
+  const messages = await batchesOf(reader.take(Math.max(0, reader.int32())), codecs)
 
   return { partition, errorCode, highWatermark, abortedTransactions, preferredReadReplica, messages }
 }
 
 /** The last batch may be cut off: it comes whole with the next fetch. */
-async function batchesOf(bytes: Buffer): Promise<LogBatch[]> {
+async function batchesOf(bytes: Buffer, codecs: Codecs): Promise<LogBatch[]> {
   const batches: LogBatch[] = []
   for (let at = 0; at + batchStart < bytes.length; ) {
     const end = at + lengthFrom + bytes.readInt32BE(at + 8)
     if (end > bytes.length) break
-    batches.push(await batchOf(bytes.subarray(at, end)))
+    batches.push(await batchOf(bytes.subarray(at, end), codecs))
     at = end
   }
 
   return batches
 }
 
-async function batchOf(bytes: Buffer): Promise<LogBatch> {
+async function batchOf(bytes: Buffer, codecs: Codecs): Promise<LogBatch> {
   const reader = new ByteReader(bytes)
   const firstOffset = reader.int64()
   reader.at = batchStart - 1
@@ -96,7 +100,7 @@ async function batchOf(bytes: Buffer): Promise<LogBatch> {
   const attributes = reader.int16()
   const head = headOf(reader, firstOffset, attributes)
 
-  return new LogBatch(head, await unpacked(bytes.subarray(reader.at), attributes & codecBits))
+  return new LogBatch(head, await unpacked(bytes.subarray(reader.at), attributes & codecBits, codecs))
 }
 
 function headOf(reader: ByteReader, firstOffset: number, attributes: number): BatchHead {
@@ -118,12 +122,10 @@ function headOf(reader: ByteReader, firstOffset: number, attributes: number): Ba
   }
 }
 
-/** By what kafkajs has for it, so that a codec which the user added there is used here. */
-async function unpacked(records: Buffer, codec: number): Promise<Buffer> {
+async function unpacked(records: Buffer, codec: number, codecs: Codecs): Promise<Buffer> {
   if (codec === 0) return records
-  const codecs: Readonly<Record<number, () => { decompress(bytes: Buffer): Promise<Buffer> }>> = kafkajs.CompressionCodecs
-  const found = codecs[codec]
-  if (!found) throw new BrokerRefused('CODEC_UNKNOWN', `The records were expected in a compression that Kafka 4 knows and are in number ${codec}.`)
+  const unpack = codecs.find(codec)
+  if (!unpack) throw new BrokerRefused('CODEC_UNKNOWN', `The records were expected in a compression that Kafka 4 knows and are in number ${codec}.`)
 
-  return found().decompress(records)
+  return unpack(records)
 }

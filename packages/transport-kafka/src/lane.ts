@@ -1,7 +1,7 @@
 import type { PublishOutcome, Runtime, Settled } from '@waybill/core'
 import { confirmed } from '@waybill/core'
 import { codeOf, sentenceOf, verdictOf } from './broker-error.js'
-import type { BatchProducer } from './producer.js'
+import type { BatchProducer } from './driver.js'
 import type { WireRecord } from './wire.js'
 
 /** Below the broker's usual 1 MiB a request. A single message may be larger: the broker decides. */

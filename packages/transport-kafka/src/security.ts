@@ -1,6 +1,5 @@
 import type { ConnectionOptions } from 'node:tls'
 import { type Fault, suggest, unknownOptions } from '@waybill/core'
-import type { SASLOptions } from 'kafkajs'
 
 /** Who this app is, to the broker. Never printed. */
 export type KafkaLogin =
@@ -46,16 +45,6 @@ export function faultsOfTls(found: unknown): readonly Fault[] {
   return [
     { code: 'KAFKA_SSL', message: `kafka() option "ssl" is true, false or an object as tls.connect takes it. Found something of type ${found === null ? 'null' : typeof found}.` },
   ]
-}
-
-/** The same in words of kafkajs. */
-export function loginOf(login: KafkaLogin): SASLOptions {
-  if (login.mechanism === 'oauthbearer') return { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: await login.token() }) }
-  const { mechanism, username, password } = login
-  if (mechanism === 'plain') return { mechanism, username, password }
-  if (mechanism === 'scram-sha-256') return { mechanism, username, password }
-
-  return { mechanism, username, password }
 }
 
 function isRecord(found: unknown): found is Readonly<Record<string, unknown>> {

@@ -1,5 +1,6 @@
 import { codeOf } from './broker-error.js'
-import type { LogReader, Place } from './log-reader.js'
+import type { Place } from './driver.js'
+import type { LogReader } from './log-reader.js'
 
 export interface Reading {
   readonly groupId: string

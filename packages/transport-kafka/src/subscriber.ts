@@ -1,11 +1,11 @@
 import type { Consumer, ConsumerHealth, Deliver } from '@waybill/core'
-import type { Assignment } from 'kafkajs'
 import { sentenceOf } from './broker-error.js'
 import { Commits, givenOf } from './commits.js'
 import type { KafkaDelivery } from './delivery.js'
+import type { Assignment, FetchedBatches } from './driver.js'
 import { FetchWatch } from './fetch-watch.js'
 import type { LogRecord } from './log-record.js'
-import type { FetchedBatches, MembershipEvents, MembershipOptions } from './membership.js'
+import type { MembershipEvents, MembershipOptions } from './membership.js'
 import { Membership } from './membership.js'
 import type { PartitionOwner } from './offsets.js'
 import { AssignedPartition } from './offsets.js'
@@ -136,14 +136,14 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     this.#loseAll()
   }
 
-  async fetched({ batch, batches, resolveOffset, commitOffsetsIfNecessary }: FetchedBatches): Promise<void> {
+  async fetched(found: FetchedBatches): Promise<void> {
     await this.#notes
     if (this.#isStopped || this.#isRebalancing) return
-    const partition = this.#partitionOf(batch.topic, batch.partition)
+    const partition = this.#partitionOf(found.topic, found.partition)
     if (!partition) return
-    this.#commits.use(commitOffsetsIfNecessary)
-    partition.append({ batches, lastOffset: batch.lastOffset(), highWatermark: batch.highWatermark, now: this.#to.host.runtime.now() })
-    resolveOffset(batch.lastOffset())
+    this.#commits.use(found.commit)
+    partition.append({ batches: found.batches, lastOffset: found.lastOffset, highWatermark: found.highWatermark, now: this.#to.host.runtime.now() })
+    found.taken()
     this.#pumpSoon()
   }
 

@@ -1,14 +1,12 @@
 import type { Logger, Runtime } from '@waybill/core'
 import { BrokerRefused } from '@waybill/core'
-import type { Admin, ITopicMetadata } from 'kafkajs'
 import { causesOf, codeOf, sentenceOf, verdictOf } from './broker-error.js'
+import type { ClusterAdmin, TopicShape } from './driver.js'
 import type { Declare } from './options.js'
 import { pause } from './pause.js'
 
 const patienceMs = 10_000
 const pauseMs = 50
-/** kafkajs' word for topics among what has a configuration; Node does not see it as an export. */
-const topicResource = 2
 
 /** One topic as this app wants it. `partitions` undefined: as many as it has, 1 where it must be made. */
 export interface WantedTopic {
@@ -26,7 +24,7 @@ export interface WantedTopic {
 }
 
 export interface TopicTools {
-  readonly admin: Admin
+  readonly admin: ClusterAdmin
   readonly runtime: Runtime
   readonly log: Logger
   readonly declare: Declare
@@ -52,23 +50,20 @@ export async function declareTopics(tools: TopicTools, wanted: readonly WantedTo
 }
 
 /** How many partitions each topic has; those that do not exist are absent. */
-export async function partitionCounts(admin: Admin, topics: readonly string[]): Promise<Map<string, number>> {
+export async function partitionCounts(admin: ClusterAdmin, topics: readonly string[]): Promise<Map<string, number>> {
   return countsOf(await metadataOf(admin, topics))
 }
 
-function countsOf(found: ReadonlyMap<string, ITopicMetadata>): Map<string, number> {
-  return new Map([...found].map(([name, { partitions }]) => [name, partitions.length]))
+function countsOf(found: ReadonlyMap<string, TopicShape>): Map<string, number> {
+  return new Map([...found].map(([name, { partitions }]) => [name, partitions]))
 }
 
 /** The largest batch that a topic takes. Where the user may not ask, the broker says it of each that is larger. */
-export async function largestBatch(admin: Admin, topic: string): Promise<number> {
+export async function largestBatch(admin: ClusterAdmin, topic: string): Promise<number> {
   try {
-    const { resources } = await admin.describeConfigs({
-      includeSynonyms: false,
-      resources: [{ type: topicResource, name: topic, configNames: ['max.message.bytes'] }],
-    })
+    const settings = await admin.settings(topic, ['max.message.bytes'])
 
-    return Number(resources[0]?.configEntries[0]?.configValue) || Number.POSITIVE_INFINITY
+    return Number(settings.get('max.message.bytes')) || Number.POSITIVE_INFINITY
   } catch (error) {
     if (verdictOf(error) !== 'refused') throw error
 
@@ -77,9 +72,9 @@ export async function largestBatch(admin: Admin, topic: string): Promise<number>
 }
 
 /** Asked by name, one that is missing would fail all; so they are looked for among those that there are, in one request. */
-async function metadataOf(admin: Admin, topics: readonly string[]): Promise<Map<string, ITopicMetadata>> {
+async function metadataOf(admin: ClusterAdmin, topics: readonly string[]): Promise<Map<string, TopicShape>> {
   const asked = new Set(topics)
-  const { topics: all } = await admin.fetchTopicMetadata()
+  const all = await admin.topics()
 
   return new Map(all.filter(({ name }) => asked.has(name)).map((topic) => [topic.name, topic]))
 }
@@ -89,7 +84,7 @@ function namesOf(wanted: readonly WantedTopic[]): readonly string[] {
 }
 
 /** A topic that was just made, by us or by somebody else, is not known to every broker at once. */
-async function describe({ admin, runtime, awaitTopicsMs }: TopicTools, wanted: readonly WantedTopic[], made: readonly WantedTopic[]): Promise<Map<string, ITopicMetadata>> {
+async function describe({ admin, runtime, awaitTopicsMs }: TopicTools, wanted: readonly WantedTopic[], made: readonly WantedTopic[]): Promise<Map<string, TopicShape>> {
   const since = runtime.elapsed()
   for (;;) {
     const found = await knownOf(admin, wanted)
@@ -102,7 +97,7 @@ async function describe({ admin, runtime, awaitTopicsMs }: TopicTools, wanted: r
   }
 }
 
-async function knownOf(admin: Admin, wanted: readonly WantedTopic[]): Promise<Map<string, ITopicMetadata>> {
+async function knownOf(admin: ClusterAdmin, wanted: readonly WantedTopic[]): Promise<Map<string, TopicShape>> {
   try {
     return await metadataOf(admin, namesOf(wanted))
   } catch (error) {
@@ -112,15 +107,15 @@ async function knownOf(admin: Admin, wanted: readonly WantedTopic[]): Promise<Ma
   }
 }
 
-async function createTopics(admin: Admin, wanted: readonly WantedTopic[]): Promise<void> {
+async function createTopics(admin: ClusterAdmin, wanted: readonly WantedTopic[]): Promise<void> {
   const topics = wanted.map(({ topic, partitions, replication, settings }) => ({
     topic,
-    numPartitions: partitions ?? 1,
-    replicationFactor: replication ?? -1,
-    configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
+    partitions: partitions ?? 1,
+    replication: replication ?? -1,
+    settings,
   }))
   try {
-    await admin.createTopics({ topics, waitForLeaders: false })
+    await admin.createTopics(topics)
   } catch (error) {
     const refused = causesOf(error).filter((cause) => codeOf(cause) !== 'TOPIC_ALREADY_EXISTS')
     if (refused.length === 0) return
@@ -136,23 +131,24 @@ function refusalOf(cause: unknown): string {
 }
 
 /** All that differs, in one error. */
-async function compareTopics(tools: TopicTools, wanted: readonly WantedTopic[], found: ReadonlyMap<string, ITopicMetadata>): Promise<void> {
+async function compareTopics(tools: TopicTools, wanted: readonly WantedTopic[], found: ReadonlyMap<string, TopicShape>): Promise<void> {
   const differences: string[] = []
   for (const topic of wanted) {
-    const partitions = found.get(topic.topic)?.partitions ?? []
-    if (topic.origin === 'own' || topic.origin === 'optional') await grow(tools, topic, partitions.length)
-    else differences.push(...differencesOf(topic, partitions), ...(await settingsThatDiffer(tools, topic)))
+    const shape = found.get(topic.topic)
+    if (topic.origin === 'own' || topic.origin === 'optional') await grow(tools, topic, shape?.partitions ?? 0)
+    else differences.push(...differencesOf(topic, shape), ...(await settingsThatDiffer(tools, topic)))
   }
   if (differences.length > 0) throw new BrokerRefused('TOPIC_DIFFERS', differences.join('\n'))
 }
 
-function differencesOf({ topic, partitions, replication }: WantedTopic, found: ITopicMetadata['partitions']): string[] {
-  const replicas = found[0]?.replicas.length
+function differencesOf({ topic, partitions, replication }: WantedTopic, found: TopicShape | undefined): string[] {
+  const has = found?.partitions ?? 0
+  const replicas = found?.replicas
   const differences: string[] = []
-  if (partitions !== undefined && found.length !== partitions)
+  if (partitions !== undefined && has !== partitions)
     differences.push(
-      `The topic "${topic}" was expected with ${partitions} partitions and has ${found.length}. ` +
-        `State "partitions: ${found.length}" for its channel, or give the topic ${partitions} (Kafka only ever adds partitions, and keys move when it does).`,
+      `The topic "${topic}" was expected with ${partitions} partitions and has ${has}. ` +
+        `State "partitions: ${has}" for its channel, or give the topic ${partitions} (Kafka only ever adds partitions, and keys move when it does).`,
     )
   if (replication !== undefined && replicas !== undefined && replicas !== replication)
     differences.push(
@@ -165,10 +161,9 @@ function differencesOf({ topic, partitions, replication }: WantedTopic, found: I
 async function settingsThatDiffer({ admin, log }: TopicTools, { topic, settings }: WantedTopic): Promise<string[]> {
   const configNames = Object.keys(settings)
   if (configNames.length === 0) return []
-  const found = new Map<string, string>()
+  let found: ReadonlyMap<string, string>
   try {
-    const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [{ type: topicResource, name: topic, configNames }] })
-    for (const { configName, configValue } of resources[0]?.configEntries ?? []) found.set(configName, configValue)
+    found = await admin.settings(topic, configNames)
   } catch (error) {
     if (verdictOf(error) !== 'refused') throw error
     log.warn(`kafka: the settings of the topic "${topic}" could not be compared: ${sentenceOf(error)}`)
@@ -189,7 +184,7 @@ async function settingsThatDiffer({ admin, log }: TopicTools, { topic, settings 
 async function grow({ admin, declare }: TopicTools, { topic, partitions, origin }: WantedTopic, found: number): Promise<void> {
   if (partitions === undefined || found >= partitions || origin === 'optional') return
   if (declare !== 'create') throw new BrokerRefused('TOPIC_DIFFERS', `The topic "${topic}" was expected with ${partitions} partitions and has ${found}. Give it ${partitions}.`)
-  await admin.createPartitions({ topicPartitions: [{ topic, count: partitions }] })
+  await admin.growTopic(topic, partitions)
 }
 
 function missingTopics(missing: readonly WantedTopic[], waitedMs: number): BrokerRefused {

@@ -20,6 +20,8 @@ import { sentenceOf } from './broker-error.js'
 import { Connection } from './connection.js'
 import { KafkaDeadLetters } from './dead-letters.js'
 import { depthOf } from './depth.js'
+import type { KafkaClient, KafkaDriver } from './driver.js'
+import { kafkajs } from './kafkajs/driver.js'
 import { LogReader } from './log-reader.js'
 import type { KafkaOptions, ResolvedOptions } from './options.js'
 import { resolveOptions } from './options.js'
@@ -76,6 +78,8 @@ class KafkaTransport implements KafkaLog {
   readonly dead: DeadLetterAccess
   readonly starts = undefined
   readonly #options: ResolvedOptions
+  readonly #driver: KafkaDriver = kafkajs()
+  #opening: Promise<KafkaClient> | undefined
   #session: Session | undefined
   #closing: Promise<void> | undefined
   #go: () => void = () => {}
@@ -93,7 +97,10 @@ class KafkaTransport implements KafkaLog {
 
   async connect(host: TransportHost): Promise<Capabilities> {
     if (this.#closing) throw closedError()
-    this.#session ??= this.#begin(host)
+    this.#opening ??= this.#driver.open(this.#options, host)
+    const client = await this.#opening
+    if (this.#closing) throw closedError()
+    this.#session ??= this.#begin(host, client)
     const broker = await this.#session.connection.connect()
     this.#session.publisher.restored()
 
@@ -159,17 +166,12 @@ class KafkaTransport implements KafkaLog {
     return { reader, publisher, names, runtime: host.runtime }
   }
 
-  #begin(host: TransportHost): Session {
+  #begin(host: TransportHost, client: KafkaClient): Session {
     const names = new KafkaNames(host.app, host.namespace)
-    const connection = new Connection(
-      this.#options,
-      host,
-      (state) => this.#say(state),
-      () => void this.#restored(),
-    )
+    const connection = new Connection(client, this.#options, { host, tell: (state) => this.#say(state), onRestored: () => void this.#restored() })
     const publisher = new KafkaPublisher(connection, names, host)
     publisher.onWritable(() => this.#go())
-    const reader = new LogReader(connection.kafka, host.runtime)
+    const reader = new LogReader(client.log(), host.runtime)
     const dead = new KafkaDeadLetters(reader, connection.admin, names, host.log)
 
     return { host, connection, names, publisher, reader, dead, subscribers: new Set(), replyGroups: [], declared: undefined }
@@ -190,7 +192,7 @@ class KafkaTransport implements KafkaLog {
   async #retries({ names, connection }: Session, of: GroupAddress): Promise<readonly string[]> {
     const all = names.retries(of)
     if (this.#options.declare === 'create') return all
-    const existing = new Set(await connection.admin.listTopics())
+    const existing = new Set((await connection.admin.topics()).map(({ name }) => name))
 
     return all.filter((topic) => !isDelayTopic(topic) || existing.has(topic))
   }
@@ -249,7 +251,7 @@ class KafkaTransport implements KafkaLog {
   async #forgetReplies({ connection, replyGroups, host }: Session): Promise<void> {
     if (replyGroups.length === 0 || !connection.isConnected) return
     try {
-      await connection.admin.deleteGroups([...replyGroups])
+      await connection.admin.deleteGroups(replyGroups)
     } catch (error) {
       // The broker forgets a group without members by itself, later.
       host.log.debug('kafka: the group of replies could not be deleted', { error: sentenceOf(error) })

@@ -1,12 +1,13 @@
 import { BrokerRefused } from '@waybill/core'
 import type { Broker, Cluster, Kafka, KafkaJSConnectionError } from 'kafkajs'
-import { verdictOf } from './broker-error.js'
+import { verdictOf } from '../broker-error.js'
+import type { BatchProducer } from '../driver.js'
+import type { Compression } from '../options.js'
+import type { RecordBatch } from '../record-batch.js'
 import { learnTopic, openCluster, produce, refreshTopic } from './cluster.js'
-import type { Compression } from './options.js'
-import type { RecordBatch } from './record-batch.js'
 
-/** Sends a batch to the leader of its partition, once. What it knows about the cluster is put right after a failure. */
-export class BatchProducer {
+/** Through the inside of kafkajs. */
+export class KafkajsProducer implements BatchProducer {
   readonly #cluster: Cluster
   readonly #compression: Compression
   #closed = false
@@ -20,7 +21,7 @@ export class BatchProducer {
     await this.#cluster.connect()
   }
 
-  /** Resolves when all in-sync replicas have it. Rejects with an error of kafkajs. */
+  /** Rejects with an error of kafkajs. */
   async send(batch: RecordBatch): Promise<void> {
     if (this.#closed) throw new BrokerRefused('TRANSPORT_CLOSED', 'the transport is closed')
     try {

@@ -1,12 +1,13 @@
 import { BrokerRefused } from '@waybill/core'
 import type { Broker, Cluster, Kafka } from 'kafkajs'
 import { PartitionAssigners } from 'kafkajs'
-import { codeOf } from './broker-error.js'
-import type { FetchAnswer } from './fetch-answer.js'
-import { decodeFetch } from './fetch-answer.js'
-import type { Compression } from './options.js'
-import type { RecordBatch } from './record-batch.js'
-import { compressProduce, encodeProduce } from './record-batch.js'
+import { codeOf } from '../broker-error.js'
+import type { FetchAnswer } from '../fetch-answer.js'
+import { decodeFetch } from '../fetch-answer.js'
+import type { Compression } from '../options.js'
+import type { RecordBatch } from '../record-batch.js'
+import { compressProduce, encodeProduce } from '../record-batch.js'
+import { codecs } from './codecs.js'
 
 /** The first version of a produce request that carries headers, and so an envelope. */
 const firstVersion = 3
@@ -136,7 +137,7 @@ function withReader(protocol: Protocol): Protocol {
   const { apiVersion } = protocol.request
   if (apiVersion < firstFetch) throw new BrokerRefused('KAFKA_TOO_OLD', `The broker was expected to give records with headers and gives none. Install Kafka 0.11 or later.`)
 
-  return { ...protocol, response: { ...protocol.response, decode: (answer) => decodeFetch(answer, apiVersion) } }
+  return { ...protocol, response: { ...protocol.response, decode: (answer) => decodeFetch(answer, apiVersion, codecs) } }
 }
 
 /** kafkajs wants an encoder of its own, of which it reads these two. */

@@ -1,0 +1,76 @@
+import type { Socket } from 'node:net'
+import { connect as open, isIP } from 'node:net'
+import { connect as openTls } from 'node:tls'
+import type { TransportHost } from '@waybill/core'
+import type { ISocketFactoryArgs, LogEntry, SASLOptions } from 'kafkajs'
+import { Kafka, logLevel } from 'kafkajs'
+import type { KafkaClient, KafkaDriver } from '../driver.js'
+import type { ResolvedOptions } from '../options.js'
+import type { KafkaLogin } from '../security.js'
+import { KafkajsAdmin } from './admin.js'
+import { KafkajsLog } from './log.js'
+import { KafkajsMember } from './member.js'
+import { KafkajsProducer } from './producer.js'
+
+const keepAliveMs = 60_000
+
+/** The driver that is taken when none is named. */
+export function kafkajs(): KafkaDriver {
+  return { name: 'kafkajs', open: (options, host) => Promise.resolve(clientOf(options, host)) }
+}
+
+function clientOf(options: ResolvedOptions, host: TransportHost): KafkaClient {
+  const kafka = openKafka(options, host)
+
+  return {
+    admin: new KafkajsAdmin(kafka.admin()),
+    producer: new KafkajsProducer(kafka, options.compression),
+    log: () => new KafkajsLog(kafka),
+    member: (member, events) => new KafkajsMember(kafka, { ...member, sessionTimeoutMs: options.sessionTimeoutMs }, events),
+  }
+}
+
+function openKafka(options: ResolvedOptions, host: TransportHost): Kafka {
+  return new Kafka({
+    clientId: `${host.app}-${host.instance}`,
+    brokers: [...options.brokers],
+    ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
+    ...(options.sasl === undefined ? {} : { sasl: loginOf(options.sasl) }),
+    // Of kafkajs' own making they collect small requests: one behind another waits 40 ms for an acknowledgement of TCP.
+    socketFactory: openSocket,
+    connectionTimeout: 3_000,
+    requestTimeout: options.requestTimeoutMs,
+    retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: () => Promise.resolve(false) },
+    logLevel: logLevel.INFO,
+    logCreator: () => (entry) => speak(host, entry),
+  })
+}
+
+function openSocket({ host, port, ssl, onConnect }: ISocketFactoryArgs): Socket {
+  // kafkajs gives nothing where TLS is off, whatever its types say.
+  const tls: ISocketFactoryArgs['ssl'] | undefined = ssl
+  const socket = tls ? openTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...tls }, onConnect) : open({ host, port }, onConnect)
+  socket.setKeepAlive(true, keepAliveMs)
+  socket.setNoDelay(true)
+
+  return socket
+}
+
+/** The same in words of kafkajs. */
+function loginOf(login: KafkaLogin): SASLOptions {
+  if (login.mechanism === 'oauthbearer') return { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: await login.token() }) }
+  const { mechanism, username, password } = login
+  if (mechanism === 'plain') return { mechanism, username, password }
+  if (mechanism === 'scram-sha-256') return { mechanism, username, password }
+
+  return { mechanism, username, password }
+}
+
+/** kafkajs logs much and calls most of it an error. What matters is told by states, outcomes and health. */
+function speak({ log }: TransportHost, { namespace, label, log: { message } }: LogEntry): void {
+  try {
+    log.debug(`kafkajs: ${message}`, { namespace, level: label })
+  } catch {
+    // A logger that throws changes nothing for messages.
+  }
+}

@@ -1,0 +1,119 @@
+import { BrokerRefused } from '@waybill/core'
+import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
+import type { CommitMarks, GroupMember, MemberEvents, MemberOptions } from '../driver.js'
+import { fetchWaitMs, heldWaitMs } from '../driver.js'
+import { LogBatch } from '../log-batch.js'
+import { evenAssigner } from './assigner.js'
+import { fetchBatches } from './cluster.js'
+import { Fetches } from './fetches.js'
+
+interface KafkajsMemberOptions extends MemberOptions {
+  readonly sessionTimeoutMs: number
+}
+
+/** A consumer of kafkajs, whose fetches are ours. */
+export class KafkajsMember implements GroupMember {
+  readonly #to: KafkajsMemberOptions
+  readonly #events: MemberEvents
+  readonly #consumer: Consumer
+  #fetches: Fetches | undefined
+  #isLeft = false
+
+  constructor(kafka: Kafka, to: KafkajsMemberOptions, events: MemberEvents) {
+    this.#to = to
+    this.#events = events
+    this.#consumer = this.#create(kafka)
+  }
+
+  async join(): Promise<void> {
+    await this.#consumer.connect()
+    await this.#consumer.subscribe({ topics: [...this.#to.topics], fromBeginning: true })
+    if (this.#isLeft) return this.drop()
+    await this.#consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: (payload) => this.#fetched(payload) })
+  }
+
+  async leave(): Promise<void> {
+    this.#isLeft = true
+    this.#fetches?.end()
+    await quietly(this.#consumer.stop())
+    this.#fetches?.drop()
+    await this.drop()
+  }
+
+  drop(): Promise<void> {
+    return quietly(this.#consumer.disconnect())
+  }
+
+  #create(kafka: Kafka): Consumer {
+    const { groupId, sessionTimeoutMs } = this.#to
+    const consumer = kafka.consumer({
+      groupId,
+      partitionAssigners: [(config) => evenAssigner(this.#tapped(config))],
+      sessionTimeout: sessionTimeoutMs,
+      heartbeatInterval: Math.max(1, Math.floor(sessionTimeoutMs / 30)),
+      maxWaitTimeInMs: fetchWaitMs,
+      allowAutoTopicCreation: false,
+      // kafkajs would start again by itself with a promise that nobody watches.
+      retry: { retries: 4, initialRetryTime: 100, maxRetryTime: 2_000, restartOnFailure: () => Promise.resolve(false) },
+    })
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.#events.joined(payload.memberId, payload.memberAssignment))
+    consumer.on(consumer.events.REBALANCING, () => this.#events.rebalancing())
+    consumer.on(consumer.events.START_BATCH_PROCESS, ({ payload }) => void (payload.batchSize === 0 && this.#events.passed(payload.topic, payload.partition, payload.lastOffset)))
+    consumer.on(consumer.events.CRASH, ({ payload }) => this.#events.crashed(payload.error))
+
+    return consumer
+  }
+
+  /** The cluster that this consumer fetches from. A pause of kafkajs waits out a fetch; what is left out of a fetch is asked for with the next one. */
+  #tapped<C extends Parameters<typeof evenAssigner>[0]>(config: C): C {
+    this.#fetches = new Fetches(config.cluster, async (broker, request) => {
+      const topics = request.topics.map(({ topic, partitions }) => ({ topic, partitions: partitions.filter(({ partition }) => this.#events.hasRoom(topic, partition)) }))
+      const wanted = topics.filter(({ partitions }) => partitions.length > 0)
+      if (wanted.length === 0) {
+        await this.#events.room()
+
+        return { responses: [] }
+      }
+      const isWhole = topics.every(({ partitions }, at) => partitions.length === request.topics[at]?.partitions.length)
+
+      return fetchBatches(broker, isWhole ? request : { ...request, topics: wanted, maxWaitTime: heldWaitMs })
+    })
+
+    return config
+  }
+
+  /** A TypeError that reaches kafkajs stops the consumer for good: `fetched` never rejects. */
+  #fetched({ batch, resolveOffset, commitOffsetsIfNecessary }: EachBatchPayload): Promise<void> {
+    const lastOffset = batch.lastOffset()
+
+    return this.#events.fetched({
+      topic: batch.topic,
+      partition: batch.partition,
+      batches: batch.messages.map(batchOf),
+      lastOffset,
+      highWatermark: batch.highWatermark,
+      taken: () => resolveOffset(lastOffset),
+      commit: (marks) => commitOffsetsIfNecessary({ topics: topicsOf(marks) }),
+    })
+  }
+}
+
+function topicsOf(marks: Parameters<CommitMarks>[0]): { topic: string; partitions: { partition: number; offset: string }[] }[] {
+  return [...marks].map(([topic, partitions]) => ({
+    topic,
+    partitions: partitions.map(({ partition, offset, note }) => ({ partition, offset: String(offset), metadata: note })),
+  }))
+}
+
+function batchOf(message: unknown): LogBatch {
+  if (message instanceof LogBatch) return message
+  throw new BrokerRefused('KAFKAJS_CHANGED', 'kafkajs was expected to hand over what was fetched and did not. Install kafkajs 2.2.4.')
+}
+
+async function quietly(end: Promise<void>): Promise<void> {
+  try {
+    await end
+  } catch {
+    // It was gone already, which is what was asked for.
+  }
+}
