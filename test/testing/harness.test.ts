@@ -1,6 +1,8 @@
 import { scrypt } from 'node:crypto'
 import { promisify } from 'node:util'
 import { type Delivery, Event, Listener, PublishError, Service } from '@waybill/core'
+import { outbox } from '@waybill/outbox'
+import { postgres } from '@waybill/store-postgres'
 import { harness, recorded } from '@waybill/testing'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
@@ -159,6 +161,12 @@ test('a harness that has stopped leaves no timer behind', async () => {
 
 test('services that cannot start say why, and leave nothing behind', async () => {
   await expect(harness({ services: [class Unmarked {}] })).rejects.toMatchObject({ code: 'NO_SERVICE' })
+})
+
+test('a real database is refused, with the store to take', async () => {
+  const refused = harness({ services: [Stock], plugins: [outbox(postgres({ embedded: true }))] })
+
+  await expect(refused).rejects.toMatchObject({ code: 'REAL_STORE', message: expect.stringMatching(/the store "postgres".*outbox\(memoryStore\(\)\)/) })
 })
 
 test('a recorded publisher remembers what it was given, and refuses what is not valid', async () => {

@@ -1,4 +1,16 @@
-import { type App, type DeadMessage, type Duration, type Named, type Outgoing, parseDuration, type PublishOptions, type AskOptions, type ReplyOf } from '@waybill/core'
+import {
+  type App,
+  type AskOptions,
+  ConfigError,
+  type DeadMessage,
+  type Duration,
+  type Named,
+  type Outgoing,
+  parseDuration,
+  type Plugin,
+  type PublishOptions,
+  type ReplyOf,
+} from '@waybill/core'
 import { memory, type MemoryBroker } from '@waybill/transport-memory'
 import { AppRun } from './app-run.js'
 import { BrokerFaults } from './broker-faults.js'
@@ -193,13 +205,15 @@ export class Harness implements AsyncDisposable, Player {
   }
 
   #newRun(): AppRun {
-    const { seed: _seed, beside: _beside, patience: _patience, plugins = [], transport = (broker: MemoryBroker) => memory({ broker }), ...app } = this.#options
+    const { seed: _seed, beside: _beside, patience: _patience, plugins: given = [], transport = (broker: MemoryBroker) => memory({ broker }), ...app } = this.#options
+    const plugins = typeof given === 'function' ? given() : given
+    refuseRealStores(plugins)
 
     return new AppRun({
       stage: this.#stage,
       faults: this.faults,
       transport: transport(this.broker),
-      app: { log: false, ...app, name: this.#name, plugins: typeof plugins === 'function' ? plugins() : plugins },
+      app: { log: false, ...app, name: this.#name, plugins },
       stored: (outgoing) => this.#remember(outgoing),
     })
   }
@@ -226,6 +240,21 @@ export class Harness implements AsyncDisposable, Player {
     await this.#stage.drive(Promise.allSettled([this.#run, ...this.#dead].map((run) => run.stop())))
     await this.#stage.leave(this)
   }
+}
+
+/** A database answers in its own time and leases by its own clock, so nobody could tell when a moment is over. */
+function refuseRealStores(plugins: readonly Plugin[]): void {
+  const real = plugins.flatMap(({ name, store }) => (store && store.name !== 'memory' ? [{ name, store: store.name }] : []))
+  if (real.length === 0) return
+
+  throw new ConfigError(
+    real.map(({ name, store }) => ({
+      code: 'REAL_STORE',
+      message:
+        `harness needs a store that lives on its clock; the plugin "${name}" has the store "${store}", a real database, which does not: its time cannot stand still. ` +
+        `Take plugins: [${name}(memoryStore())] of @waybill/store-memory here, and createApp without a virtual clock for a test on the database.`,
+    })),
+  )
 }
 
 function millisecondsOf(time: Duration | number): number {
