@@ -303,6 +303,7 @@ export class RunningApp implements App {
       ...common,
       publishing: this.#publishing,
       burial: new Burial(common),
+      storeOutage: this.#store.outage,
       replier,
       runners: listeners.map((listener) => ({
         app: this.#options.name,
