@@ -20,7 +20,7 @@ export interface ContainerParts {
   readonly modules: readonly Module[]
   /** What plugins give: instances by their class. */
   readonly provided?: readonly (readonly [abstract new (...args: never[]) => object, object])[]
-  /** The function that a parameter with `@Publisher` gets. `label` is for people: `Orders.constructor`. */
+  /** The function that a parameter with `@Publisher` gets. `label` is for people: `Orders, asking "rate.get",`. */
   publisherFor(type: MessageClass, label: string): unknown
   /** Sees each instance before anybody else does, so that it can be tied to its app. */
   onCreate(instance: object): void
