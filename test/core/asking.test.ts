@@ -174,12 +174,12 @@ test('a reply whose schema changes it is given as the wire carries it, and got a
 test('an ask that nobody awaits and that fails is logged, and the process goes on', async () => {
   const warnings: string[] = []
   const quiet = (): void => undefined
-  const { app } = await startApp({ services: [], log: { debug: quiet, info: quiet, error: quiet, warn: (text) => warnings.push(text) } })
+  const { app } = await startApp({ services: [Asker], log: { debug: quiet, info: quiet, error: quiet, warn: (text) => warnings.push(text) } })
 
-  void app.ask(new GetPrice({ sku: 'a' }))
+  void app.get(Asker).price({ sku: 'a' })
   await eventually(() => warnings.length === 1)
 
-  expect(warnings[0]).toContain('price.get')
+  expect(warnings[0]).toMatch(/^The query "price\.get" of Asker failed: /)
 })
 
 test('a query whose caller no longer waits is not answered, and that is told', async () => {
