@@ -11,7 +11,7 @@ import type { LogFields, Logger } from './logger.js'
 import { longestMs } from './option.js'
 import type { Publishing } from './publishing.js'
 import type { Replier } from './replier.js'
-import { backOff, judge } from './retry.js'
+import { backOff, judge, quickTries } from './retry.js'
 import { Retrying, type RetryEnd, shortestDelayMs } from './retrying.js'
 import type { Runtime } from './runtime.js'
 import type { Held } from './scope.js'
@@ -215,7 +215,8 @@ export class Outcomes implements BatchEnd, RetryEnd {
     if (job.attempt >= job.runner.listener.options.retry.attempts) return this.bury(job, 'FAILED', 'Its listener asked for another try, but all are used up.', error)
     job.attempt++
     const { retry } = job.runner.listener.options
-    this.#options.log.warn(`${job.runner.listener.label} ${how}, try ${job.attempt - 1} of ${retry.attempts}; again in ${afterMs} ms: ${why}`, identity(job))
+    const tries = job.runner.isQuery ? quickTries(retry, shortestDelayMs) : retry.attempts
+    this.#options.log.warn(`${job.runner.listener.label} ${how}, try ${job.attempt - 1} of ${tries}; again in ${afterMs} ms: ${why}`, identity(job))
     if (diagnostics.retry.hasSubscribers)
       diagnostics.retry.publish({
         app: this.#options.app,
