@@ -1,6 +1,6 @@
 import { scrypt } from 'node:crypto'
 import { promisify } from 'node:util'
-import { type Delivery, Event, Listener, PublishError, Service } from '@waybill/core'
+import { type Delivery, type Duration, Event, Listener, PublishError, Service } from '@waybill/core'
 import { outbox } from '@waybill/outbox'
 import { postgres } from '@waybill/store-postgres'
 import { harness, recorded } from '@waybill/testing'
@@ -161,6 +161,20 @@ test('a harness that has stopped leaves no timer behind', async () => {
 
 test('services that cannot start say why, and leave nothing behind', async () => {
   await expect(harness({ services: [class Unmarked {}] })).rejects.toMatchObject({ code: 'NO_SERVICE' })
+})
+
+test('an option that harness does not know is refused in its name, with a suggestion', async () => {
+  const mistyped = { services: [Stock], sede: 4 }
+
+  await expect(harness(mistyped)).rejects.toMatchObject({ code: 'UNKNOWN_OPTION', message: expect.stringContaining('harness has no option "sede". Did you mean "seed"?') })
+})
+
+test('what a harness refuses has a code', async () => {
+  await using shop = await harness({ services: [Stock] })
+
+  await expect(shop.advance('1 hour' as Duration)).rejects.toMatchObject({ code: 'DURATION' })
+  await expect(shop.runtime.advance('1 hour' as Duration)).rejects.toMatchObject({ code: 'DURATION' })
+  await expect(shop.deadLetters('typo')).rejects.toMatchObject({ code: 'UNKNOWN_GROUP' })
 })
 
 test('a real database is refused, with the store to take', async () => {

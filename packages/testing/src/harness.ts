@@ -10,14 +10,16 @@ import {
   type Plugin,
   type PublishOptions,
   type ReplyOf,
+  WaybillError,
 } from '@waybill/core'
 import { memory, type MemoryBroker } from '@waybill/transport-memory'
 import { AppRun } from './app-run.js'
 import { BrokerFaults } from './broker-faults.js'
-import type { HarnessOptions } from './harness-options.js'
+import { checkHarnessOptions, type HarnessOptions } from './harness-options.js'
 import { lives } from './life.js'
 import { type Player, Stage } from './stage.js'
 import type { VirtualRuntime } from './virtual-runtime.js'
+import { millisecondsOf } from './milliseconds.js'
 
 type Told = Exclude<Parameters<App['publish']>[0], readonly unknown[]>
 type Asked = Parameters<App['ask']>[0]
@@ -27,6 +29,8 @@ type Asked = Parameters<App['ask']>[0]
  * Rejects with what is wrong with the services. Stop it when the test ends: `await using shop = await harness({ services })`.
  */
 export async function harness(options: HarnessOptions): Promise<Harness> {
+  const faults = checkHarnessOptions(options)
+  if (faults.length > 0) throw new ConfigError(faults)
   const made = new Harness(options)
   try {
     await made.start()
@@ -145,7 +149,8 @@ export class Harness implements AsyncDisposable, Player {
     const { channels } = this.app.topology
     const own = channels.filter(({ groups }) => groups.some(({ name }) => name === group))
     if (own.length === 0)
-      throw new Error(
+      throw new WaybillError(
+        'UNKNOWN_GROUP',
         `No service here is named "${group}". There are: ${[...new Set(channels.flatMap(({ groups }) => groups.map(({ name }) => name)))].sort().join(', ') || 'none'}.`,
       )
     const letters = await Promise.all(own.map(({ name }) => this.app.deadLetters.list({ channel: name, group }, { limit })))
@@ -255,10 +260,4 @@ function refuseRealStores(plugins: readonly Plugin[]): void {
         `Take plugins: [${name}(memoryStore())] of @waybill/store-memory here, and createApp without a virtual clock for a test on the database.`,
     })),
   )
-}
-
-function millisecondsOf(time: Duration | number): number {
-  const ms = typeof time === 'number' ? time : parseDuration(time)
-  if (ms !== undefined && ms >= 0) return ms
-  throw new RangeError(`Time is a number of milliseconds or a duration like "5m"; it got ${JSON.stringify(time)}.`)
 }
