@@ -79,6 +79,32 @@ test('Q3 the error of the listener reaches the caller, with its code, after the 
   expect(await app.deadLetters.list({ channel: 'price', group: 'prices' })).toEqual([])
 })
 
+test('Q3 the log counts the tries that a query gets, which are the quick ones', async () => {
+  @Service('default-prices')
+  class DefaultPrices {
+    runs = 0
+
+    @Listener(GetPrice)
+    give(): { price: number; at: Date } {
+      this.runs++
+      throw new Error('the scale is broken')
+    }
+  }
+  const runtime = virtualRuntime()
+  const warnings: string[] = []
+  const quiet = (): void => undefined
+  const log = { debug: quiet, info: quiet, error: quiet, warn: (text: string) => void warnings.push(text) }
+  const { app } = await startApp({ runtime, broker: memoryBroker({ runtime }), services: [DefaultPrices], log })
+
+  const failed = app.ask(new GetPrice({ sku: 'a' })).catch((error: unknown) => error)
+  await runtime.advance('10s')
+  await failed
+
+  const tries = warnings.flatMap((text) => /try \d of \d/.exec(text) ?? [])
+  expect(tries).toEqual(['try 1 of 3', 'try 2 of 3'])
+  expect(app.get(DefaultPrices).runs).toBe(3)
+})
+
 test('Q3 where no try fits before the deadline of a query, its caller hears the error of the last one at once', async () => {
   @Service('slow-prices')
   class SlowPrices {
@@ -174,12 +200,12 @@ test('a reply whose schema changes it is given as the wire carries it, and got a
 test('an ask that nobody awaits and that fails is logged, and the process goes on', async () => {
   const warnings: string[] = []
   const quiet = (): void => undefined
-  const { app } = await startApp({ services: [], log: { debug: quiet, info: quiet, error: quiet, warn: (text) => warnings.push(text) } })
+  const { app } = await startApp({ services: [Asker], log: { debug: quiet, info: quiet, error: quiet, warn: (text) => warnings.push(text) } })
 
-  void app.ask(new GetPrice({ sku: 'a' }))
+  void app.get(Asker).price({ sku: 'a' })
   await eventually(() => warnings.length === 1)
 
-  expect(warnings[0]).toContain('price.get')
+  expect(warnings[0]).toMatch(/^The query "price\.get" of Asker failed: /)
 })
 
 test('a query whose caller no longer waits is not answered, and that is told', async () => {

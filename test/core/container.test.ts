@@ -63,7 +63,7 @@ test('a service gets other services, publishers and what the modules bind', asyn
   expect(container.faults).toEqual([])
   expect(things.repository).toBeInstanceOf(Repository)
   expect(things.repository.pool).toBeInstanceOf(Pool)
-  expect([things.seen, things.get]).toEqual(['thing.seen for Things.constructor', 'thing.get for Things.constructor'])
+  expect([things.seen, things.get]).toEqual(['thing.seen for The event "thing.seen" of Things', 'thing.get for The query "thing.get" of Things'])
 })
 
 test('every service is made once, also one that is not listed', async () => {

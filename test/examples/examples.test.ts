@@ -28,3 +28,15 @@ test.each(names)('%s is read in a minute: under 60 lines', (name) => {
       .split('\n').length,
   ).toBeLessThan(60)
 })
+
+test('one command builds an example and runs it, by its number', async () => {
+  const { stdout } = await execute('npm', ['run', '--silent', 'example', '02'], { cwd: fileURLToPath(new URL('../', examples)), timeout: 100_000 })
+
+  expect(stdout).toContain(readFileSync(new URL('02-retry-and-dead-letter/expected.txt', examples), 'utf8'))
+}, 120_000)
+
+test('an example that does not exist is refused with those that do', async () => {
+  const run = execute('npm', ['run', '--silent', 'example', '99'], { cwd: fileURLToPath(new URL('../', examples)) })
+
+  await expect(run).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(/found "99"\. There are: 01-hello, 02-/) })
+}, 60_000)

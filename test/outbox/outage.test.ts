@@ -1,9 +1,10 @@
-import { createApp, type Logger } from '@waybill/core'
+import { createApp, Listener, type Logger, Service } from '@waybill/core'
 import { outbox } from '@waybill/outbox'
 import { memoryDatabase, memoryStore } from '@waybill/store-memory'
 import { virtualRuntime } from '@waybill/testing'
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import { expect, onTestFinished, test } from 'vitest'
+import { Asked } from './bed.js'
 
 test('a store that is away is told of at growing distances, and once by each part when it is back', async () => {
   const runtime = virtualRuntime()
@@ -37,4 +38,45 @@ test('a store that is away is told of at growing distances, and once by each par
     expect.stringMatching(/^The store is cleaned up again after \d+ s\.$/),
     expect.stringMatching(/^Timers are fired again after 36\d\d s\.$/),
   ])
+})
+
+@Service('scale')
+class Scale {
+  seen = 0
+
+  @Listener(Asked)
+  see(): void {
+    this.seen++
+  }
+}
+
+test('many messages that cannot use the store are one outage in the log', async () => {
+  const runtime = virtualRuntime()
+  const database = memoryDatabase()
+  const lines: string[] = []
+  const note = (text: string): void => void (text.startsWith('The relay') || lines.push(text))
+  const log: Logger = { debug: () => undefined, info: note, warn: note, error: note }
+  const transport = memory({ broker: memoryBroker({ runtime }) })
+  const app = createApp({ name: 'test', services: [Scale], signals: false, log, runtime, transport, plugins: [outbox(memoryStore({ database }))] })
+  onTestFinished(async () => {
+    const stopped = app.stop()
+    await runtime.advance('1m')
+    await stopped
+  })
+  const started = app.start()
+  await runtime.advance('1s')
+  await started
+  lines.length = 0
+
+  database.stop()
+  const sent = app.publish(Array.from({ length: 50 }, (_, n) => new Asked({ n })))
+  await runtime.advance('30s')
+  await sent
+  const during = lines.splice(0).filter((line) => line.includes('Scale') || line.startsWith('The store "memory"'))
+  database.start()
+  await runtime.advance('5s')
+
+  expect(during).toEqual(['The store "memory": connection lost', expect.stringMatching(/^The store "memory": connection still lost after 1\d s$/)])
+  expect(lines.filter((line) => line.startsWith('The store "memory"'))).toEqual([expect.stringMatching(/^The store "memory": connected again after 3\d s$/)])
+  expect(app.get(Scale).seen).toBe(50)
 })

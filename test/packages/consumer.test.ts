@@ -57,6 +57,14 @@ it('a program outside this repository finds one copy of every Waybill package', 
   expect(copies.filter((path) => path.lastIndexOf('node_modules') > path.indexOf('node_modules'))).toEqual([])
 })
 
+it('every packed package brings the licence', async () => {
+  const names = await readdir(join(root, 'packages'))
+  const licences = names.map((name) => join(folder, 'node_modules/@waybill', name, 'LICENSE'))
+  const own = await readFile(join(root, 'LICENSE'), 'utf8')
+
+  for (const licence of licences) expect(await readFile(licence, 'utf8'), licence).toBe(own)
+})
+
 async function packInto(target: string): Promise<void> {
   const folders = (await readdir(join(root, 'packages'))).map((name) => `./packages/${name}`)
   await execute('npm', ['pack', ...folders, '--pack-destination', target, '--ignore-scripts', '--loglevel=error'], { cwd: root })

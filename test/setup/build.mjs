@@ -12,7 +12,7 @@ export const build = (projects = allProjects()) =>
       projects.forEach(removeOrphans)
       await tool('tsc', ['-b', ...projects])
 
-      return `${projects.length} projects`
+      return projects.length === 1 ? '1 project' : `${projects.length} projects`
     }),
   )
 

@@ -1,7 +1,9 @@
-import { CommitUnknown, StoreUnavailable } from '@waybill/core'
+import { type AppOptions, CommitUnknown, createApp, StoreUnavailable } from '@waybill/core'
+import { outbox } from '@waybill/outbox'
 import { eventually, type FaultProxy, faultProxy } from '@waybill/testing'
+import { memory } from '@waybill/transport-memory'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { drain, flush, hostOf, message, serverBed, url, write } from './bed.js'
+import { type Bed, drain, flush, hostOf, message, serverBed, silent, url, write } from './bed.js'
 
 describe('a database that goes away', () => {
   const bed = serverBed()
@@ -11,6 +13,7 @@ describe('a database that goes away', () => {
     proxy = await faultProxy({ to: { host: server.hostname, port: Number(server.port || 5432) } })
   })
   afterEach(() => proxy.close())
+  const parts = (bed: Bed): AppOptions => ({ name: 'shop', services: [], signals: false, transport: memory(), plugins: [outbox(bed.made({ url: around() }))] })
   const around = () => Object.assign(new URL(url), { host: `${proxy.host}:${proxy.port}` }).href
 
   it('O12 a connection that is cut fails what ran on it, and the next call gets another', async () => {
@@ -49,6 +52,30 @@ describe('a database that goes away', () => {
 
     await expect(given).rejects.toBeInstanceOf(StoreUnavailable)
     expect((await opened).database).toMatch(/^PostgreSQL \d+/)
+  })
+
+  it('O12 an app whose database is away at start says so, and once more when it is there', async () => {
+    proxy.refuse()
+    const lines: string[] = []
+    const note = (text: string): void => void lines.push(text)
+    const app = createApp({ ...parts(bed), log: { ...silent, warn: note, info: note } })
+    const started = app.start()
+    await eventually(() => lines.length > 0)
+    const away = lines.splice(0)
+    await proxy.heal()
+    await started
+    const [back] = lines
+    await app.stop()
+
+    expect(away).toEqual([expect.stringMatching(/^The store "postgres" cannot be reached yet and is tried on: .*Is its address right, and does it run\?$/)])
+    expect(back).toMatch(/^The store "postgres": connected again after \d+ s$/)
+  })
+
+  it('O12 an app that gives its database up says that it is the database', async () => {
+    proxy.refuse()
+    const app = createApp({ ...parts(bed), log: false, startDeadline: '100ms' })
+
+    await expect(app.start()).rejects.toMatchObject({ code: 'START_DEADLINE', message: expect.stringMatching(/The store "postgres" is not connected.* Start its database, /) })
   })
 
   it('O12 a pool without a free connection says so in time, and goes on', async () => {

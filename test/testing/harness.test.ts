@@ -1,6 +1,8 @@
 import { scrypt } from 'node:crypto'
 import { promisify } from 'node:util'
-import { type Delivery, Event, Listener, PublishError, Service } from '@waybill/core'
+import { type Delivery, type Duration, Event, Listener, PublishError, Service } from '@waybill/core'
+import { outbox } from '@waybill/outbox'
+import { postgres } from '@waybill/store-postgres'
 import { harness, recorded } from '@waybill/testing'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
@@ -159,6 +161,26 @@ test('a harness that has stopped leaves no timer behind', async () => {
 
 test('services that cannot start say why, and leave nothing behind', async () => {
   await expect(harness({ services: [class Unmarked {}] })).rejects.toMatchObject({ code: 'NO_SERVICE' })
+})
+
+test('an option that harness does not know is refused in its name, with a suggestion', async () => {
+  const mistyped = { services: [Stock], sede: 4 }
+
+  await expect(harness(mistyped)).rejects.toMatchObject({ code: 'UNKNOWN_OPTION', message: expect.stringContaining('harness has no option "sede". Did you mean "seed"?') })
+})
+
+test('what a harness refuses has a code', async () => {
+  await using shop = await harness({ services: [Stock] })
+
+  await expect(shop.advance('1 hour' as Duration)).rejects.toMatchObject({ code: 'DURATION' })
+  await expect(shop.runtime.advance('1 hour' as Duration)).rejects.toMatchObject({ code: 'DURATION' })
+  await expect(shop.deadLetters('typo')).rejects.toMatchObject({ code: 'UNKNOWN_GROUP' })
+})
+
+test('a real database is refused, with the store to take', async () => {
+  const refused = harness({ services: [Stock], plugins: [outbox(postgres({ embedded: true }))] })
+
+  await expect(refused).rejects.toMatchObject({ code: 'REAL_STORE', message: expect.stringMatching(/the store "postgres".*outbox\(memoryStore\(\)\)/) })
 })
 
 test('a recorded publisher remembers what it was given, and refuses what is not valid', async () => {

@@ -120,8 +120,8 @@ test('two advances at a time and times that make no sense are refused', async ()
 
   await expect(runtime.advance(10)).rejects.toThrow('await the call of "advance" that is under way')
   await first
-  await expect(runtime.advance(-1)).rejects.toThrow('it got -1')
-  await expect(runtime.advance('soon' as '1s')).rejects.toThrow('it got "soon"')
+  await expect(runtime.advance(-1)).rejects.toThrow('found -1')
+  await expect(runtime.advance('soon' as '1s')).rejects.toThrow('found "soon"')
 })
 
 test('ids are UUIDs of version 7 of the virtual moment and grow', async () => {

@@ -4,6 +4,7 @@ import { metadataOf } from './metadata.js'
 import type { PlannedListener } from './plan.js'
 import type { Replier } from './replier.js'
 import type { Store, StoreHealth } from './store.js'
+import { StoreOutage } from './store-outage.js'
 import { resolveTransaction } from './transactional.js'
 import { Transactions, type ResolvedTransaction } from './transactions.js'
 import type { TransportHost } from './transport.js'
@@ -11,12 +12,14 @@ import type { TransportHost } from './transport.js'
 /** The store of an app, or that it has none: opened and closed with it, and the transactions in it. */
 export class AppStore {
   readonly transactions: Transactions | undefined
+  readonly outage: StoreOutage
   readonly #store: Store | undefined
   readonly #host: TransportHost
 
   constructor(store: Store | undefined, host: TransportHost) {
     this.#store = store
     this.#host = host
+    this.outage = new StoreOutage(store?.name ?? 'none', host)
     this.transactions = store && new Transactions(store, host.runtime)
   }
 

@@ -20,7 +20,7 @@ export interface ContainerParts {
   readonly modules: readonly Module[]
   /** What plugins give: instances by their class. */
   readonly provided?: readonly (readonly [abstract new (...args: never[]) => object, object])[]
-  /** The function that a parameter with `@Publisher` gets. `label` is for people: `Orders.constructor`. */
+  /** The function that a parameter with `@Publisher` gets. `label` is for people: `The query "rate.get" of Depot`. */
   publisherFor(type: MessageClass, label: string): unknown
   /** Sees each instance before anybody else does, so that it can be tied to its app. */
   onCreate(instance: object): void
@@ -119,7 +119,8 @@ class Maker {
     for (const injection of injectionsOf(service)) args[injection.index] = resolve(context, injection)
     for (const { index, messages } of service.marks.publisherParameters) {
       const [type] = messages
-      if (definitionOf(type)) args[index] = this.#parts.publisherFor(type as MessageClass, `${service.label}.constructor`)
+      const definition = definitionOf(type)
+      if (definition) args[index] = this.#parts.publisherFor(type as MessageClass, `The ${definition.kind} "${definition.name}" of ${service.label}`)
     }
 
     return args

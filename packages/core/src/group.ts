@@ -21,6 +21,7 @@ import { SingleRunner, type Runner, type RunnerOptions } from './runner.js'
 import type { Runtime } from './runtime.js'
 import { Share } from './share.js'
 import { Survivors } from './survivors.js'
+import type { StoreOutage } from './store-outage.js'
 import { Suspects, type SuspectsEnd } from './suspects.js'
 import type { Consumer, RawDelivery } from './transport.js'
 import { isDoneWithin } from './within.js'
@@ -42,6 +43,7 @@ export interface GroupOptions {
   readonly replier: Replier
   readonly burial: Burial
   readonly notices: DeathNotices
+  readonly storeOutage: StoreOutage
   readonly runners: readonly Omit<RunnerOptions, 'times' | 'end'>[]
 }
 

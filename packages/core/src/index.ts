@@ -50,6 +50,7 @@ export type {
   ShardStatus,
 } from './outbox-store.js'
 export type { OpenTransaction } from './open-transaction.js'
+export { Outage } from './outage.js'
 export { messageOfTimer, publishTarget } from './outbox-message.js'
 export type { GroupDepth, Plugin, PluginHost, PluginMarks, PluginTransactions, PluginTransport, TimerHandler } from './plugin.js'
 export type { Plan, PlannedListener, ResolvedRetry } from './plan.js'

@@ -15,6 +15,7 @@ export class OpenTransaction {
   readonly readOnly: boolean
   readonly replies: StoredReply[] = []
   #uses = 0
+  #statement: Promise<unknown> | undefined
   #joined = 0
   #isOver = false
 
@@ -33,8 +34,16 @@ export class OpenTransaction {
     return this.store.client
   }
 
-  /** Runs something on the store's transaction. Throws where it has ended, or something else runs on it. */
-  async use<T>(work: (store: StoreTransaction) => Promise<T>): Promise<T> {
+  /** Runs something on the store's transaction. Rejects where it has ended, or something else runs on it. */
+  use<T>(work: (store: StoreTransaction) => Promise<T>): Promise<T> {
+    const before = this.#uses
+    const done = this.#use(work)
+    if (this.#uses > before) this.#statement = done
+
+    return done
+  }
+
+  async #use<T>(work: (store: StoreTransaction) => Promise<T>): Promise<T> {
     this.#assertOpen()
     if (this.#uses > 0)
       throw new WaybillError(
@@ -105,6 +114,8 @@ export class OpenTransaction {
 
   #end(): void {
     this.#isOver = true
+    // Nobody awaits it, and the end of the transaction says so to its caller: once more would end the process.
+    if (this.#uses > 0) this.#statement?.catch(() => undefined)
     this.held.end()
   }
 }

@@ -8,8 +8,8 @@ const longestDistanceMs = 600_000
 const calmMs = 60_000
 
 /**
- * What the log says while connections of one transport are away: a line when the first is lost, further ones at growing distances, and one when
- * all are back. Each try is told at `debug`.
+ * What the log says while connections of one transport or store are away: a line when the first is lost, further ones at growing distances, and one
+ * when all are back. Each try is told at `debug`. For adapters that connect by themselves.
  */
 export class Outage {
   readonly #name: string

@@ -11,11 +11,12 @@ import type { LogFields, Logger } from './logger.js'
 import { longestMs } from './option.js'
 import type { Publishing } from './publishing.js'
 import type { Replier } from './replier.js'
-import { backOff, judge } from './retry.js'
+import { backOff, judge, quickTries } from './retry.js'
 import { Retrying, type RetryEnd, shortestDelayMs } from './retrying.js'
 import type { Runtime } from './runtime.js'
 import type { Held } from './scope.js'
 import { CommitUnknown, StoreUnavailable } from './store-error.js'
+import type { StoreOutage } from './store-outage.js'
 import type { RawDelivery } from './transport.js'
 
 export interface OutcomesOptions {
@@ -28,6 +29,7 @@ export interface OutcomesOptions {
   readonly publishing: Publishing
   readonly replier: Replier
   readonly burial: Burial
+  readonly storeOutage: StoreOutage
 }
 
 /** What a group hears of its jobs. */
@@ -195,7 +197,10 @@ export class Outcomes implements BatchEnd, RetryEnd {
   /** Nothing was begun, or nobody knows whether it ended: that is no try of the listener's. */
   #uncounted(job: Job, error: Error): void {
     const afterMs = backOff(4, this.#options.runtime)
-    this.#options.log.warn(`${job.runner.listener.label} could not use its store; again in ${afterMs} ms, and it counts no try: ${error.message}`, identity(job))
+    const { log, storeOutage } = this.#options
+    const { label } = job.runner.listener
+    storeOutage.failed(label, error.message)
+    log.debug(`${label} could not use its store; again in ${afterMs} ms, and it counts no try: ${error.message}`, identity(job))
     this.#retrying.retry(job, afterMs)
     this.#end.waits(job)
   }
@@ -210,7 +215,8 @@ export class Outcomes implements BatchEnd, RetryEnd {
     if (job.attempt >= job.runner.listener.options.retry.attempts) return this.bury(job, 'FAILED', 'Its listener asked for another try, but all are used up.', error)
     job.attempt++
     const { retry } = job.runner.listener.options
-    this.#options.log.warn(`${job.runner.listener.label} ${how}, try ${job.attempt - 1} of ${retry.attempts}; again in ${afterMs} ms: ${why}`, identity(job))
+    const tries = job.runner.isQuery ? quickTries(retry, shortestDelayMs) : retry.attempts
+    this.#options.log.warn(`${job.runner.listener.label} ${how}, try ${job.attempt - 1} of ${tries}; again in ${afterMs} ms: ${why}`, identity(job))
     if (diagnostics.retry.hasSubscribers)
       diagnostics.retry.publish({
         app: this.#options.app,
@@ -250,6 +256,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
   }
 
   #ack(job: Job): void {
+    this.#options.storeOutage.worked(job.runner.listener.label)
     this.#end.done(job)
     this.#settle(job)
   }

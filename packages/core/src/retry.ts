@@ -23,6 +23,13 @@ export function judge(error: unknown, attempt: number, retry: ResolvedRetry, run
   return { kind: 'retry', afterMs: retry.jitter && wait < 5_000 ? Math.round(wait * (1 - runtime.random() / 2)) : wait }
 }
 
+/** How many tries there are at most where nobody waits as long as `patienceMs` for the next. */
+export function quickTries({ attempts, waitsMs }: ResolvedRetry, patienceMs: number): number {
+  const firstLong = waitsMs.findIndex((ms) => ms >= patienceMs)
+
+  return firstLong === -1 ? attempts : Math.min(attempts, firstLong + 1)
+}
+
 /** The wait before try `attempt` of something that is tried for ever: doubling, with full jitter. */
 export function backOff(attempt: number, runtime: Runtime, leastMs = 100, mostMs = 30_000): number {
   return Math.max(leastMs, Math.round(runtime.random() * boundOf(attempt, leastMs, mostMs)))

@@ -187,10 +187,12 @@ export class RunningApp implements App {
     if (ms === undefined) return () => undefined
 
     return this.#runtime.after(ms, () => {
-      const reasons = this.health().reasons.slice(1).join(' ')
+      const { connections, reasons, store } = this.health()
+      const isBrokerAway = connections.length === 0 || connections.some(({ kind }) => kind !== 'connected')
+      const away = [...(isBrokerAway ? ['broker'] : []), ...(store && !store.connected ? ['database'] : [])].join(' and ') || 'broker'
       this.#late = new WaybillError(
         'START_DEADLINE',
-        `"${this.#options.name}" has no connection after ${this.#options.startDeadline}. ${reasons} Start its broker, mend its address, or wait longer by \`startDeadline\`.`,
+        `"${this.#options.name}" has no connection after ${this.#options.startDeadline}. ${reasons.slice(1).join(' ')} Start its ${away}, mend the address, or wait longer by \`startDeadline\`.`,
       )
       void this.stop()
     })
@@ -301,6 +303,7 @@ export class RunningApp implements App {
       ...common,
       publishing: this.#publishing,
       burial: new Burial(common),
+      storeOutage: this.#store.outage,
       replier,
       runners: listeners.map((listener) => ({
         app: this.#options.name,

@@ -12,12 +12,16 @@ export class Database {
   }
 
   /** Runs a statement with its values, and resolves with the rows. Throws where the store knows no statements: use `client` there. */
-  async query<R extends object = Readonly<Record<string, unknown>>>(statement: string, values?: readonly unknown[]): Promise<readonly R[]> {
-    const { store, current } = this.#transactions()
-    const open = current()
-    const rows = open ? await open.use((transaction) => language(transaction.query, store.name)(statement, values)) : await language(store.query, store.name)(statement, values)
+  query<R extends object = Readonly<Record<string, unknown>>>(statement: string, values?: readonly unknown[]): Promise<readonly R[]> {
+    try {
+      const { store, current } = this.#transactions()
+      const open = current()
+      const run = async (query: StoreQuery | undefined): Promise<readonly R[]> => (await language(query, store.name)(statement, values)) as readonly R[]
 
-    return rows as readonly R[]
+      return open ? open.use((transaction) => run(transaction.query)) : run(store.query)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
   }
 
   /** Runs the work in the transaction around it, or in one of its own; messages that it publishes leave with the commit. */

@@ -1,4 +1,4 @@
-import { StoreUnavailable, WaybillError, type StoreHealth, type StoreHost } from '@waybill/core'
+import { Outage, StoreUnavailable, WaybillError, type StoreHealth, type StoreHost } from '@waybill/core'
 import { Client, Pool, type PoolConfig } from 'pg'
 import { explain, isRefusal, sentenceOf } from './database-error.js'
 import { type Embedded, openEmbedded } from './embedded.js'
@@ -11,6 +11,8 @@ const longestPauseMs = 30_000
 
 /** After this without a statement the database ends a transaction of the store's own sessions: the process hangs, or is gone without a word. */
 export const sessionIdleMs = 120_000
+
+const purpose = 'connection'
 
 /**
  * The sessions of one database: a pool of `pg`, the user's own, or the one session that PGlite has. A session that was lost is replaced when the next is asked
@@ -47,10 +49,16 @@ export class Connection {
   async open(host: StoreHost): Promise<string> {
     this.#host = host
     if (!this.#pool) await this.#prepare(host)
+    const outage = new Outage('The store "postgres"', host)
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       if (this.#isClosed) throw closed()
       const found = await this.#reach()
-      if (typeof found === 'string') return found
+      if (typeof found === 'string') {
+        outage.back({ purpose, kind: 'connected', reason: undefined })
+
+        return found
+      }
+      outage.lost({ purpose, kind: 'lost', reason: this.#lost?.replace(/\.$/, '') }, false)
       await this.#pause(host.runtime.random() * pauseMs)
     }
   }

@@ -80,7 +80,14 @@ const tables: Explanation = (cause) =>
 const late: Explanation = (cause) =>
   new WaybillError('STATEMENT_TIMEOUT', `The database ended a statement: ${sentenceOf(cause)} Make it faster, or raise "statementTimeout".`, { cause })
 
-const refusals: Readonly<Record<string, Explanation>> = { '42501': rights, '57014': late }
+const readOnly: Explanation = (cause) =>
+  new WaybillError(
+    'READ_ONLY',
+    `The transaction is read-only, and something was to be written or published in it: ${sentenceOf(cause)} Publish with { held: false }, or leave out readOnly; of several servers connect to the primary.`,
+    { cause },
+  )
+
+const refusals: Readonly<Record<string, Explanation>> = { '25006': readOnly, '42501': rights, '57014': late }
 
 /** As {@link explain}, for statements of the store itself: there a missing table or column was taken away by somebody. */
 export function explainOwn(error: unknown): unknown {

@@ -32,6 +32,7 @@ export class Transaction implements StoreTransaction, Runner {
   #isBegun = false
   #end: string | undefined
   #isRunning = false
+  #statement: Promise<unknown> | undefined
   #failure: unknown
   #forgetLimit: () => void = () => undefined
 
@@ -119,7 +120,12 @@ export class Transaction implements StoreTransaction, Runner {
   // Behind a statement that still runs a ROLLBACK would wait for it; the database rolls back by itself when the session goes.
   async #undo(): Promise<void> {
     if (!this.#isBegun) return this.#session.release()
-    if (this.#session.running > 0) return this.#session.cut()
+    if (this.#session.running > 0) {
+      // Whoever ends the transaction hears why; a statement that nobody awaits would end the process.
+      this.#statement?.catch(() => undefined)
+
+      return this.#session.cut()
+    }
     try {
       await this.#session.send({ text: 'ROLLBACK' })
       this.#session.release()
@@ -128,7 +134,15 @@ export class Transaction implements StoreTransaction, Runner {
     }
   }
 
-  async #guard<T>(work: () => Promise<T>): Promise<T> {
+  #guard<T>(work: () => Promise<T>): Promise<T> {
+    const wasRunning = this.#isRunning
+    const done = this.#guarded(work)
+    if (!wasRunning) this.#statement = done
+
+    return done
+  }
+
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
     this.#refuseAnother()
     this.#isRunning = true
     try {

@@ -1,4 +1,5 @@
-import { type Duration, type Named, parseDuration } from '@waybill/core'
+import type { Duration, Named } from '@waybill/core'
+import { millisecondsOf } from './milliseconds.js'
 
 /**
  * Where an app can end between two steps. Of a publish: before the broker has the message, or after, and the app never hears of it.
@@ -129,10 +130,4 @@ const none: Lag = { delayMs: 0, jitterMs: 0 }
 
 function nameOf(type: Named | undefined): string | undefined {
   return (type as { readonly messageName?: string } | undefined)?.messageName
-}
-
-function millisecondsOf(time: Duration): number {
-  const ms = parseDuration(time)
-  if (ms !== undefined) return ms
-  throw new RangeError(`A duration is written like "5m"; it got ${JSON.stringify(time)}.`)
 }

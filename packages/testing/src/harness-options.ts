@@ -1,4 +1,4 @@
-import type { AppOptions, Duration, Plugin, Transport } from '@waybill/core'
+import { type AppOptions, type Duration, type Fault, type Plugin, type Transport, unknownOptions } from '@waybill/core'
 import type { MemoryBroker } from '@waybill/transport-memory'
 import type { Harness } from './harness.js'
 
@@ -18,4 +18,27 @@ export interface HarnessOptions extends Pick<AppOptions, Kept> {
   readonly patience?: Duration
   /** Another transport on the harness's broker. Default: `memory({ broker })`. */
   readonly transport?: (broker: MemoryBroker) => Transport
+}
+
+const known: Readonly<Record<keyof HarnessOptions, true>> = {
+  services: true,
+  namespace: true,
+  channels: true,
+  modules: true,
+  middleware: true,
+  limits: true,
+  publishDeadline: true,
+  shutdown: true,
+  log: true,
+  plugins: true,
+  name: true,
+  seed: true,
+  beside: true,
+  patience: true,
+  transport: true,
+}
+
+/** What was given that a harness does not know; everything else is told by the app. */
+export function checkHarnessOptions(given: object): readonly Fault[] {
+  return unknownOptions('harness', given, Object.keys(known))
 }

@@ -1,11 +1,25 @@
-import { type App, type DeadMessage, type Duration, type Named, type Outgoing, parseDuration, type PublishOptions, type AskOptions, type ReplyOf } from '@waybill/core'
+import {
+  type App,
+  type AskOptions,
+  ConfigError,
+  type DeadMessage,
+  type Duration,
+  type Named,
+  type Outgoing,
+  parseDuration,
+  type Plugin,
+  type PublishOptions,
+  type ReplyOf,
+  WaybillError,
+} from '@waybill/core'
 import { memory, type MemoryBroker } from '@waybill/transport-memory'
 import { AppRun } from './app-run.js'
 import { BrokerFaults } from './broker-faults.js'
-import type { HarnessOptions } from './harness-options.js'
+import { checkHarnessOptions, type HarnessOptions } from './harness-options.js'
 import { lives } from './life.js'
 import { type Player, Stage } from './stage.js'
 import type { VirtualRuntime } from './virtual-runtime.js'
+import { millisecondsOf } from './milliseconds.js'
 
 type Told = Exclude<Parameters<App['publish']>[0], readonly unknown[]>
 type Asked = Parameters<App['ask']>[0]
@@ -15,6 +29,8 @@ type Asked = Parameters<App['ask']>[0]
  * Rejects with what is wrong with the services. Stop it when the test ends: `await using shop = await harness({ services })`.
  */
 export async function harness(options: HarnessOptions): Promise<Harness> {
+  const faults = checkHarnessOptions(options)
+  if (faults.length > 0) throw new ConfigError(faults)
   const made = new Harness(options)
   try {
     await made.start()
@@ -133,7 +149,8 @@ export class Harness implements AsyncDisposable, Player {
     const { channels } = this.app.topology
     const own = channels.filter(({ groups }) => groups.some(({ name }) => name === group))
     if (own.length === 0)
-      throw new Error(
+      throw new WaybillError(
+        'UNKNOWN_GROUP',
         `No service here is named "${group}". There are: ${[...new Set(channels.flatMap(({ groups }) => groups.map(({ name }) => name)))].sort().join(', ') || 'none'}.`,
       )
     const letters = await Promise.all(own.map(({ name }) => this.app.deadLetters.list({ channel: name, group }, { limit })))
@@ -193,13 +210,15 @@ export class Harness implements AsyncDisposable, Player {
   }
 
   #newRun(): AppRun {
-    const { seed: _seed, beside: _beside, patience: _patience, plugins = [], transport = (broker: MemoryBroker) => memory({ broker }), ...app } = this.#options
+    const { seed: _seed, beside: _beside, patience: _patience, plugins: given = [], transport = (broker: MemoryBroker) => memory({ broker }), ...app } = this.#options
+    const plugins = typeof given === 'function' ? given() : given
+    refuseRealStores(plugins)
 
     return new AppRun({
       stage: this.#stage,
       faults: this.faults,
       transport: transport(this.broker),
-      app: { log: false, ...app, name: this.#name, plugins: typeof plugins === 'function' ? plugins() : plugins },
+      app: { log: false, ...app, name: this.#name, plugins },
       stored: (outgoing) => this.#remember(outgoing),
     })
   }
@@ -228,8 +247,17 @@ export class Harness implements AsyncDisposable, Player {
   }
 }
 
-function millisecondsOf(time: Duration | number): number {
-  const ms = typeof time === 'number' ? time : parseDuration(time)
-  if (ms !== undefined && ms >= 0) return ms
-  throw new RangeError(`Time is a number of milliseconds or a duration like "5m"; it got ${JSON.stringify(time)}.`)
+/** A database answers in its own time and leases by its own clock, so nobody could tell when a moment is over. */
+function refuseRealStores(plugins: readonly Plugin[]): void {
+  const real = plugins.flatMap(({ name, store }) => (store && store.name !== 'memory' ? [{ name, store: store.name }] : []))
+  if (real.length === 0) return
+
+  throw new ConfigError(
+    real.map(({ name, store }) => ({
+      code: 'REAL_STORE',
+      message:
+        `harness needs a store that lives on its clock; the plugin "${name}" has the store "${store}", a real database, which does not: its time cannot stand still. ` +
+        `Take plugins: [${name}(memoryStore())] of @waybill/store-memory here, and createApp without a virtual clock for a test on the database.`,
+    })),
+  )
 }

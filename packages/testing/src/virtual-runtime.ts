@@ -1,6 +1,7 @@
-import { type Duration, parseDuration, type Runtime, uuid7Source } from '@waybill/core'
+import { type Duration, type Runtime, uuid7Source } from '@waybill/core'
 import { type Random, seededRandom } from './random.js'
 import { type Timer, TimerHeap } from './timer-heap.js'
+import { millisecondsOf } from './milliseconds.js'
 
 /** 2026-01-01T00:00:00Z: where every virtual clock begins. */
 const startOfTime = 1_767_225_600_000
@@ -144,10 +145,4 @@ export class VirtualRuntime implements Runtime {
     do await new Promise((resolve) => setImmediate(resolve))
     while (this.#jobs > 0)
   }
-}
-
-function millisecondsOf(time: number | Duration): number {
-  const ms = typeof time === 'number' ? time : parseDuration(time)
-  if (ms !== undefined && ms >= 0 && Number.isFinite(ms)) return ms
-  throw new RangeError(`Time advances by milliseconds of at least 0, or by a duration such as "5m"; it got ${JSON.stringify(time)}.`)
 }

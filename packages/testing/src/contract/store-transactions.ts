@@ -102,10 +102,26 @@ export const storeTransactions: readonly StoreScenario[] = [
       const store = await bench.open()
       const { transaction } = await store.begin({ readOnly: true })
 
-      await assert.rejects(bench.subject.put(transaction, 'a', '1').then(() => transaction.commit(nothing)))
+      await assert.rejects(
+        bench.subject.put(transaction, 'a', '1').then(() => transaction.commit(nothing)),
+        { code: 'READ_ONLY' },
+      )
       await transaction.rollback()
 
       assert.equal(await bench.subject.get(store, 'a'), undefined)
+    },
+  },
+  {
+    title: 'what is published in a read-only transaction is refused, at once or later',
+    async run(bench) {
+      const store = await bench.open()
+      const late = [bench.timer('t-1', 60_000)]
+
+      for (const last of [{ outbox: [bench.message('m-1')] }, { timers: late }])
+        await assert.rejects(bench.commit(store, last, undefined, { readOnly: true }), { name: 'WaybillError', code: 'READ_ONLY' })
+
+      assert.deepEqual(await store.timers.list({}, 10), [])
+      assert.deepEqual(await bench.drain(store, await bench.lease(store)), [])
     },
   },
   {
