@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { coreMutants, violationsOf } from './core-mutants.js'
-import { simulationWith } from './planted.js'
+import { placesOf, simulationWith } from './planted.js'
 
 test.each(coreMutants.filter(({ isRare }) => !isRare))(
   'within 1,000 seeds the simulation finds that in core $bug',
@@ -9,6 +9,10 @@ test.each(coreMutants.filter(({ isRare }) => !isRare))(
   },
   120_000,
 )
+
+test.each(coreMutants.filter(({ isRare }) => isRare))('the long form can plant in core that $bug', ({ plant }) => {
+  expect(placesOf(plant)).toBe(1)
+})
 
 test('a bug whose place is no longer in the source fails loudly', async () => {
   await expect(simulationWith({ file: 'lanes.ts', from: 'what nobody wrote', to: '' })).rejects.toThrow('packages/core/src/lanes.ts is to have this text once and has it 0 times')

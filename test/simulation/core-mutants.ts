@@ -54,7 +54,7 @@ export const coreMutants: readonly CoreMutant[] = [
   {
     bug: 'what dies is not noted among the parked keys',
     breaks: /^I4 /,
-    plant: { file: 'parking.ts', from: '    known.failedIn = redriveOf(job) ?? known.failedIn\n', to: '    this.#dead.delete(key)\n' },
+    plant: { file: 'parking.ts', from: '    known.failedIn = redrive ?? known.failedIn\n', to: '    this.#dead.delete(key)\n' },
   },
   {
     bug: 'a process that takes over does not look which keys are dead',

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'vite'
 import type { simulate } from './simulate.js'
@@ -32,6 +33,11 @@ export async function simulationWith(plant: Plant): Promise<typeof simulate> {
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
+/** How often the text that it changes stands in the source. */
+export function placesOf({ file, from }: Plant): number {
+  return readFileSync(join(root, 'packages/core/src', file), 'utf8').split(from).length - 1
+}
+
 class Planting implements Plugin {
   readonly name = 'planting'
   readonly enforce = 'pre'
@@ -45,12 +51,11 @@ class Planting implements Plugin {
   readonly load = (id: string): string | undefined => {
     const { file, from, to } = this.#plant
     if (!id.endsWith(`/packages/core/src/${file}`)) return undefined
-    const source = readFileSync(id, 'utf8')
-    const times = source.split(from).length - 1
+    const times = placesOf(this.#plant)
     if (times !== 1) throw new Error(`packages/core/src/${file} is to have this text once and has it ${times} times, so the bug must be planted anew: ${from}`)
     this.isDone = true
 
-    return source.replace(from, () => to)
+    return readFileSync(id, 'utf8').replace(from, () => to)
   }
 }
 
