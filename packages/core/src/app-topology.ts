@@ -2,7 +2,7 @@ import { ConfigError, WaybillError } from './error.js'
 import type { Fault } from './fault.js'
 import type { Link } from './link.js'
 import type { AppTopology } from './topology.js'
-import type { MigrationProgress, Removal, RemoveOptions, TopologyAccess, TopologyDifference, TopologyOfHost, UnusedThing } from './topology-access.js'
+import type { Removal, RemoveOptions, TopologyAccess, TopologyDifference, TopologyOfHost, UnusedThing } from './topology-access.js'
 import type { TransportHost } from './transport.js'
 
 /** Says on which of the app's transports something was found. */
@@ -25,16 +25,6 @@ export interface LiveTopology extends AppTopology {
    * unless `withMessages` says otherwise; with `dryRun` everything is.
    */
   remove(things: readonly OnTransport<{ readonly thing: string }>[], options?: RemoveOptions): Promise<readonly OnTransport<Removal>[]>
-  /**
-   * Moves queues whose arguments differ to those that the app states, while their consumers go on, and resolves with what was moved. Nothing is lost and no key is inverted. It waits until
-   * what is in a queue has been taken. Cut off at any point, it goes on where it stood when it is called again; until then consumers of that queue may have to wait.
-   */
-  migrate(options?: MigrateOptions): Promise<readonly OnTransport<{ readonly thing: string }>[]>
-}
-
-export interface MigrateOptions {
-  /** Called before each step, and again and again while one waits. What it throws ends the move there. */
-  readonly onProgress?: (progress: MigrationProgress) => unknown
 }
 
 export interface LiveTopologyParts {
@@ -78,10 +68,6 @@ export class BrokerTopology implements LiveTopology {
       ({ access, name, of }) => access.remove(of, named.get(name) ?? [], options),
       (name) => named.has(name),
     )
-  }
-
-  async migrate({ onProgress = () => undefined }: MigrateOptions = {}): Promise<readonly OnTransport<{ readonly thing: string }>[]> {
-    return this.#each('migrate', async ({ access, of }) => (await access.migrate(of, onProgress)).map((thing) => ({ thing })))
   }
 
   async #each<T>(verb: string, ask: (place: Place) => Promise<readonly T[]>, isMeant: (name: string) => boolean = () => true): Promise<readonly OnTransport<T>[]> {

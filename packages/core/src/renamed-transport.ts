@@ -93,7 +93,6 @@ export class RenamedTransport implements Transport {
       difference: (of) => inner.difference(known(of)),
       unused: (of) => inner.unused(known(of)),
       remove: (of, things, options) => inner.remove(known(of), things, options),
-      migrate: (of, told) => inner.migrate(known(of), told),
     }
   }
 

@@ -99,8 +99,7 @@ export class Declarations {
   /** Makes one queue that was lost while the rest stands. */
   async ensure(model: Model, queue: string): Promise<void> {
     const plan = this.#plan.queues.find((q) => q.name === queue)
-    // What is there is taken from as it is: another process may have moved it to other arguments.
-    if (plan && !(await isThere(model, queue))) await this.declare(model, { exchanges: [], shares: [], queues: [plan] })
+    if (plan) await this.declare(model, { exchanges: [], shares: [], queues: [plan] })
   }
 }
 
@@ -215,15 +214,6 @@ async function refusalOf(model: Model, step: Step, error: unknown): Promise<Brok
   await closeChannel(channel)
 
   return undefined
-}
-
-async function isThere(model: Model, queue: string): Promise<boolean> {
-  const channel = await openQuietChannel(model)
-  const error = await errorOf(call((done) => channel.checkQueue(queue, done)))
-  if (error !== undefined && replyCodeOf(error) === undefined) throw error
-  if (error === undefined) await closeChannel(channel)
-
-  return error === undefined
 }
 
 /** A channel whose refusals come as rejected calls alone. */

@@ -1,7 +1,6 @@
 import {
   BrokerRefused,
   ConfigError,
-  type MigrationProgress,
   type Removal,
   type RemoveOptions,
   type TopologyAccess,
@@ -10,12 +9,10 @@ import {
   type UnusedThing,
   WaybillError,
 } from '@waybill/core'
-import { differencesOf, hasOtherArguments } from './difference.js'
+import { differencesOf } from './difference.js'
 import { type Model, openModel } from './driver.js'
 import type { Survey } from './management.js'
 import type { ResolvedOptions } from './options.js'
-import { Move } from './move.js'
-import { queueInMove } from './moving-names.js'
 import { refusalOfConnect, sentenceOf } from './refusal.js'
 import { kept, removeLeftover, statesOf } from './tidying.js'
 import { faultsOf, Names, planOf } from './topology.js'
@@ -54,20 +51,6 @@ export class RabbitTopology implements TopologyAccess {
 
       return removals
     })
-  }
-
-  async migrate(of: TopologyOfHost, told: (progress: MigrationProgress) => unknown): Promise<readonly string[]> {
-    const { plan, survey } = await this.#look(of)
-    const inMove = new Set([...survey.exchanges.keys()].flatMap((exchange) => queueInMove(exchange) ?? []))
-    const queues = plan.queues.filter((queue) => inMove.has(queue.name) || hasOtherArguments(queue, survey))
-    await this.#withModel(of, async (model) => {
-      for (const queue of queues) {
-        const thing = `queue "${queue.name}"`
-        await new Move({ model, plan: queue, survey, runtime: of.host.runtime, told: (step, waiting) => told({ thing, step, waiting }) }).run()
-      }
-    })
-
-    return queues.map(({ name }) => `queue "${name}"`)
   }
 
   /** What the vhost has; undefined where its HTTP API is not known. */
