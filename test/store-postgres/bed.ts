@@ -66,8 +66,9 @@ function bedOn(where: () => PostgresOptions, pool: () => Pool): Bed {
   const stores: Store[] = []
   const schemas: string[] = []
   const sql: Bed['sql'] = async (text, values) => (await pool().query(text, values)).rows
-  afterEach(async () => {
-    await Promise.all(stores.splice(0).map((store) => store.close(1_000)))
+  afterEach(() => Promise.all(stores.splice(0).map((store) => store.close(1_000))))
+  // What a test ends by `onTestFinished`, an app with its relay, ends after `afterEach`.
+  afterAll(async () => {
     for (const schema of schemas.splice(0)) await sql(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`)
   })
 
