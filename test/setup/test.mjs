@@ -76,9 +76,9 @@ function sayWhy(error) {
 /** Runs the suites but those of these brokers, and adds up what vitest reports. */
 async function suites(missing, count) {
   const report = keep(`report-${process.pid}.json`)
-  // What takes longest is left to the full run, unless it is asked for by name.
-  const slow = quick && filters.length === 0 ? ['test/simulation/**', 'test/packages/**', 'test/faults/**', 'test/contract/memory-folder.test.ts'] : []
-  const excluded = [...slow, ...missing.map(({ name }) => `test/**/*${name}*{,/**}`), ...(long ? [] : ['test/**/*.long.test.ts'])]
+  // The full run has what starts processes or the compiler, and what proves itself by its number of tries.
+  const slow = quick && filters.length === 0 ? ['simulation/**', 'packages/**', 'faults/**', 'e2e/**', 'examples/**', 'types/**', 'fuzz/**', 'contract/memory-folder.test.ts'] : []
+  const excluded = [...slow.map((glob) => `test/${glob}`), ...missing.map(({ name }) => `test/**/*${name}*{,/**}`), ...(long ? [] : ['test/**/*.long.test.ts'])]
   const options = ['run', '-c', 'test/vitest.config.ts', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   process.on('exit', () => rmSync(report, { force: true }))
 
