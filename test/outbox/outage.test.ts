@@ -6,14 +6,25 @@ import { memory, memoryBroker } from '@waybill/transport-memory'
 import { expect, onTestFinished, test } from 'vitest'
 import { Asked } from './bed.js'
 
-test('a store that is away is told of at growing distances, and once by each part when it is back', async () => {
+@Service('scale')
+class Scale {
+  seen = 0
+
+  @Listener(Asked)
+  see(): void {
+    this.seen++
+  }
+}
+
+/** An app on a store that can be stopped, on a clock of its own; what it logs from its start on. */
+async function startedApp() {
   const runtime = virtualRuntime()
   const database = memoryDatabase()
-  const store = memoryStore({ database })
   const lines: string[] = []
   const note = (text: string): void => void lines.push(text)
   const log: Logger = { debug: () => undefined, info: note, warn: note, error: note }
-  const app = createApp({ name: 'test', services: [], signals: false, log, runtime, transport: memory({ broker: memoryBroker({ runtime }) }), plugins: [outbox(store)] })
+  const transport = memory({ broker: memoryBroker({ runtime }) })
+  const app = createApp({ name: 'test', services: [Scale], signals: false, log, runtime, transport, plugins: [outbox(memoryStore({ database }))] })
   onTestFinished(async () => {
     const stopped = app.stop()
     await runtime.advance('1m')
@@ -23,6 +34,12 @@ test('a store that is away is told of at growing distances, and once by each par
   await runtime.advance('1s')
   await started
   lines.length = 0
+
+  return { app, database, lines, runtime }
+}
+
+test('a store that is away is told of at growing distances, and once by each part when it is back', async () => {
+  const { database, lines, runtime } = await startedApp()
 
   database.stop()
   await runtime.advance('1h')
@@ -40,43 +57,19 @@ test('a store that is away is told of at growing distances, and once by each par
   ])
 })
 
-@Service('scale')
-class Scale {
-  seen = 0
-
-  @Listener(Asked)
-  see(): void {
-    this.seen++
-  }
-}
-
 test('many messages that cannot use the store are one outage in the log', async () => {
-  const runtime = virtualRuntime()
-  const database = memoryDatabase()
-  const lines: string[] = []
-  const note = (text: string): void => void (text.startsWith('The relay') || lines.push(text))
-  const log: Logger = { debug: () => undefined, info: note, warn: note, error: note }
-  const transport = memory({ broker: memoryBroker({ runtime }) })
-  const app = createApp({ name: 'test', services: [Scale], signals: false, log, runtime, transport, plugins: [outbox(memoryStore({ database }))] })
-  onTestFinished(async () => {
-    const stopped = app.stop()
-    await runtime.advance('1m')
-    await stopped
-  })
-  const started = app.start()
-  await runtime.advance('1s')
-  await started
-  lines.length = 0
+  const { app, database, lines, runtime } = await startedApp()
+  const told = () => lines.splice(0).filter((line) => line.includes('Scale') || line.startsWith('The store "memory"'))
 
   database.stop()
   const sent = app.publish(Array.from({ length: 50 }, (_, n) => new Asked({ n })))
   await runtime.advance('30s')
   await sent
-  const during = lines.splice(0).filter((line) => line.includes('Scale') || line.startsWith('The store "memory"'))
+  const during = told()
   database.start()
   await runtime.advance('5s')
 
   expect(during).toEqual(['The store "memory": connection lost', expect.stringMatching(/^The store "memory": connection still lost after 1\d s$/)])
-  expect(lines.filter((line) => line.startsWith('The store "memory"'))).toEqual([expect.stringMatching(/^The store "memory": connected again after 3\d s$/)])
+  expect(told()).toEqual([expect.stringMatching(/^The store "memory": connected again after 3\d s$/)])
   expect(app.get(Scale).seen).toBe(50)
 })

@@ -3,7 +3,6 @@ import type {
   ConnectionState,
   Consumer,
   Destination,
-  Envelope,
   GroupTopology,
   LogFields,
   Logger,
@@ -14,6 +13,7 @@ import type {
   Transport,
 } from '@waybill/core'
 import { memory, memoryBroker, type MemoryBroker, type MemoryBrokerOptions } from '@waybill/transport-memory'
+import { outgoing, textOf } from '../setup/seam.js'
 import { VirtualRuntime } from './virtual-runtime.js'
 
 /** A broker on a clock that stands still, and the apps that use it. */
@@ -153,10 +153,6 @@ export class Receiver {
   }
 }
 
-export function textOf(delivery: RawDelivery): string {
-  return Buffer.from(delivery.body).toString()
-}
-
 interface Parts extends Partial<Omit<Outgoing, 'envelope' | 'to'>> {
   readonly type?: string
   readonly key?: string
@@ -166,42 +162,14 @@ const orders: Destination = { kind: 'channel', channel: 'orders' }
 
 /** An `order.placed` on channel `orders`, with this text as its body. */
 export function message(text: string, parts: Parts = {}, to: Destination = orders): Outgoing {
-  const { type = 'order.placed', key, ...rest } = parts
+  const { type = 'order.placed', ...rest } = parts
+  const made = outgoing(to, text, { ...rest, id: text })
 
-  return {
-    to,
-    envelope: envelopeOf(text, type, key),
-    headers: {},
-    body: Buffer.from(text),
-    contentType: 'application/json',
-    contentEncoding: undefined,
-    mandatory: false,
-    delayMs: undefined,
-    expiresMs: undefined,
-    priority: undefined,
-    replyTo: undefined,
-    ...rest,
-  }
+  return { ...made, envelope: { ...made.envelope, type, source: '/shop/orders', time: '2026-01-01T00:00:00.000Z' } }
 }
 
 export function messages(count: number, parts: Parts = {}): readonly Outgoing[] {
   return Array.from({ length: count }, (_, index) => message(String(index), parts))
-}
-
-function envelopeOf(id: string, type: string, key: string | undefined): Envelope {
-  return {
-    id,
-    type,
-    source: '/shop/orders',
-    time: '2026-01-01T00:00:00.000Z',
-    subject: key,
-    dataVersion: 1,
-    correlationId: undefined,
-    causationId: undefined,
-    traceparent: undefined,
-    tracestate: undefined,
-    baggage: undefined,
-  }
 }
 
 function topology(options: ChannelOptions, groups: readonly Partial<GroupTopology>[]): Topology {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { Bench, message, messages, textOf, type Peer } from './bench.js'
+import { Bench, message, messages, type Peer } from './bench.js'
+import { textOf } from '../setup/seam.js'
 
 const of = { channel: 'orders', group: 'billing' }
 

@@ -2,7 +2,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFi
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { Bench, type Peer, textOf } from './bench.js'
+import { Bench, type Peer } from './bench.js'
+import { textOf } from '../setup/seam.js'
 
 /** A folder that goes with the test. */
 export function newFolder(): string {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { message, messages, textOf } from './bench.js'
+import { message, messages } from './bench.js'
+import { textOf } from '../setup/seam.js'
 import { benchIn, heldBy, leftBehind, newFolder, nextProcess } from './journal-bed.js'
 
 const all = { types: 'all', keyed: false } as const

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { Bench, message, messages, textOf } from './bench.js'
+import { Bench, message, messages } from './bench.js'
+import { textOf } from '../setup/seam.js'
 
 describe('publishing', () => {
   test('a confirm comes at the end of the turn, never within the call', async () => {

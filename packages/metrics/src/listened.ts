@@ -1,6 +1,6 @@
 import { Ignore, type ProcessEvent, WaybillError, DeadLetter } from '@waybill/core'
 import type { Durations } from './durations.js'
-import { label } from './labels.js'
+import { type Label, label } from './labels.js'
 import type { Values } from './meters.js'
 import { momentOf } from './moment.js'
 import { metric } from './names.js'
@@ -26,12 +26,7 @@ export function listenedMetrics({ host, meters, options, observing, systemOf }: 
 
     return { of: event, values, consumed: 0, redelivered: 0, process: process.series(values), critical: critical.series(values) }
   })
-  meters.tally({ name: metric.consumed, help: 'Messages that were given to a listener; each try counts.', labels }, (add) => {
-    for (const { values, consumed } of tallies.all) add(values, consumed)
-  })
-  meters.tally({ name: metric.redelivered, help: 'Messages that the broker had delivered before.', labels }, (add) => {
-    for (const { values, redelivered } of tallies.all) if (redelivered > 0) add(values, redelivered)
-  })
+  countedOnScrape(meters, labels, tallies)
 
   observing.on('processed', (event) => {
     const tally = tallies.of(event)
@@ -47,6 +42,15 @@ export function listenedMetrics({ host, meters, options, observing, systemOf }: 
     if (!Number.isNaN(age)) critical.add(tally.critical, Math.max(0, age), traceparent)
   })
   observing.on('retried', (event) => retries.inc({ ...tallies.of(event).values, [label.keptBy]: event.keptBy }))
+}
+
+function countedOnScrape(meters: Subject['meters'], labels: readonly Label[], tallies: Tallies): void {
+  meters.tally({ name: metric.consumed, help: 'Messages that were given to a listener; each try counts.', labels }, (add) => {
+    for (const { values, consumed } of tallies.all) add(values, consumed)
+  })
+  meters.tally({ name: metric.redelivered, help: 'Messages that the broker had delivered before.', labels }, (add) => {
+    for (const { values, redelivered } of tallies.all) if (redelivered > 0) add(values, redelivered)
+  })
 }
 
 /** What is counted without a metric, and written into one when somebody looks. */

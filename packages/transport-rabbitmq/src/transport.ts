@@ -172,23 +172,18 @@ class RabbitTransport implements Transport {
   #assemble(host: TransportHost): Parts {
     const names = new Names(host.namespace)
     const declarations = new Declarations({ host, names, mode: this.#options.declare, survey: this.topology.survey })
-    const { endpoints } = this.#options
-    const tell = (state: ConnectionState) => this.#told(state, host)
+    const connected = { host, endpoints: this.#options.endpoints, tell: (state: ConnectionState) => this.#told(state, host) }
     const consuming: Connection = new Connection({
+      ...connected,
       purpose: 'consuming',
-      host,
-      endpoints,
-      tell,
       prepare: async (model) => {
         if (this.#isDeclared) await declarations.restore(model)
       },
       ready: () => this.#consumingReady(),
     })
     const publishing: Connection = new Connection({
+      ...connected,
       purpose: 'publishing',
-      host,
-      endpoints,
-      tell,
       // A broker that came back empty closes the channel at the first message to an exchange that is not declared again yet.
       prepare: async () => {
         if (this.#isDeclared) await this.#whenRestored()
@@ -196,10 +191,8 @@ class RabbitTransport implements Transport {
       ready: () => this.#publishingReady(),
     })
     const administration: Connection = new Connection({
+      ...connected,
       purpose: 'administration',
-      host,
-      endpoints,
-      tell,
       prepare: () => Promise.resolve(),
       ready: () => this.#administrationReady(),
     })
