@@ -32,7 +32,7 @@ describe('hostile headers from RabbitMQ', () => {
     await soon(() => inbox.got.length === 1)
 
     const [found] = inbox.got
-    expect(Object.getPrototypeOf(found?.headers)).toBeNull()
+    expect('toString' in (found?.headers ?? {})).toBe(false)
     expect(found?.headers['admin']).toBeUndefined()
     expect(Object.keys(found?.headers ?? {}).sort()).toEqual(['', '__proto__', 'constructor'])
   })

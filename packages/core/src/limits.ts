@@ -1,3 +1,5 @@
+import { headerBlock } from './envelope.js'
+
 /** What an untrusted message may be at most. */
 export interface Limits {
   /** Default: 1 MiB. */
@@ -35,7 +37,7 @@ export function excessOf(body: Uint8Array, headers: Readonly<Record<string, unkn
 
 /** The headers that fit within the limits, those of a plain kind first: what a dead letter can carry along. */
 export function fittingHeaders(headers: Readonly<Record<string, unknown>>, limits: Limits): Record<string, unknown> {
-  const kept: Record<string, unknown> = Object.create(null) as Record<string, unknown>
+  const kept = headerBlock()
   let room = limits.headerBytes
   for (const [name, value] of Object.entries(headers).slice(0, limits.headers)) {
     const size = sizeOf(value, limits.nesting, room)

@@ -205,7 +205,7 @@ export type Deliver = (deliveries: readonly RawDelivery[]) => void
 /** One message as it came, bytes untouched. It keeps its own channel: settled after a reconnect it does nothing, and that is counted. */
 export interface RawDelivery {
   readonly envelope: RawEnvelope
-  /** Everything that came, as it came, without a prototype. Values may be nested, huge or hostile: core checks them. */
+  /** Everything that came, as it came, in a `headerBlock`. Values may be nested, huge or hostile: core checks them. */
   readonly headers: Readonly<Record<string, unknown>>
   readonly body: Uint8Array
   readonly contentType: string | undefined

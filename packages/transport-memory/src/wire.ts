@@ -1,6 +1,6 @@
-import { type Envelope, type Origin, type Outgoing, type RawDelivery, type RawEnvelope, readEnvelope, type Settlement, writeEnvelope } from '@waybill/core'
+import { headerBlock, type Envelope, type Origin, type Outgoing, type RawDelivery, type RawEnvelope, readEnvelope, type Settlement, writeEnvelope } from '@waybill/core'
 import type { Channel } from './broker/channel.js'
-import { copyHeaders, type HeaderBlock, headerBlock } from './broker/headers.js'
+import { copyHeaders, type HeaderBlock } from './broker/headers.js'
 import type { Entry, Message } from './broker/message.js'
 
 /** CloudEvents' AMQP binding, so that what is stored here reads as it would on RabbitMQ. */

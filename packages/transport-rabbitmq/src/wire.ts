@@ -1,4 +1,4 @@
-import { type Origin, type Outgoing, type RawDelivery, type RawEnvelope, readEnvelope, type Settlement, trace, writeEnvelope } from '@waybill/core'
+import { headerBlock, type Origin, type Outgoing, type RawDelivery, type RawEnvelope, readEnvelope, type Settlement, trace, writeEnvelope } from '@waybill/core'
 import type { Message } from 'amqplib/callback_api'
 import { endsAt, isDescended } from './descent.js'
 import type { PublishFields } from './driver.js'
@@ -84,7 +84,7 @@ export function isOwnName(name: string): boolean {
  * Throws for `__proto__`, which the driver on the other side swallows.
  */
 export function headersOf(message: Outgoing, { copies }: Route): Record<string, unknown> {
-  const headers: Record<string, unknown> = Object.create(null) as Record<string, unknown>
+  const headers = headerBlock()
   if (copies) headers[copiesHeader] = copies
   const { kind } = message.to
   const isMoved = kind === 'group' || kind === 'dead'
@@ -104,7 +104,7 @@ export function headersOf(message: Outgoing, { copies }: Route): Record<string, 
 
 /** What is left of a dead letter's headers where the broker cannot take all: short scalars, so that the message itself is kept. */
 export function essentialHeaders(headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const essential: Record<string, unknown> = Object.create(null) as Record<string, unknown>
+  const essential = headerBlock()
   for (const name of Object.keys(headers)) {
     const value = headers[name]
     const isShort = typeof value === 'string' ? value.length <= longestEssential : typeof value === 'number' || typeof value === 'boolean'
@@ -182,14 +182,14 @@ function withoutRungs({
   'x-first-death-reason': _reason,
   ...rest
 }: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.assign(Object.create(null) as Record<string, unknown>, rest)
+  return Object.assign(headerBlock(), rest)
 }
 
-/** A copy without a prototype. The driver assigns names to a plain object, where `__proto__` swaps its prototype instead. */
+/** A copy to which no name is special. The driver assigns names to a plain object, where `__proto__` swaps its prototype instead. */
 export function receivedHeaders(found: object | undefined): Record<string, unknown> {
-  const headers: Record<string, unknown> = Object.create(null) as Record<string, unknown>
+  const headers = headerBlock()
   if (!found) return headers
-  for (const name of Object.keys(found)) headers[name] = (found as Record<string, unknown>)[name]
+  for (const name in found) if (Object.hasOwn(found, name)) headers[name] = (found as Record<string, unknown>)[name]
   const prototype: unknown = Object.getPrototypeOf(found)
   if (prototype !== Object.prototype) headers[swallowed] = prototype
 

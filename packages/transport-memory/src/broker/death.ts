@@ -1,4 +1,5 @@
-import { copyHeaders, headerBlock } from './headers.js'
+import { headerBlock } from '@waybill/core'
+import { copyHeaders } from './headers.js'
 import type { Entry, Message } from './message.js'
 
 /** Why the broker itself gave a message up, in the words of AMQP. */

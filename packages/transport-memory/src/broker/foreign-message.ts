@@ -1,4 +1,5 @@
-import { copyHeaders, headerBlock } from './headers.js'
+import { headerBlock } from '@waybill/core'
+import { copyHeaders } from './headers.js'
 import type { ForeignMessage } from './memory-broker.js'
 import type { Message } from './message.js'
 

@@ -1,9 +1,7 @@
-/** A header block of its own: no prototype, nothing shared with the one who sent it. */
-export type HeaderBlock = Record<string, unknown>
+import { headerBlock } from '@waybill/core'
 
-export function headerBlock(): HeaderBlock {
-  return Object.create(null) as HeaderBlock
-}
+/** Headers that share nothing with the one who sent them. */
+export type HeaderBlock = Record<string, unknown>
 
 /** Copies headers into a block. Undefined where they hold a cycle or more values than a sane sender has. */
 export function copyHeaders(headers: Readonly<Record<string, unknown>>, into: HeaderBlock): HeaderBlock | undefined {

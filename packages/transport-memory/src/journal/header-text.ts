@@ -1,4 +1,5 @@
-import { copyHeaders, type HeaderBlock, headerBlock } from '../broker/headers.js'
+import { headerBlock } from '@waybill/core'
+import { copyHeaders, type HeaderBlock } from '../broker/headers.js'
 
 /** Headers as JSON that says everything they said. Undefined where they are nested deeper than JSON can be written. */
 export function textOfHeaders(headers: Readonly<Record<string, unknown>>): string | undefined {
