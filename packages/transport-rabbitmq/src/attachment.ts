@@ -43,8 +43,8 @@ export class Seat implements Settler {
   hasAcked = false
 
   /** `progressed` is called when something on it was acknowledged. */
-  constructor(channel: Channel, owner: AttachmentOwner, progressed?: () => void) {
-    this.acks = new Acks(channel)
+  constructor(acks: Acks, owner: AttachmentOwner, progressed?: () => void) {
+    this.acks = acks
     this.#owner = owner
     this.#progressed = progressed
   }
@@ -166,10 +166,12 @@ export class Attachment {
 
   async #attach(channel: Channel): Promise<void> {
     const isIsolated = this.#fruitless >= patience
-    const seat: Seat = new Seat(channel, this.#options.owner, isIsolated ? () => this.#progressed() : undefined)
+    const prefetch = isIsolated ? 1 : this.#options.prefetch
+    const acks = new Acks({ channel, prefetch, runtime: this.#options.host.runtime })
+    const seat: Seat = new Seat(acks, this.#options.owner, isIsolated ? () => this.#progressed() : undefined)
     this.#seat = seat
     // Counted per consumer: quorum queues do not know the count per channel.
-    await call((done) => channel.prefetch(isIsolated ? 1 : this.#options.prefetch, false, done))
+    await call((done) => channel.prefetch(prefetch, false, done))
     if (this.#options.isCounted) this.#consumersBefore = (await call<{ consumerCount: number }>((done) => channel.checkQueue(this.queue, done))).consumerCount
     this.#isActive = this.#consumersBefore === 0
     await call((done) => channel.consume(this.queue, (message) => this.#received(message, seat), {}, done))
