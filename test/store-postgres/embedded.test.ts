@@ -22,7 +22,7 @@ describe('the embedded database', () => {
     expect(capabilities).toMatchObject({ durable: true, concurrent: false })
     expect(read).toHaveLength(20)
     expect(readFileSync(join(folder, 'waybill.lock'), 'utf8')).toContain(`"pid":${process.pid}`)
-    await expect(second.open(hostOf())).rejects.toMatchObject({ code: 'EMBEDDED_IN_USE' })
+    await expect(second.open(hostOf())).rejects.toMatchObject({ code: 'EMBEDDED_IN_USE', message: expect.stringContaining('another store of this process has it open') })
 
     await write(store, message('kept'))
     await store.close(5_000)

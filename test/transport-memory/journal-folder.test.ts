@@ -52,6 +52,15 @@ describe('the folder of a broker', () => {
     }
   })
 
+  test('a lock of another machine that is fresh is believed, also where the process there has our number', async () => {
+    const folder = newFolder()
+    writeFileSync(join(folder, 'journal.lock'), JSON.stringify({ pid: process.pid, host: 'elsewhere', started: '1' }))
+
+    const refused = benchIn(folder).app()
+
+    await expect(refused).rejects.toMatchObject({ code: 'FOLDER_IN_USE', message: expect.stringContaining(`process ${process.pid} on "elsewhere" has it open`) })
+  })
+
   test('one that is a file, or lies in one, refuses the start with a sentence', async () => {
     const file = join(newFolder(), 'file')
     writeFileSync(file, '')

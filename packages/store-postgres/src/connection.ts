@@ -134,7 +134,7 @@ export class Connection {
 
       return
     }
-    if (source.kind === 'embedded') this.#embedded = await openEmbedded(source.folder)
+    if (source.kind === 'embedded') this.#embedded = await openEmbedded(source.folder, host.runtime)
     this.#own = new Pool(source.kind === 'server' ? this.#serverConfig(source, host) : this.#embeddedConfig())
     // Without a listener the loss of an idle session would end the process.
     this.#own.on('error', (error) => this.#noteLost(error))

@@ -1,9 +1,8 @@
-import { WaybillError } from '@waybill/core'
+import { lockDirectory, type Runtime, WaybillError } from '@waybill/core'
 import type { PGlite } from '@electric-sql/pglite'
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { ClientConfig } from 'pg'
-import { lockDirectory } from './directory-lock.js'
 
 /** PGlite in this process, and what `pg` needs to talk to it. */
 export interface Embedded {
@@ -12,9 +11,9 @@ export interface Embedded {
 }
 
 /** Opens the database in a folder that no other process uses, or one in memory. */
-export async function openEmbedded(folder: string | undefined): Promise<Embedded> {
+export async function openEmbedded(folder: string | undefined, runtime: Runtime): Promise<Embedded> {
   const { lite, config } = await load()
-  const unlock = folder === undefined ? () => undefined : lockDirectory(folder)
+  const unlock = folder === undefined ? () => undefined : lockDirectory(folder, { name: 'waybill.lock', runtime, occupied: (by, file) => occupied(folder, by, file) })
   try {
     const database = await lite.create(folder === undefined ? undefined : dataIn(folder))
 
@@ -54,4 +53,13 @@ async function load(): Promise<Loaded> {
       cause,
     })
   }
+}
+
+// PGlite does not look.
+function occupied(folder: string, by: string | undefined, file: string): WaybillError {
+  return new WaybillError(
+    'EMBEDDED_IN_USE',
+    `The embedded database in "${folder}" was expected to be free; ${by ?? 'another store of this process'} has it open, and two in one folder lose each other's rows. ` +
+      `Stop that one, take another folder, or use a PostgreSQL server. If it is certainly gone, delete "${file}".`,
+  )
 }

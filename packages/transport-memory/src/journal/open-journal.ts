@@ -1,10 +1,9 @@
-import { BrokerRefused, type Logger, type Runtime } from '@waybill/core'
-import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { BrokerRefused, lockDirectory, type Logger, type Runtime } from '@waybill/core'
+import { renameSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Turn } from '../broker/turn.js'
 import { newPathOf, syncDirectory } from './compaction.js'
-import { lockDirectory } from './directory-lock.js'
 import { Journal } from './journal.js'
 import { fileHead, JournalFile } from './journal-file.js'
 import { type Contents, readFile } from './read-file.js'
@@ -27,11 +26,7 @@ export interface JournalHost {
 /** Takes the folder and reads what is in it. Rejects with a sentence where either cannot be done, and leaves everything as it was. */
 export async function openJournal({ folder, syncs }: JournalOptions, host: JournalHost): Promise<{ readonly journal: Journal; readonly replay: Replay }> {
   const path = join(resolve(folder), 'journal')
-  const unlock = await usable(folder, () => {
-    mkdirSync(folder, { recursive: true })
-
-    return lockDirectory(folder, host.runtime)
-  })
+  const unlock = await usable(folder, () => lockDirectory(folder, { name: 'journal.lock', runtime: host.runtime, occupied: (by, file) => occupied(folder, by, file) }))
   try {
     return await usable(folder, async () => {
       const replay = new Replay()
@@ -97,4 +92,12 @@ async function usable<T>(folder: string, work: () => T | Promise<T>): Promise<T>
       { cause },
     )
   }
+}
+
+function occupied(folder: string, by: string | undefined, file: string): BrokerRefused {
+  return new BrokerRefused(
+    'FOLDER_IN_USE',
+    `The folder "${folder}" of memory() was expected to be free; ${by ?? 'another broker of this process'} has it open, and two that write one journal would break it. ` +
+      `Stop that one, take another folder, or share one memoryBroker({ folder }) within a process. If it is certainly gone, delete "${file}".`,
+  )
 }

@@ -1,7 +1,7 @@
-import { BrokerRefused, type Runtime } from '@waybill/core'
-import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { Runtime } from './runtime.js'
 
 /** Kept fresh this often; one of another machine that was silent for longer than {@link staleMs} is nobody's any more. */
 const touchMs = 5_000
@@ -9,20 +9,29 @@ const staleMs = 30_000
 
 const held = new Set<string>()
 
+export interface DirectoryLock {
+  /** What the lock is called within the folder. */
+  readonly name: string
+  readonly runtime: Runtime
+  /** What is thrown where another has it. `by`: which process, undefined for this one. `file`: the lock. */
+  occupied(by: string | undefined, file: string): Error
+}
+
 /**
- * Takes a folder for this broker alone: two that write one journal would break it. The lock names its owner. One whose
- * owner is gone is taken over. Returns the release.
+ * Takes a folder for one user alone, for adapters that keep files which two would break. Makes the folder where it is missing. The lock names its
+ * owner; one whose owner is gone is taken over. Returns the release.
  */
-export function lockDirectory(folder: string, runtime: Runtime): () => void {
-  const file = join(resolve(folder), 'journal.lock')
-  if (!take(file)) {
+export function lockDirectory(folder: string, lock: DirectoryLock): () => void {
+  const file = join(resolve(folder), lock.name)
+  mkdirSync(folder, { recursive: true })
+  if (!take(file, lock)) {
     const found = read(file)
-    if (found && isAlive(found, file, runtime)) throw occupied(folder, file, found)
-    if (found) setAside(file, found.text)
-    if (!take(file)) throw occupied(folder, file, read(file))
+    if (found && isAlive(found, file, lock)) throw lock.occupied(nameOf(found), file)
+    if (found) setAside(file, found.text, lock)
+    if (!take(file, lock)) throw lock.occupied(nameOf(read(file)), file)
   }
   held.add(file)
-  const stop = keepFresh(file, runtime)
+  const stop = keepFresh(file, lock)
 
   return () => {
     stop()
@@ -38,8 +47,9 @@ interface Owner {
 }
 
 // A link appears whole, with its owner in it, or not at all: nobody reads a lock without an owner.
-function take(file: string): boolean {
-  const mine = `${file}.${process.pid}`
+function take(file: string, { runtime }: DirectoryLock): boolean {
+  // Process ids are not alone: containers that share the folder have the same ones.
+  const mine = `${file}.${runtime.id()}`
   writeFileSync(mine, JSON.stringify({ pid: process.pid, host: hostname(), started: startOf(process.pid) }))
   try {
     linkSync(mine, file)
@@ -66,7 +76,7 @@ function read(file: string): Owner | undefined {
   }
 }
 
-function isAlive({ pid, host, started }: Owner, file: string, runtime: Runtime): boolean {
+function isAlive({ pid, host, started }: Owner, file: string, { runtime }: DirectoryLock): boolean {
   if (host !== hostname()) return runtime.now() - statSync(file).mtimeMs < staleMs
   // A container that starts again has the same id, and often the same process id.
   if (pid === process.pid) return held.has(file)
@@ -97,8 +107,8 @@ function startOf(pid: number): string {
 }
 
 // Of two processes that find the same old lock one may have put its own there meanwhile: that one goes back.
-function setAside(file: string, expected: string): void {
-  const aside = `${file}.old-${process.pid}`
+function setAside(file: string, expected: string, { runtime }: DirectoryLock): void {
+  const aside = `${file}.old-${runtime.id()}`
   try {
     renameSync(file, aside)
     if (expected !== '' && readFileSync(aside, 'utf8') !== expected) linkSync(aside, file)
@@ -109,7 +119,7 @@ function setAside(file: string, expected: string): void {
   }
 }
 
-function keepFresh(file: string, runtime: Runtime): () => void {
+function keepFresh(file: string, { runtime }: DirectoryLock): () => void {
   let cancel: () => void = () => undefined
   const touchLater = (): void => {
     cancel = runtime.after(touchMs, () => {
@@ -130,14 +140,10 @@ function touch(file: string, now: Date): void {
   }
 }
 
-function occupied(folder: string, file: string, owner: Owner | undefined): BrokerRefused {
-  const who = owner?.pid === process.pid ? 'another broker of this process' : owner ? `process ${owner.pid} on "${owner.host}"` : 'another process'
+function nameOf(owner: Owner | undefined): string | undefined {
+  if (!owner) return 'another process'
 
-  return new BrokerRefused(
-    'FOLDER_IN_USE',
-    `The folder "${folder}" of memory() was expected to be free; ${who} has it open, and two that write one journal would break it. ` +
-      `Stop that one, take another folder, or share one memoryBroker({ folder }) within a process. If it is certainly gone, delete "${file}".`,
-  )
+  return owner.pid === process.pid && owner.host === hostname() ? undefined : `process ${owner.pid} on "${owner.host}"`
 }
 
 function codeOf(error: unknown): unknown {
