@@ -73,3 +73,31 @@ test('many messages that cannot use the store are one outage in the log', async 
   expect(told()).toEqual([expect.stringMatching(/^The store "memory": connected again after 3\d s$/)])
   expect(app.get(Scale).seen).toBe(50)
 })
+
+test('a store that comes and goes is one outage', async () => {
+  const runtime = virtualRuntime()
+  const database = memoryDatabase()
+  const lines: string[] = []
+  const note = (text: string): void => void lines.push(text)
+  const log: Logger = { debug: () => undefined, info: note, warn: note, error: note }
+  const plugins = [outbox(memoryStore({ database }))]
+  const app = createApp({ name: 'test', services: [], signals: false, log, runtime, transport: memory({ broker: memoryBroker({ runtime }) }), plugins })
+  onTestFinished(async () => {
+    const stopped = app.stop()
+    await runtime.advance('1m')
+    await stopped
+  })
+  const started = app.start()
+  await runtime.advance('1s')
+  await started
+  lines.length = 0
+
+  for (let times = 0; times < 50; times++) {
+    database.stop()
+    await runtime.advance('2s')
+    database.start()
+    await runtime.advance('5s')
+  }
+
+  expect(lines.filter((line) => line.startsWith('The relay')).length).toBeLessThan(15)
+})

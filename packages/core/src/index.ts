@@ -52,6 +52,7 @@ export type {
   ShardStatus,
 } from './outbox-store.js'
 export type { OpenTransaction } from './open-transaction.js'
+export { ConnectionOutage } from './connection-outage.js'
 export { Outage } from './outage.js'
 export { messageOfTimer, publishTarget } from './outbox-message.js'
 export type { GroupDepth, Plugin, PluginHost, PluginMarks, PluginTransactions, PluginTransport, TimerHandler } from './plugin.js'

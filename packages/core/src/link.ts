@@ -3,7 +3,7 @@ import type { Backlog } from './room.js'
 import { Sender } from './sender.js'
 import type { ChannelOptions } from './channel-options.js'
 import type { Definition } from './message.js'
-import { Outage } from './outage.js'
+import { ConnectionOutage } from './connection-outage.js'
 import type { Capabilities, ConnectionState, Topology, Transport, TransportHost } from './transport.js'
 
 /** One transport of an app, connected: what it can do, how its connections are, and the way out through it. */
@@ -14,7 +14,7 @@ export class Link {
   readonly publishDeadlineMs: number
   readonly #states = new Map<string, ConnectionState>()
   readonly #declared = new Map<string, Promise<void>>()
-  readonly #outage: Outage
+  readonly #outage: ConnectionOutage
   readonly #watchers: (() => void)[] = []
   #capabilities: Capabilities | undefined
 
@@ -23,7 +23,7 @@ export class Link {
     this.transport = transport
     this.publishDeadlineMs = publishDeadlineMs
     this.sender = new Sender(transport, host.runtime, publishDeadlineMs, backlog)
-    this.#outage = new Outage(name, host)
+    this.#outage = new ConnectionOutage(name, host)
     transport.onState((state) => this.#changed(state, host))
   }
 

@@ -1,62 +1,55 @@
-import type { Logger } from './logger.js'
+import type { LogFields, Logger } from './logger.js'
 import type { Runtime } from './runtime.js'
-import type { ConnectionState } from './transport.js'
 
 const firstDistanceMs = 10_000
 const longestDistanceMs = 600_000
-/** What is lost again sooner belongs to the same outage. */
+/** What fails again sooner belongs to the same outage. */
 const calmMs = 60_000
 
-/**
- * What the log says while connections of one transport or store are away: a line when the first is lost, further ones at growing distances, and one
- * when all are back. Each try is told at `debug`. For adapters that connect by themselves.
- */
+/** What the log says of something that fails again and again: the first time, then at growing distances, and when it works again. Each failure is told at `debug`. */
 export class Outage {
-  readonly #name: string
   readonly #runtime: Runtime
   readonly #log: Logger
-  readonly #away = new Set<string>()
+  readonly #works: (lasting: string) => string
   #since = 0
   #calmAt = Number.NEGATIVE_INFINITY
   #speaksAt = 0
-  #distanceMs = 0
+  #distanceMs = firstDistanceMs
+  #isAway = false
   #isTold = false
 
-  constructor(name: string, { runtime, log }: { readonly runtime: Runtime; readonly log: Logger }) {
-    this.#name = name
+  constructor({ runtime, log }: { readonly runtime: Runtime; readonly log: Logger }, works: (lasting: string) => string) {
     this.#runtime = runtime
     this.#log = log
+    this.#works = works
   }
 
-  /** `everStood`: the app has started on it. */
-  lost({ purpose, reason }: ConnectionState, everStood: boolean): void {
+  /** `say` gets how long it has lasted, such as ` after 20 s`: nothing the first time. */
+  failed(say: (lasting: string) => string, fields?: LogFields): void {
     const now = this.#runtime.elapsed()
-    if (this.#away.size === 0 && now >= this.#calmAt) this.#begin(now)
-    this.#away.add(purpose)
-    if (now < this.#speaksAt) return this.#log.debug(`${this.#name}: ${purpose} lost`, { reason })
+    if (!this.#isAway && now >= this.#calmAt) this.#begin(now)
+    this.#isAway = true
+    const sentence = say(now === this.#since ? '' : this.#lasting(now))
+    if (now < this.#speaksAt) return this.#log.debug(sentence, fields)
 
-    const isFirst = now === this.#since
     this.#speaksAt = now + this.#distanceMs
     this.#distanceMs = Math.min(longestDistanceMs, 2 * this.#distanceMs)
     this.#isTold = true
-    if (!everStood)
-      return this.#log.warn(`${this.#name} cannot be reached${isFirst ? ' yet' : this.#lasting(now)} and is tried on: ${reason}. Is its address right, and does it run?`)
-    this.#log.warn(isFirst ? `${this.#name}: ${purpose} lost` : `${this.#name}: ${[...this.#away].join(' and ')} still lost${this.#lasting(now)}`, { reason })
+    this.#log.warn(sentence, fields)
   }
 
-  back({ purpose }: ConnectionState): void {
-    if (!this.#away.delete(purpose)) return
-    if (this.#away.size > 0) return this.#log.debug(`${this.#name}: ${purpose} connected`)
-
+  worked(): void {
+    if (!this.#isAway) return
     const now = this.#runtime.elapsed()
+    this.#isAway = false
     this.#calmAt = now + calmMs
-    if (this.#isTold) this.#log.info(`${this.#name}: connected again${this.#lasting(now)}`)
+    if (this.#isTold) this.#log.info(this.#works(this.#lasting(now)))
     this.#isTold = false
   }
 
-  /** It was given up, or is not wanted any more. */
-  over({ purpose }: ConnectionState): void {
-    this.#away.delete(purpose)
+  /** What failed is not wanted any more. */
+  over(): void {
+    this.#isAway = false
   }
 
   #begin(now: number): void {

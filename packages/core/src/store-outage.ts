@@ -1,16 +1,16 @@
 import type { Logger } from './logger.js'
-import { Outage } from './outage.js'
+import { ConnectionOutage } from './connection-outage.js'
 import type { Runtime } from './runtime.js'
 
 const purpose = 'connection'
 
 /** What the log says while listeners cannot use the store: told once for all of them, at growing distances, not for each message. */
 export class StoreOutage {
-  readonly #outage: Outage
+  readonly #outage: ConnectionOutage
   readonly #failing = new Set<string>()
 
   constructor(store: string, host: { readonly runtime: Runtime; readonly log: Logger }) {
-    this.#outage = new Outage(`The store "${store}"`, host)
+    this.#outage = new ConnectionOutage(`The store "${store}"`, host)
   }
 
   failed(listener: string, reason: string): void {

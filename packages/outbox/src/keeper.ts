@@ -1,6 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import type { Logger, OutboxEvent, Runtime, Store } from '@waybill/core'
-import { Outage } from './outage.js'
+import { type Logger, Outage, type OutboxEvent, type Runtime, type Store } from '@waybill/core'
 import { reasonOf } from './refusal.js'
 
 export interface KeeperOptions {
@@ -15,17 +14,20 @@ export interface KeeperOptions {
 
 const events = channel('waybill:outbox')
 const lookEveryMs = 5_000
+const past = { clean: 'cleaned up', look: 'looked at' } as const
+type Task = keyof typeof past
 
 /** Cleans up what is done, and tells those who watch how much waits. */
 export class Keeper {
   readonly #options: KeeperOptions
-  readonly #cancels = new Map<'clean' | 'look', () => void>()
-  readonly #outages: Readonly<Record<'clean' | 'look', Outage>>
+  readonly #cancels = new Map<Task, () => void>()
+  readonly #outages: Readonly<Record<Task, Outage>>
   #isOver = false
 
   constructor(options: KeeperOptions) {
     this.#options = options
-    this.#outages = { clean: new Outage(options, 'The store is cleaned up again'), look: new Outage(options, 'The store is looked at again') }
+    const outageOf = (what: Task): Outage => new Outage(options, (lasting) => `The store is ${past[what]} again${lasting}.`)
+    this.#outages = { clean: outageOf('clean'), look: outageOf('look') }
   }
 
   start(): void {
@@ -38,12 +40,12 @@ export class Keeper {
     for (const cancel of this.#cancels.values()) cancel()
   }
 
-  #plan(what: 'clean' | 'look', ms: number, work: () => Promise<void>): void {
+  #plan(what: Task, ms: number, work: () => Promise<void>): void {
     if (this.#isOver) return
     const again = (): void => {
       work()
         .then(() => this.#outages[what].worked())
-        .catch((error: unknown) => this.#outages[what].failed(`The store could not be ${what === 'clean' ? 'cleaned up' : 'looked at'}, and is next time: ${reasonOf(error)}`))
+        .catch((error: unknown) => this.#outages[what].failed((lasting) => `The store could not be ${past[what]}${lasting}, and is next time: ${reasonOf(error)}`))
         .finally(() => this.#plan(what, ms, work))
         .catch(() => undefined)
     }

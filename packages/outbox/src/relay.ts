@@ -1,10 +1,20 @@
 import { channel } from 'node:diagnostics_channel'
-import type { Lease, Logger, OutboxPage, OutboxRow, OutboxStore, Parking, PluginTransport, RelayEvent, Runtime } from '@waybill/core'
+import {
+  type Lease,
+  type Logger,
+  Outage,
+  type OutboxPage,
+  type OutboxRow,
+  type OutboxStore,
+  type Parking,
+  type PluginTransport,
+  type RelayEvent,
+  type Runtime,
+} from '@waybill/core'
 import { bounded } from './bounded.js'
 import { Holding } from './holding.js'
 import { Line, type Sent } from './line.js'
 import type { ResolvedOptions } from './options.js'
-import { Outage } from './outage.js'
 import { reasonOf } from './refusal.js'
 import { Sleep } from './sleep.js'
 
@@ -54,7 +64,7 @@ export class Relay {
     this.#parts = parts
     const { outbox, runtime, log, transport, options } = parts
     this.#sleep = new Sleep(runtime)
-    this.#store = new Outage(parts, `The relay of "${transport.name}" can use its store again`)
+    this.#store = new Outage(parts, (lasting) => `The relay of "${transport.name}" can use its store again${lasting}.`)
     this.#holding = new Holding({ outbox, runtime, log, shard: transport.name, owner: parts.instance, ttlMs: options.leaseMs })
     const { attempts, strictKeyOrder } = options
     const onExpired = ({ id, destination, key }: OutboxRow): void => log.info(`The message "${id}" expired before its broker could have it, and is not sent.`, { destination, key })
@@ -119,7 +129,7 @@ export class Relay {
     } catch (error) {
       this.#read = undefined
       this.#failures++
-      this.#store.failed(`The relay of "${this.#parts.transport.name}" cannot use its store, and tries on: ${reasonOf(error)}`)
+      this.#store.failed((lasting) => `The relay of "${this.#parts.transport.name}" cannot use its store${lasting}, and tries on: ${reasonOf(error)}`)
 
       return this.#backOff(this.#failures)
     }

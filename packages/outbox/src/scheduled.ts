@@ -1,6 +1,16 @@
-import { type Logger, messageOfTimer, type OutboxMessage, type PluginTransactions, publishTarget, type Runtime, type Timer, TimerFailed, type TimerFilter } from '@waybill/core'
+import {
+  type Logger,
+  messageOfTimer,
+  Outage,
+  type OutboxMessage,
+  type PluginTransactions,
+  publishTarget,
+  type Runtime,
+  type Timer,
+  TimerFailed,
+  type TimerFilter,
+} from '@waybill/core'
 import { bounded } from './bounded.js'
-import { Outage } from './outage.js'
 import { reasonOf } from './refusal.js'
 import { Sleep } from './sleep.js'
 
@@ -57,7 +67,7 @@ export class Scheduled {
   }
 
   async #run(): Promise<void> {
-    const outage = new Outage({ log: this.#log, runtime: this.#runtime }, 'Timers are fired again')
+    const outage = new Outage({ log: this.#log, runtime: this.#runtime }, (lasting) => `Timers are fired again${lasting}.`)
     let failures = 0
     while (!this.#isOver) {
       let waitMs = 0
@@ -67,7 +77,7 @@ export class Scheduled {
         outage.worked()
       } catch (error) {
         failures++
-        outage.failed(`Timers cannot be fired, and are tried on: ${reasonOf(error)}`)
+        outage.failed((lasting) => `Timers cannot be fired${lasting}, and are tried on: ${reasonOf(error)}`)
         waitMs = Math.min(longestSleepMs, 50 * 2 ** Math.min(failures, 10))
       }
       if (waitMs > 0 && !this.#isOver) await this.#sleep.for(waitMs)

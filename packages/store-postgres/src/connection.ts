@@ -1,4 +1,4 @@
-import { Outage, StoreUnavailable, WaybillError, type StoreHealth, type StoreHost } from '@waybill/core'
+import { ConnectionOutage, StoreUnavailable, WaybillError, type StoreHealth, type StoreHost } from '@waybill/core'
 import { Client, Pool, type PoolConfig } from 'pg'
 import { explain, isRefusal, sentenceOf } from './database-error.js'
 import { type Embedded, openEmbedded } from './embedded.js'
@@ -49,7 +49,7 @@ export class Connection {
   async open(host: StoreHost): Promise<string> {
     this.#host = host
     if (!this.#pool) await this.#prepare(host)
-    const outage = new Outage('The store "postgres"', host)
+    const outage = new ConnectionOutage('The store "postgres"', host)
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       if (this.#isClosed) throw closed()
       const found = await this.#reach()
