@@ -8,8 +8,6 @@ export interface Sent {
   readonly parked: ReadonlyMap<bigint, Parking>
   /** How many are neither: they are tried again. */
   readonly left: number
-  /** The broker took none of them, or was away. */
-  readonly isOutage: boolean
 }
 
 export interface LineOptions {
@@ -23,118 +21,115 @@ export interface LineOptions {
   readonly mayPublish: () => boolean
 }
 
+/** Rows that were given together. */
+interface Batch {
+  readonly blocked: Set<string>
+  readonly isAlone: boolean
+  readonly sent: Set<bigint>
+  readonly parked: Map<bigint, Parking>
+  left: number
+  open: number
+  readonly done: (sent: Sent) => void
+}
+
+interface Parcel {
+  readonly row: OutboxRow
+  readonly batch: Batch
+}
+
 /**
  * Sends rows of one shard as fast as their confirms allow, and judges what each outcome means: a row that its broker will never take is parked with its key,
- * one that met an outage is left. With `strictKeyOrder` a row leaves when the one before it of its key is confirmed.
+ * one that met an outage is left. With `strictKeyOrder` a row leaves when the one before it of its key is confirmed, also where that was given before.
  */
 export class Line {
   readonly #options: LineOptions
   readonly #refusals = new Map<bigint, number>()
+  /** By key: what waits for the one before it, which is under way. */
+  readonly #behind = new Map<string, Parcel[]>()
+  /** Of these a row was left: what follows it is left too, until nothing is under way. */
+  readonly #held = new Set<string>()
+  #open = 0
 
   constructor(options: LineOptions) {
     this.#options = options
   }
 
-  /** Of `blocked` keys nothing is sent: their rows are parked behind what is parked already. `alone`: one row after another. */
-  send(rows: readonly OutboxRow[], blocked: ReadonlySet<string>, alone: boolean): Promise<Sent> {
-    return new Promise((resolve) => new Run(this.#options, this.#refusals, rows, { blocked, alone }, resolve).start())
+  /** Of `blocked` keys nothing is sent: their rows are parked behind what is parked already. Keys of which one is parked now are added. */
+  send(rows: readonly OutboxRow[], blocked: Set<string>): Promise<Sent> {
+    return this.#send(rows, blocked, false)
+  }
+
+  /** One row after another, up to the first that is left. */
+  async sendAlone(rows: readonly OutboxRow[], blocked: Set<string>): Promise<Sent> {
+    const [sent, parked] = [new Set<bigint>(), new Map<bigint, Parking>()]
+    for (const [index, row] of rows.entries()) {
+      const one = await this.#send([row], blocked, true)
+      if (one.left > 0) return { sent, parked, left: rows.length - index }
+      for (const seq of one.sent) sent.add(seq)
+      for (const [seq, parking] of one.parked) parked.set(seq, parking)
+    }
+
+    return { sent, parked, left: 0 }
   }
 
   /** Forgets what was counted. */
   reset(): void {
     this.#refusals.clear()
   }
-}
 
-/** One call of `send`. */
-class Run {
-  readonly #options: LineOptions
-  readonly #refusals: Map<bigint, number>
-  readonly #rows: readonly OutboxRow[]
-  readonly #alone: boolean
-  readonly #blocked: Set<string>
-  readonly #behind = new Map<string, OutboxRow[]>()
-  readonly #held = new Set<string>()
-  readonly #sent = new Set<bigint>()
-  readonly #parked = new Map<bigint, Parking>()
-  readonly #done: (sent: Sent) => void
-  #flying = 0
-  #next = 0
-  #failures = 0
-  #isFilling = false
-
-  constructor(
-    options: LineOptions,
-    refusals: Map<bigint, number>,
-    rows: readonly OutboxRow[],
-    how: { readonly blocked: ReadonlySet<string>; readonly alone: boolean },
-    done: (sent: Sent) => void,
-  ) {
-    this.#options = options
-    this.#refusals = refusals
-    this.#rows = rows
-    this.#alone = how.alone
-    this.#blocked = new Set(how.blocked)
-    this.#done = done
+  #send(rows: readonly OutboxRow[], blocked: Set<string>, isAlone: boolean): Promise<Sent> {
+    return new Promise((done) => {
+      const batch: Batch = { blocked, isAlone, sent: new Set(), parked: new Map(), left: 0, open: rows.length, done }
+      this.#open += rows.length
+      if (rows.length === 0) done(batch)
+      for (const row of rows) this.#enter({ row, batch })
+    })
   }
 
-  start(): void {
-    this.#fill()
-    if (this.#flying === 0) this.#finish()
-  }
-
-  #fill(): void {
-    this.#isFilling = true
-    while (this.#next < this.#rows.length && !(this.#alone && (this.#flying > 0 || this.#failures > 0))) this.#enter(this.#rows[this.#next++] as OutboxRow)
-    this.#isFilling = false
-  }
-
-  #enter(row: OutboxRow): void {
+  #enter(parcel: Parcel): void {
+    const { row, batch } = parcel
     const { key } = row
-    if (key === undefined) return this.#send(row)
-    if (this.#blocked.has(key)) return this.#park(row, 'BEHIND', `An earlier message of the key "${key}" is parked.`)
-    if (!this.#options.strictKeyOrder) return this.#send(row)
+    if (key === undefined) return this.#post(parcel)
+    if (batch.blocked.has(key)) return this.#parkBehind(parcel, key)
+    if (!this.#options.strictKeyOrder) return this.#post(parcel)
+    if (this.#held.has(key)) return this.#leave(parcel)
     const waiting = this.#behind.get(key)
-    if (waiting) return void waiting.push(row)
-    if (this.#held.has(key)) return
+    if (waiting) return void waiting.push(parcel)
     this.#behind.set(key, [])
-    this.#send(row)
+    this.#post(parcel)
   }
 
-  #send(row: OutboxRow): void {
+  #post(parcel: Parcel): void {
+    const { row } = parcel
     const { transport, runtime, mayPublish } = this.#options
-    if (!mayPublish()) return this.#leave(row)
+    if (!mayPublish()) return this.#leave(parcel)
     if (row.expiresAt !== undefined && row.expiresAt <= runtime.now()) {
       this.#options.onExpired(row)
-      return this.#settle(row, confirmed)
+      return this.#settle(parcel, confirmed)
     }
-    this.#flying++
     try {
-      transport.send(row, (outcome) => {
-        this.#flying--
-        this.#settle(row, outcome)
-        this.#after()
-      })
+      transport.send(row, (outcome) => this.#settle(parcel, outcome))
     } catch (error) {
-      this.#flying--
-      this.#park(row, codeOf(error), reasonOf(error))
+      this.#park(parcel, codeOf(error), reasonOf(error))
       this.#release(row)
     }
   }
 
-  #settle(row: OutboxRow, outcome: PublishOutcome): void {
+  #settle(parcel: Parcel, outcome: PublishOutcome): void {
+    const { row, batch } = parcel
     if (outcome.kind === 'confirmed') {
       this.#refusals.delete(row.seq)
-      this.#sent.add(row.seq)
-    } else if (outcome.kind === 'unroutable') this.#park(row, 'UNROUTABLE', outcome.reason)
-    else if (this.#isPoison(row, outcome)) this.#park(row, outcome.kind.toUpperCase(), outcome.reason)
-    else return this.#leave(row)
+      batch.sent.add(row.seq)
+      this.#close(batch)
+    } else if (outcome.kind === 'unroutable') this.#park(parcel, 'UNROUTABLE', outcome.reason)
+    else if (this.#isPoison(parcel, outcome)) this.#park(parcel, outcome.kind.toUpperCase(), outcome.reason)
+    else return this.#leave(parcel)
     this.#release(row)
   }
 
   /** What a broker refuses that takes others. Of unknown outcome it is only believed alone: a row that breaks its channel takes the others with it. */
-  #isPoison(row: OutboxRow, { kind }: PublishOutcome): boolean {
-    if (!this.#options.transport.writable || (kind === 'unknown' && !this.#alone)) return false
+  #isPoison({ row, batch }: Parcel, { kind }: PublishOutcome): boolean {
+    if (!this.#options.transport.writable || (kind === 'unknown' && !batch.isAlone)) return false
     const refusals = (this.#refusals.get(row.seq) ?? 0) + 1
     this.#refusals.set(row.seq, refusals)
     if (refusals < this.#options.attempts) return false
@@ -143,17 +138,29 @@ class Run {
     return true
   }
 
-  #park(row: OutboxRow, code: string, reason: string): void {
-    this.#parked.set(row.seq, { row, code, reason })
-    if (row.key !== undefined) this.#blocked.add(row.key)
+  #park({ row, batch }: Parcel, code: string, reason: string): void {
+    batch.parked.set(row.seq, { row, code, reason })
+    if (row.key !== undefined) batch.blocked.add(row.key)
+    this.#close(batch)
+  }
+
+  #parkBehind(parcel: Parcel, key: string): void {
+    this.#park(parcel, 'BEHIND', `An earlier message of the key "${key}" is parked.`)
   }
 
   /** It stays for the next time, and so does what follows it of its key. */
-  #leave({ key }: OutboxRow): void {
-    this.#failures++
-    if (key === undefined || !this.#options.strictKeyOrder) return
-    this.#held.add(key)
-    this.#behind.delete(key)
+  #leave(parcel: Parcel): void {
+    const { key } = parcel.row
+    const left = [parcel]
+    if (key !== undefined && this.#options.strictKeyOrder) {
+      this.#held.add(key)
+      left.push(...(this.#behind.get(key) ?? []))
+      this.#behind.delete(key)
+    }
+    for (const { batch } of left) {
+      batch.left++
+      this.#close(batch)
+    }
   }
 
   /** The next of its key may go. */
@@ -162,19 +169,16 @@ class Run {
     if (key === undefined || !waiting) return
     const next = waiting.shift()
     if (!next) return void this.#behind.delete(key)
-    if (!this.#blocked.has(key)) return this.#send(next)
-    this.#park(next, 'BEHIND', `An earlier message of the key "${key}" is parked.`)
-    this.#release(next)
+    if (!next.batch.blocked.has(key)) return this.#post(next)
+    this.#parkBehind(next, key)
+    this.#release(next.row)
   }
 
-  #after(): void {
-    if (this.#isFilling) return
-    this.#fill()
-    if (this.#flying === 0) this.#finish()
-  }
-
-  #finish(): void {
-    const left = this.#rows.length - this.#sent.size - this.#parked.size
-    this.#done({ sent: this.#sent, parked: this.#parked, left, isOutage: left > 0 && this.#sent.size === 0 })
+  /** One row of it is dealt with. */
+  #close(batch: Batch): void {
+    batch.open--
+    this.#open--
+    if (this.#open === 0) this.#held.clear()
+    if (batch.open === 0) batch.done(batch)
   }
 }

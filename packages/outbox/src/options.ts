@@ -3,7 +3,7 @@ import { type Duration, type Fault, parseDuration, unknownOptions } from '@waybi
 export interface OutboxOptions {
   /** false: this process writes and leaves the sending to another one. Default: true. */
   readonly relay?: boolean
-  /** How many rows are read and sent at a time, of 4 MiB at most. Default: 2,000. */
+  /** How many rows are read at a time at most, of 4 MiB; fewer while the broker is slow. Up to two pages are under way. Default: 2,000. */
   readonly page?: number
   /** How long a relay that died keeps its place; the next one takes over after it. Default: 15 s. */
   readonly lease?: Duration

@@ -1,17 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
-import {
-  type Lease,
-  type Logger,
-  Outage,
-  type OutboxPage,
-  type OutboxRow,
-  type OutboxStore,
-  type Parking,
-  type PluginTransport,
-  type RelayEvent,
-  type Runtime,
-} from '@waybill/core'
+import { type Lease, type Logger, Outage, type OutboxPage, type OutboxRow, type OutboxStore, type PluginTransport, type RelayEvent, type Runtime } from '@waybill/core'
 import { bounded } from './bounded.js'
+import { Flow } from './flow.js'
 import { Holding } from './holding.js'
 import { Line, type Sent } from './line.js'
 import type { ResolvedOptions } from './options.js'
@@ -35,22 +25,26 @@ const longestBackOffMs = 5_000
 const lookAtParkedMs = 1_000
 const drainMs = 5_000
 const cautionAfter = 3
+/** A page that takes longer is too large for its broker. */
+const slowMs = 2_000
+const fewestRows = 16
+const firstRows = 256
 
 /**
- * Sends what waits in one shard, in order, as long as this process has its lease; otherwise it stands by. A page is read while the one before is
+ * Sends what waits in one shard, in order, as long as this process has its lease; otherwise it stands by. Pages are read while those before are
  * being confirmed. An outage of the broker or of the store is waited out, with no message the worse for it.
  */
 export class Relay {
   readonly #parts: RelayOptions
   readonly #holding: Holding
   readonly #line: Line
+  readonly #flow: Flow
   readonly #sleep: Sleep
-  /** What was dealt with behind a row that was not. */
-  readonly #ahead = new Map<bigint, Parking | 'sent'>()
-  #blocked: ReadonlySet<string> = new Set()
+  #blocked = new Set<string>()
   #hasParked = false
   #lookedAt = Number.NEGATIVE_INFINITY
-  #read: Promise<OutboxPage> | undefined
+  /** How many rows a page has: fewer while the broker is slow, so that none waits in its line until nobody believes in it. */
+  #rows: number
   #outages = 0
   #isBackingOff = false
   #failures = 0
@@ -64,11 +58,13 @@ export class Relay {
     this.#parts = parts
     const { outbox, runtime, log, transport, options } = parts
     this.#sleep = new Sleep(runtime)
+    this.#rows = Math.min(firstRows, options.page)
     this.#store = new Outage(parts, (lasting) => `The relay of "${transport.name}" can use its store again${lasting}.`)
     this.#holding = new Holding({ outbox, runtime, log, shard: transport.name, owner: parts.instance, ttlMs: options.leaseMs })
     const { attempts, strictKeyOrder } = options
     const onExpired = ({ id, destination, key }: OutboxRow): void => log.info(`The message "${id}" expired before its broker could have it, and is not sent.`, { destination, key })
     this.#line = new Line({ transport, runtime, attempts, strictKeyOrder, onExpired, mayPublish: () => this.#holding.isSafe && !this.#isOver })
+    this.#flow = new Flow({ outbox, runtime, line: this.#line, log, onSent: (page, sent, began) => this.#sent(page, sent, began), onAdvanced: () => void (this.#outages = 0) })
   }
 
   get ownsShard(): boolean {
@@ -110,8 +106,9 @@ export class Relay {
       if (this.#isOver || (this.#stopAt !== undefined && (waitMs > 0 || this.#parts.runtime.elapsed() >= this.#stopAt))) break
       if (waitMs > 0) await this.#sleep.for(waitMs)
     }
+    const { lease } = this.#holding
+    if (lease) await this.#flow.settled(lease).catch(() => undefined)
     this.#isOver = true
-    await this.#read?.catch(() => undefined)
   }
 
   /** One page, or nothing. How long to wait before the next turn. */
@@ -120,14 +117,13 @@ export class Relay {
     try {
       const held = await this.#holding.take()
       if (!held) return Math.min(1_000, this.#parts.options.leaseMs / 3)
-      if (held.isNew) this.#forget()
+      if (held.isNew) await this.#begin()
       const waitMs = await this.#work(held.lease)
       this.#failures = 0
       this.#store.worked()
 
       return waitMs
     } catch (error) {
-      this.#read = undefined
       this.#failures++
       this.#store.failed((lasting) => `The relay of "${this.#parts.transport.name}" cannot use its store${lasting}, and tries on: ${reasonOf(error)}`)
 
@@ -136,77 +132,43 @@ export class Relay {
   }
 
   async #work(lease: Lease): Promise<number> {
+    if (this.#flow.isBroken) return this.#mend(lease)
     if (!this.#parts.transport.writable) return this.#backOff(++this.#outages)
-    if (this.#hasParked) await this.#releaseParked(lease)
-    const page = await (this.#read ?? this.#page(lease, undefined))
-    this.#read = undefined
-    if (page.rows.length === 0) return this.#idle()
-
-    this.#idleMs = hotMs
-    if (!page.isLast) this.#readAhead(lease, page)
-    const began = this.#parts.runtime.elapsed()
-    const result = await this.#send(page.rows)
-    if (!(await this.#advance(lease, page, result))) return 0
-    this.#tell(page.rows, result, began)
-    if (result.left === 0) {
-      this.#outages = 0
+    const size = { rows: this.#rows, bytes: pageBytes }
+    if (this.#flow.isFull(size)) {
+      await this.#flow.change()
 
       return 0
     }
-    this.#read = undefined
-
-    return this.#backOff(++this.#outages)
-  }
-
-  /** Those that were dealt with before are not sent again. */
-  async #send(rows: readonly OutboxRow[]): Promise<Sent> {
-    const fresh = rows.filter(({ seq }) => !this.#ahead.has(seq))
-    const result = await this.#line.send(fresh, this.#blocked, this.#outages >= cautionAfter)
-    for (const seq of result.sent) this.#ahead.set(seq, 'sent')
-    for (const [seq, parking] of result.parked) this.#ahead.set(seq, parking)
-    this.#block([...result.parked.values()])
-
-    return result
-  }
-
-  async #advance(lease: Lease, page: OutboxPage, { left }: Sent): Promise<boolean> {
-    const first = left === 0 ? -1 : page.rows.findIndex(({ seq }) => !this.#ahead.has(seq))
-    const done = first === -1 ? page.rows.length : first
-    const over = page.rows.slice(0, done)
-    const parked = over.flatMap(({ seq }) => {
-      const known = this.#ahead.get(seq)
-
-      return known === undefined || known === 'sent' ? [] : [known]
-    })
-    if (done === 0) return true
-    const isOurs = await this.#parts.outbox.advance(lease, { page, done, parked })
-    if (!isOurs) this.#lost()
-    else for (const { seq } of over) this.#ahead.delete(seq)
-    for (const { row, code, reason } of isOurs ? parked : []) {
-      if (code !== 'BEHIND') this.#parts.log.error(`"${row.id}" for "${row.destination}" cannot be sent and is parked, with its key: ${reason}`, { code, key: row.key })
+    if (this.#hasParked && this.#parts.runtime.elapsed() - this.#lookedAt >= lookAtParkedMs) {
+      const waitMs = await this.#mend(lease)
+      if (waitMs > 0 || !this.#holding.lease) return waitMs
+      await this.#releaseParked(lease)
     }
+    const page = await this.#parts.outbox.page(lease, { ...size, after: this.#flow.last })
+    if (this.#flow.isBroken) return 0
+    if (page.rows.length === 0) return this.#idle(page)
+    this.#idleMs = hotMs
+    this.#flow.add(lease, page, { blocked: this.#blocked, alone: this.#outages >= cautionAfter })
 
-    return isOurs
+    return this.#outages === 0 ? 0 : this.#mend(lease)
   }
 
-  #readAhead(lease: Lease, page: OutboxPage): void {
-    this.#read = this.#page(lease, page)
-    // It is awaited in the next turn; until then nobody listens to its failure.
-    this.#read.catch(() => undefined)
-  }
+  /** Waits for what is under way. Where a row of it was left the next turn waits too. */
+  async #mend(lease: Lease): Promise<number> {
+    const left = await this.#flow.settled(lease)
+    if (left === undefined) this.#lost()
 
-  #page(lease: Lease, after: OutboxPage | undefined): Promise<OutboxPage> {
-    return this.#parts.outbox.page(lease, { rows: this.#parts.options.page, bytes: pageBytes, after })
+    return left === undefined || left === 0 ? 0 : this.#backOff(++this.#outages)
   }
 
   /** What an operator wants tried again goes before what follows it. */
   async #releaseParked(lease: Lease): Promise<void> {
     const { outbox, runtime, transport, options } = this.#parts
-    if (runtime.elapsed() - this.#lookedAt < lookAtParkedMs) return
     this.#lookedAt = runtime.elapsed()
     const rows = await outbox.released(lease, options.page)
     if (rows.length > 0) {
-      const { sent, parked } = await this.#line.send(rows, new Set(), false)
+      const { sent, parked } = await this.#line.send(rows, new Set())
       if (!(await outbox.unpark(lease, [...sent], [...parked.values()]))) return this.#lost()
     }
     const [status] = await outbox.status([transport.name])
@@ -214,16 +176,10 @@ export class Relay {
     this.#hasParked = status !== undefined && status.parked > 0
   }
 
-  #block(parked: readonly Parking[]): void {
-    if (parked.length === 0) return
-    this.#hasParked = true
-    this.#blocked = new Set([...this.#blocked, ...parked.flatMap(({ row }) => row.key ?? [])])
-  }
-
-  #forget(): void {
-    this.#ahead.clear()
+  /** What was known of the shard may be wrong by now. */
+  async #begin(): Promise<void> {
+    await this.#flow.abandon()
     this.#line.reset()
-    this.#read = undefined
     this.#hasParked = true
     this.#lookedAt = Number.NEGATIVE_INFINITY
   }
@@ -231,10 +187,10 @@ export class Relay {
   #lost(): void {
     this.#parts.log.warn(`Another process sends what waits for "${this.#parts.transport.name}" now; this one stands by.`)
     this.#holding.drop()
-    this.#read = undefined
   }
 
-  #idle(): number {
+  #idle({ isPaused }: OutboxPage): number {
+    if (this.#flow.isEmpty && !isPaused) this.#flow.forget()
     const waitMs = this.#idleMs
     this.#idleMs = Math.min(this.#parts.options.pollMs, this.#idleMs * 2)
 
@@ -248,9 +204,13 @@ export class Relay {
     return Math.max(25, Math.round(most * this.#parts.runtime.random()))
   }
 
-  #tell(rows: readonly OutboxRow[], { sent, parked, left }: Sent, began: number): void {
+  #sent({ rows }: OutboxPage, { sent, parked, left }: Sent, began: number): void {
+    const { app, runtime, transport, options } = this.#parts
+    const tookMs = runtime.elapsed() - began
+    if (parked.size > 0) this.#hasParked = true
+    if (left > 0 || tookMs > slowMs) this.#rows = Math.max(Math.min(fewestRows, options.page), Math.floor(this.#rows / 2))
+    else if (tookMs < slowMs / 2) this.#rows = Math.min(options.page, this.#rows * 2)
     if (!events.hasSubscribers) return
-    const { app, runtime, transport } = this.#parts
     const [oldest] = rows
     const event: RelayEvent = {
       app,
@@ -258,7 +218,7 @@ export class Relay {
       sent: sent.size,
       parked: parked.size,
       left,
-      tookMs: runtime.elapsed() - began,
+      tookMs,
       oldestMs: oldest ? Math.max(0, runtime.now() - oldest.storedAt) : 0,
     }
     events.publish(event)

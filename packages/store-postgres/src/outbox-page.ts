@@ -40,10 +40,13 @@ export class OutboxPages {
   }
 
   async page(lease: Lease, request: PageRequest): Promise<OutboxPage> {
+    const behind = request.after && this.#after(request.after)
+
     return this.#connection.use(async (session) => {
+      if (behind && behind.win === undefined) return this.#next(session, lease, request, behind)
       const found = (await session.run(this.#sql.cursor(lease.shard))).rows[0]
       const drawn = BigInt(textOf(found?.['drawn'] ?? 0))
-      const start = request.after ? this.#after(request.after) : placeOf(found)
+      const start = behind ?? placeOf(found)
       if (found?.['is_paused'] === true) return this.#remember({ rows: [], isLast: true, isPaused: true }, { place: start, isComplete: false, drawn })
       // Nobody advances over a page without rows, so a window that has none left is passed over here.
       const rest = start.win === undefined ? undefined : await this.#window(session, lease, request, { place: start, drawn })
@@ -53,14 +56,33 @@ export class OutboxPages {
     })
   }
 
+  /** The window behind one that is over, in one round trip: both statements see what one snapshot sees. */
+  async #next(session: Session, { shard }: Lease, request: PageRequest, start: Place): Promise<OutboxPage> {
+    const { cursor, newRows, settings } = this.#sql
+    const begin = session.command('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    const statements = [begin, settings(), cursor(shard), newRows(shard, '0', String(start.floor), start.prev, request.rows, request.bytes)]
+    const [, , found, answer] = await this.#read(session, statements)
+    const row = found?.rows[0]
+    const drawn = BigInt(textOf(row?.['drawn'] ?? 0))
+    if (row?.['is_paused'] === true) return this.#remember({ rows: [], isLast: true, isPaused: true }, { place: start, isComplete: false, drawn })
+
+    return this.#pageOf(answer?.rows ?? [], shard, request, { place: opened(start, row), drawn })
+  }
+
   async #window(session: Session, { shard }: Lease, request: PageRequest, { place, drawn }: { readonly place: Place; readonly drawn: bigint }): Promise<OutboxPage> {
     const { prev, floor, win = prev, pos } = place
     if (win === prev) return this.#remember({ rows: [], isLast: true, isPaused: false }, { place, isComplete: true, drawn })
-    const { rows } = await this.#read(session, this.#sql.rows(shard, String(pos), String(floor), prev, win, request.rows, request.bytes))
+    const statements = [session.command('BEGIN'), this.#sql.settings(), this.#sql.rows(shard, String(pos), String(floor), prev, win, request.rows, request.bytes)]
+    const [, , answer] = await this.#read(session, statements)
+
+    return this.#pageOf(answer?.rows ?? [], shard, request, { place, drawn })
+  }
+
+  #pageOf(rows: readonly Row[], shard: string, request: PageRequest, { place, drawn }: { readonly place: Place; readonly drawn: bigint }): OutboxPage {
     const matched = numberOf(rows[0]?.['matched'] ?? 0)
     const isComplete = matched < request.rows && rows.length === matched
 
-    return this.#remember({ rows: rows.map((row) => rowOf(row, shard)), isLast: isComplete && pos === 0n, isPaused: false }, { place, isComplete, drawn })
+    return this.#remember({ rows: rows.map((row) => rowOf(row, shard)), isLast: isComplete && place.pos === 0n, isPaused: false }, { place, isComplete, drawn })
   }
 
   /** What the cursor is to be when so much of a page is dealt with. */
@@ -71,11 +93,9 @@ export class OutboxPages {
     return { ...place, pos: page.rows[done - 1]?.seq ?? place.pos, drawn }
   }
 
-  async #read(session: Session, statement: Statement): Promise<Answer> {
+  async #read(session: Session, statements: readonly Statement[]): Promise<readonly Answer[]> {
     try {
-      const [, answer] = await session.runAll([{ text: pageSettings }, statement, { text: 'COMMIT' }])
-
-      return answer ?? { command: '', rowCount: 0, rows: [] }
+      return await session.runAll([...statements, session.command('COMMIT')])
     } catch (error) {
       await session.send({ text: 'ROLLBACK' }).catch(() => session.cut())
       throw error
@@ -150,7 +170,7 @@ export const rowColumns = `seq, id, key, destination, head, body, round(extract(
  * The second finds by the index of `xid` what transactions wrote below the floor that were open then, so a transaction that is open for long costs nothing.
  * The sums and functions keep the planner from the other index, and the settings from reading whole tables: it guesses badly about what nobody has analysed yet.
  */
-export const pageSettings = 'BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off'
+export const pageSettings = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)`
 
 export const pageText = `
   SELECT ${rowColumns}, matched FROM (
@@ -167,6 +187,9 @@ export const pageText = `
     ) AS page
   ) AS sized WHERE place = 1 OR bytes_through <= $7 ORDER BY seq`
 
+/** The same with a window that ends now. */
+export const newPageText = pageText.replaceAll('$5::pg_snapshot', '(SELECT pg_current_snapshot())').replaceAll('$6', '$5').replaceAll('$7', '$6')
+
 function sqlOf(prepare: Prepare) {
   return {
     cursor: prepare(`
@@ -174,6 +197,8 @@ function sqlOf(prepare: Prepare) {
         mark_floor, pg_snapshot_xmax(pg_current_snapshot()) > mark_xid AS is_past_mark,
         (SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM {}.outbox_seq) AS drawn
       FROM {}.outbox_cursor WHERE shard = $1`),
+    settings: prepare(pageSettings),
     rows: prepare(pageText),
+    newRows: prepare(newPageText),
   }
 }
