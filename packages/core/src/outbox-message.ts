@@ -1,9 +1,9 @@
-import type { Envelope } from './envelope.js'
+import type { Envelope, RawEnvelope } from './envelope.js'
 import { isRecord } from './found.js'
 import { WaybillError } from './error.js'
 import type { OutboxMessage } from './outbox-store.js'
 import type { Timer } from './timer-store.js'
-import type { Outgoing } from './transport.js'
+import type { Destination, Outgoing } from './transport.js'
 
 /** Who fires timers that are delayed messages. */
 export const publishTarget = 'publish'
@@ -26,12 +26,12 @@ export function outboxMessageOf(outgoing: Outgoing, shard: string, now: number):
 /** The message of a row. Throws where somebody has changed it by hand into something else. */
 export function outgoingOf({ id, head, body, expiresAt }: OutboxMessage, now: number): Outgoing {
   const read = parsed(head)
-  if (!isRecord(read) || !isRecord(read.to) || !isRecord(read.envelope) || !isRecord(read.headers) || typeof read.envelope.type !== 'string')
+  if (!isHead(read))
     throw new WaybillError(
       'UNREADABLE_ROW',
       `The head of the stored message "${id}" is no head of a message: it was changed by hand, or written by a newer version. Edit or discard it.`,
     )
-  const { to, envelope, headers, contentType, contentEncoding, mandatory, priority, replyTo } = read as unknown as Outgoing
+  const { to, envelope, headers, contentType, contentEncoding, mandatory, priority, replyTo } = read
 
   return {
     to,
@@ -74,6 +74,55 @@ export function unpacked(id: string, bytes: Uint8Array): OutboxMessage {
   const { id: own, key, shard, destination, head, expiresAt } = read as unknown as OutboxMessage
 
   return { id: own, key, shard, destination, head, expiresAt, body: Buffer.from(read.body, 'base64') }
+}
+
+/** What is nearly a head would break the batch that it leaves with, or the process. */
+function isHead(read: unknown): read is Omit<Outgoing, 'body' | 'delayMs' | 'expiresMs'> {
+  if (!isRecord(read) || !isRecord(read.to) || !isRecord(read.envelope) || !isRecord(read.headers)) return false
+  const { to, envelope, headers, contentType, contentEncoding, mandatory, priority, replyTo } = read
+  for (const name in headers) if (!isScalar(headers[name])) return false
+
+  return (
+    placesOf[String(to['kind'])]?.every((name) => typeof to[name] === 'string') === true &&
+    typeof mandatory === 'boolean' &&
+    isOptional(contentType, 'string') &&
+    isOptional(contentEncoding, 'string') &&
+    isOptional(priority, 'number') &&
+    isOptional(replyTo, 'string') &&
+    isEnvelope(envelope)
+  )
+}
+
+function isEnvelope({ id, type, source, time, subject, dataVersion, correlationId, causationId, traceparent, tracestate, baggage }: RawEnvelope): boolean {
+  return (
+    typeof id === 'string' &&
+    typeof type === 'string' &&
+    typeof source === 'string' &&
+    typeof time === 'string' &&
+    typeof dataVersion === 'number' &&
+    isOptional(subject, 'string') &&
+    isOptional(correlationId, 'string') &&
+    isOptional(causationId, 'string') &&
+    isOptional(traceparent, 'string') &&
+    isOptional(tracestate, 'string') &&
+    isOptional(baggage, 'string')
+  )
+}
+
+/** The names that a place of each kind has. */
+const placesOf: Readonly<Record<string, readonly string[]>> = Object.assign(Object.create(null), {
+  channel: ['channel'],
+  group: ['channel', 'group'],
+  dead: ['channel', 'group'],
+  reply: ['address'],
+} satisfies Record<Destination['kind'], readonly string[]>)
+
+function isOptional(value: unknown, type: 'string' | 'number'): boolean {
+  return value === undefined || typeof value === type
+}
+
+function isScalar(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
 }
 
 // JSON leaves out what is undefined. Named one by one, for copying an object whose shape varies takes five times as long.
