@@ -67,7 +67,7 @@ function readScenarios(broker: BrokerName, names: readonly string[]): readonly S
   const unknown = names.filter((name) => !known.some((scenario) => isCalled(scenario, name)))
   if (unknown.length > 0) throw new BenchError(`Unknown scenario "${unknown.join('", "')}". Known for ${broker}: ${known.map((scenario) => scenario.name).join(', ')}.`)
 
-  return names.length === 0 ? known : known.filter((scenario) => names.some((name) => isCalled(scenario, name)))
+  return names.length === 0 ? known.filter(({ isLong }) => !isLong) : known.filter((scenario) => names.some((name) => isCalled(scenario, name)))
 }
 
 function isCalled(scenario: Scenario, name: string): boolean {

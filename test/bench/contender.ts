@@ -14,6 +14,8 @@ export interface Contender {
   openReceiver?(room: Room, handle: Handle): Promise<Receiver>
   /** Sends on what waits in the outbox, and what its own `send` writes there; `confirmed` is called when the broker has an order. */
   openRelay?(room: Room, confirmed: (id: number) => void): Promise<BenchPublisher>
+  /** Writes so many orders into the outbox at once, without the clocks. */
+  fill?(room: Room, count: number): Promise<void>
   /** Takes bodies and handles each in a transaction: an inbox row, an update, an outbox row. */
   openHandler?(room: Room, handle: Handle): Promise<Receiver>
   /** Answers each order that is asked about; `handle` sees it first. Without it the contender does not play where orders are asked about. */

@@ -44,7 +44,7 @@ async function play(scenario: Scenario, entrants: readonly Entrant[], broker: Br
   await Promise.all(open.splice(0).map((stage) => stage.close()))
 
   if (options.json) for (const series of all) console.log(JSON.stringify(resultLine(label, series)))
-  else console.log(`\n${table(label, all, scenario.work.kind === 'latency' || scenario.work.kind === 'relay')}\n`)
+  else console.log(`\n${table(label, all, ['latency', 'relay', 'relay-remote'].includes(scenario.work.kind))}\n`)
 }
 
 /** On stderr, so that stdout holds results alone. */

@@ -9,6 +9,8 @@ export interface Scenario {
   readonly name: string
   readonly messages: number
   readonly work: Work
+  /** Takes minutes to prepare, so it is played where it is named. */
+  readonly isLong?: true
 }
 
 export type Work =
@@ -26,8 +28,12 @@ export type Work =
   | { readonly kind: 'ask'; readonly callers: number; readonly batch: 1 }
   /** Orders wait in the outbox, until the broker has confirmed each. */
   | { readonly kind: 'drain' }
+  /** The same, of the first of so many that wait; from the first confirm on. */
+  | { readonly kind: 'backlog'; readonly rows: number }
   /** Written at a fixed rate in transactions of the process that sends them on. What is measured runs from the commit to the broker's confirm. */
   | { readonly kind: 'relay'; readonly perSecond: number }
+  /** Written at a fixed rate by a process beside the one that sends them on. Measured is the same. */
+  | { readonly kind: 'relay-remote'; readonly perSecond: number }
   /** Orders that are here already are handled in a transaction each: an inbox row, an update, an outbox row. */
   | { readonly kind: 'handle'; readonly ahead: number }
   /** One process with so many listeners as there are messages, each in a group of its own, until all are attached; `again`: at a broker that has it all. */
@@ -57,6 +63,10 @@ export const scenarios: readonly Scenario[] = [
   { broker: 'outbox', name: 'write', messages: 12_000, work: { kind: 'publish', callers: connections, batch: 1 } },
   { broker: 'outbox', name: 'drain', messages: 40_000, work: { kind: 'drain' } },
   { broker: 'outbox', name: 'latency', messages: 6_000, work: { kind: 'relay', perSecond: 2_000 } },
+  { broker: 'outbox', name: 'latency-remote', messages: 100, work: { kind: 'relay-remote', perSecond: 10 } },
+  { broker: 'outbox', name: 'backlog-10-thousand', messages: 10_000, work: { kind: 'backlog', rows: 10_000 } },
+  { broker: 'outbox', name: 'backlog-million', messages: 10_000, work: { kind: 'backlog', rows: 1_000_000 }, isLong: true },
+  { broker: 'outbox', name: 'backlog-10-million', messages: 10_000, work: { kind: 'backlog', rows: 10_000_000 }, isLong: true },
   { broker: 'outbox', name: 'inbox/handle', messages: 10_000, work: { kind: 'handle', ahead: 200 } },
   { broker: 'dispatch', name: 'through', messages: 200_000, work: { kind: 'through', callers: 256, batch: 1 } },
   { broker: 'harness', name: 'tests', messages: 50, work: { kind: 'through', callers: 1, batch: 1 } },

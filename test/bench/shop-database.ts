@@ -52,3 +52,20 @@ async function declareQueue(room: Room): Promise<void> {
 
 /** The ids within bodies that stand in a column of bytes. */
 export const storedIn = (table: string): string => `CREATE VIEW stored AS SELECT seq AS place, (convert_from(body, 'UTF8')::json->>'id')::int AS id FROM ${table}`
+
+const filledAtOnce = 250_000
+
+/** Copies the one order that waits in the outbox, until so many do. The first of `columns` are copied as they are; `extend` is called before each part. */
+export async function fillOutbox(room: Room, count: number, { columns, extend }: { readonly columns: readonly string[]; readonly extend: () => Promise<void> }): Promise<void> {
+  const pool = new Pool({ connectionString: databaseUrl, max: 1 })
+  const text = `
+    INSERT INTO ${schemaOf(room)}.outbox (${columns.join(', ')}, id, key, body)
+    SELECT ${columns.map((column) => `t.${column}`).join(', ')}, gen_random_uuid()::${columns.includes('shard') ? 'text' : 'uuid'}, 'key-' || n % 500,
+      convert_to(replace(convert_from(t.body, 'UTF8'), '"id":0,', '"id":' || n || ','), 'UTF8')
+    FROM (SELECT * FROM ${schemaOf(room)}.outbox ORDER BY seq LIMIT 1) AS t, generate_series($1::int, $2::int) AS n ORDER BY n`
+  for (let from = 1; from < count; from += filledAtOnce) {
+    await extend()
+    await pool.query(text, [from, Math.min(count, from + filledAtOnce) - 1])
+  }
+  await pool.end()
+}

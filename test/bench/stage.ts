@@ -3,7 +3,8 @@ import type { Contender, Footprint, Room } from './contender.js'
 import type { Entrant } from './entrants.js'
 import { Ledger, type Verdict } from './ledger.js'
 import { type Scenario, type Work, fillLoad, labelOf, partitions, prefetch } from './scenario.js'
-import type { Measurement } from './worker.js'
+import { percentiles } from './statistics.js'
+import type { Job, Measurement } from './worker.js'
 import { WorkerProcess } from './worker-process.js'
 
 export interface RoundResult extends Omit<Measurement, 'verdict'> {
@@ -18,7 +19,15 @@ export interface Setting {
   readonly execArgv: readonly string[]
 }
 
-const needs: Partial<Record<Scenario['work']['kind'], keyof Contender>> = { ask: 'openAsker', start: 'openGroups', drain: 'openRelay', relay: 'openRelay', handle: 'openHandler' }
+const needs: Partial<Record<Scenario['work']['kind'], keyof Contender>> = {
+  ask: 'openAsker',
+  start: 'openGroups',
+  drain: 'openRelay',
+  relay: 'openRelay',
+  'relay-remote': 'openRelay',
+  backlog: 'fill',
+  handle: 'openHandler',
+}
 
 /** Whether a contender has what a scenario asks for. */
 export async function canPlay({ file }: Entrant, { work }: Scenario): Promise<boolean> {
@@ -88,8 +97,23 @@ export class Stage {
     const { broker, brokerPid, messages: count, scenario } = this.#setting
     const job = { room, count, brokerPid }
     if (scenario.work.kind === 'consume' || scenario.work.kind === 'drain') await this.#filler.perform({ kind: 'publish', ...job, ...fillLoad(broker.name, count) })
+    if (scenario.work.kind === 'relay-remote') return this.#measureRemote(job, scenario.work.perSecond)
+    if (scenario.work.kind === 'backlog') await this.#filler.perform({ kind: 'fill', ...job, count: scenario.work.rows })
     if (scenario.work.kind === 'start' && scenario.work.again) await this.#filler.perform({ kind: 'start', ...job })
-    const measurement = await this.#worker.perform({ ...scenario.work, ...job })
+
+    return this.#given(await this.#worker.perform({ ...scenario.work, ...job }))
+  }
+
+  /** One process writes and another one sends on. */
+  async #measureRemote(job: Job, perSecond: number): Promise<Measurement> {
+    const both = await Promise.all([this.#filler.perform({ kind: 'write', perSecond, ...job }), this.#worker.perform({ kind: 'heed', ...job })])
+    const [written, heeded] = both.map((one) => this.#given(one)) as [Measurement, Measurement]
+    const waits = Float64Array.from(heeded.momentsMs ?? [], (confirmed, id) => confirmed - (written.momentsMs?.[id] ?? Number.NaN))
+
+    return { ...heeded, ...percentiles(waits), errors: written.errors }
+  }
+
+  #given(measurement: Measurement | undefined): Measurement {
     if (!measurement) throw new Error(`Contender "${this.entrant.name}" answered without a measurement.`)
 
     return measurement
@@ -98,6 +122,8 @@ export class Stage {
   async #judge(room: Room, { verdict }: Measurement): Promise<Verdict> {
     const { broker, messages, scenario } = this.#setting
     const footprint: Footprint = this.#contender.footprint(room)
+    // What waits behind those that were measured is there still.
+    if (verdict && scenario.work.kind === 'backlog') return verdict
     if (verdict) return { lost: verdict.lost, duplicated: verdict.duplicated + Math.max(0, (await broker.leftover(footprint)) - verdict.lost) }
 
     const ledger = new Ledger(messages)

@@ -5,7 +5,7 @@ import { Ledger, type Verdict } from './ledger.js'
 import { type Load, type SendErrors, type SendReport, sendAll, sendPaced } from './load.js'
 import { type Cost, peakRssMb, startMeter } from './meter.js'
 import { type Chunks, receive } from './receive.js'
-import { drain, handle, relay } from './relaying.js'
+import { backlog, drain, handle, heed, relay, write } from './relaying.js'
 import { percentiles } from './statistics.js'
 import { watch } from './watch.js'
 
@@ -19,6 +19,10 @@ export type Task =
   | ({ readonly kind: 'latency'; readonly perSecond: number } & Job)
   | ({ readonly kind: 'drain' } & Job)
   | ({ readonly kind: 'relay'; readonly perSecond: number } & Job)
+  | ({ readonly kind: 'heed' } & Job)
+  | ({ readonly kind: 'write'; readonly perSecond: number } & Job)
+  | ({ readonly kind: 'fill' } & Job)
+  | ({ readonly kind: 'backlog' } & Job)
   | ({ readonly kind: 'handle'; readonly ahead: number } & Job)
   | ({ readonly kind: 'ask' } & Job & Load)
   | ({ readonly kind: 'start' } & Job)
@@ -39,6 +43,8 @@ export interface Measurement extends Cost {
   readonly heapMb: number | undefined
   readonly verdict: Verdict | undefined
   readonly errors: SendErrors
+  /** By id: when it was committed or confirmed, by a clock that all processes share. Where two processes measure one thing. */
+  readonly momentsMs?: readonly number[]
 }
 
 export type Answer = { readonly kind: 'ready' } | { readonly kind: 'done'; readonly measurement?: Measurement } | { readonly kind: 'failed'; readonly reason: string }
@@ -65,6 +71,14 @@ async function perform(contender: Contender, task: Task): Promise<Measurement | 
       return await drain(contender, task)
     case 'relay':
       return await relay(contender, task)
+    case 'heed':
+      return await heed(contender, task)
+    case 'write':
+      return await write(contender, task)
+    case 'fill':
+      return await contender.fill?.(task.room, task.count).then(() => undefined)
+    case 'backlog':
+      return await backlog(contender, task)
     case 'handle':
       return await handle(contender, task)
     case 'ask':

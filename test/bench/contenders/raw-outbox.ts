@@ -2,8 +2,9 @@ import { type ConfirmChannel, connect } from 'amqplib'
 import { Pool, type PoolClient } from 'pg'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BenchPublisher, Handle, Order, Receiver, Room } from '../contender.js'
+import { makeOrder } from '../order.js'
 import { connections } from '../scenario.js'
-import { databaseUrl, declareShop, footprint, insertPurchase, keyOf, purchaseOf, schemaOf, stockOf, storedIn, updateStock } from '../shop-database.js'
+import { databaseUrl, declareShop, fillOutbox, footprint, insertPurchase, keyOf, purchaseOf, schemaOf, stockOf, storedIn, updateStock } from '../shop-database.js'
 
 /**
  * The same statements by hand, as `pg` and amqplib say: a table of messages that is written in the transaction, and a loop that reads it by a growing number,
@@ -30,6 +31,13 @@ export async function openPublisher(room: Room): Promise<BenchPublisher> {
     sendBatch: (orders, done) => void inTransaction(pool, (client) => store(client, room, orders)).then(() => done(), done),
     close: () => pool.end(),
   }
+}
+
+export async function fill(room: Room, count: number): Promise<void> {
+  const pool = new Pool({ connectionString: databaseUrl, max: 1 })
+  await inTransaction(pool, (client) => store(client, room, [makeOrder(0)]))
+  await pool.end()
+  await fillOutbox(room, count, { columns: ['destination', 'headers'], extend: async () => {} })
 }
 
 export async function openRelay(room: Room, confirmed: (id: number) => void): Promise<BenchPublisher> {

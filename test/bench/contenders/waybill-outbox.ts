@@ -5,10 +5,10 @@ import { postgres } from '@waybill/store-postgres'
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import { rabbitmq } from '@waybill/transport-rabbitmq'
 import type { BenchPublisher, Handle, Order, Receiver, Room } from '../contender.js'
-import { idOf } from '../order.js'
+import { idOf, makeOrder } from '../order.js'
 import { connections } from '../scenario.js'
 import { envelope } from '../shop.js'
-import { databaseUrl, declareShop, footprint, insertPurchase, keyOf, purchaseOf, schemaOf, stockOf, storedIn, updateStock } from '../shop-database.js'
+import { databaseUrl, declareShop, fillOutbox, footprint, insertPurchase, keyOf, purchaseOf, schemaOf, stockOf, storedIn, updateStock } from '../shop-database.js'
 
 /** Waybill as its READMEs say, by a `@Transactional` method and a listener with a store. Where only writing is measured, the relay is another process's. */
 
@@ -29,6 +29,21 @@ export async function openPublisher(room: Room): Promise<BenchPublisher> {
 
 export async function openRelay(room: Room, confirmed: (id: number) => void): Promise<BenchPublisher> {
   return opened(room, watched(rabbitmq({ url: room.url }), confirmed), true)
+}
+
+export async function fill(room: Room, count: number): Promise<void> {
+  const Shop = shopOf(room)
+  const first = appOf(room, Shop, rabbitmq({ url: room.url }), false)
+  await first.start()
+  await first.get(Shop).placeAll([makeOrder(0)])
+  await first.stop()
+  // A start makes the parts that are needed next.
+  const extend = async (): Promise<void> => {
+    const next = appOf(room, Shop, memory(), false)
+    await next.start()
+    await next.stop()
+  }
+  await fillOutbox(room, count, { columns: ['shard', 'destination', 'head'], extend })
 }
 
 export async function openHandler(room: Room, handle: Handle): Promise<Receiver> {
