@@ -14,12 +14,15 @@ export interface FlowOptions {
 
 /** A page under way. */
 interface Leg {
+  readonly lease: Lease
   readonly page: OutboxPage
   readonly bytes: number
   result: Sent | undefined
 }
 
 const mostLegs = 64
+/** The cursor moves no more often: it is a commit, and no message waits for it. */
+const restMs = 10
 
 /**
  * Pages under way, each sent as soon as it is read. The cursor follows behind the first of them that are whole, in one step for as many as there are.
@@ -31,6 +34,9 @@ export class Flow {
   #legs: Leg[] = []
   #waiting: (() => void)[] = []
   #advancing = false
+  #isEnding = false
+  #movedAt = Number.NEGATIVE_INFINITY
+  #cancelLater: (() => void) | undefined
   #isLost = false
   #error: unknown
 
@@ -66,7 +72,7 @@ export class Flow {
 
   /** Of `blocked` keys rows are parked. `alone`: one row after another. */
   add(lease: Lease, page: OutboxPage, { blocked, alone }: { readonly blocked: Set<string>; readonly alone: boolean }): void {
-    const leg: Leg = { page, bytes: page.rows.reduce((sum, { body, head }) => sum + body.length + head.length, 0), result: undefined }
+    const leg: Leg = { lease, page, bytes: page.rows.reduce((sum, { body, head }) => sum + body.length + head.length, 0), result: undefined }
     const began = this.#options.runtime.elapsed()
     this.#legs.push(leg)
     const fresh = page.rows.filter(({ seq }) => !this.#ahead.has(seq))
@@ -74,7 +80,7 @@ export class Flow {
     void sending.then((result) => {
       leg.result = result
       this.#options.onSent(page, result, began)
-      this.#advance(lease)
+      this.#advance()
       this.#tellChange()
     })
   }
@@ -106,24 +112,29 @@ export class Flow {
   }
 
   async #ended(): Promise<void> {
+    this.#isEnding = true
+    this.#advance()
     while (this.#advancing || this.#legs.some(({ result }) => result === undefined)) await this.change()
   }
 
   #clear(): void {
+    this.#cancelLater?.()
+    this.#cancelLater = undefined
+    this.#isEnding = false
     this.#legs = []
     this.#isLost = false
     this.#error = undefined
   }
 
-  #advance(lease: Lease): void {
+  #advance(): void {
     if (this.#advancing || this.#isLost || this.#error !== undefined) return
     const first = this.#legs.findIndex(({ result }) => result === undefined || result.left > 0)
     const whole = this.#legs.slice(0, first === -1 ? this.#legs.length : first)
-    const page = whole.at(-1)?.page
-    if (!page) return
+    const last = whole.at(-1)
+    if (!last || this.#rests()) return
     this.#advancing = true
     const over = whole.flatMap((leg) => leg.page.rows.map((row) => ({ row, state: this.#stateOf(leg, row) })))
-    this.#move(lease, page, { done: page.rows.length, over })
+    this.#move(last.lease, last.page, { done: last.page.rows.length, over })
       .then((isOurs) => {
         if (!isOurs) return
         this.#legs.splice(0, whole.length)
@@ -134,10 +145,24 @@ export class Flow {
       })
       .finally(() => {
         this.#advancing = false
-        this.#advance(lease)
+        this.#movedAt = this.#options.runtime.elapsed()
+        this.#advance()
         this.#tellChange()
       })
       .catch(() => undefined)
+  }
+
+  /** It is too early, and will be tried again. */
+  #rests(): boolean {
+    const { runtime } = this.#options
+    const waitMs = this.#movedAt + restMs - runtime.elapsed()
+    if (this.#isEnding || waitMs <= 0) return false
+    this.#cancelLater ??= runtime.after(waitMs, () => {
+      this.#cancelLater = undefined
+      this.#advance()
+    })
+
+    return true
   }
 
   /** Up to the first row of a page that was left. */

@@ -29,6 +29,7 @@ const cautionAfter = 3
 const slowMs = 2_000
 const fewestRows = 16
 const firstRows = 256
+const longestRestMs = 20
 
 /**
  * Sends what waits in one shard, in order, as long as this process has its lease; otherwise it stands by. Pages are read while those before are
@@ -145,13 +146,22 @@ export class Relay {
       if (waitMs > 0 || !this.#holding.lease) return waitMs
       await this.#releaseParked(lease)
     }
+    const began = this.#parts.runtime.elapsed()
     const page = await this.#parts.outbox.page(lease, { ...size, after: this.#flow.last })
     if (this.#flow.isBroken) return 0
     if (page.rows.length === 0) return this.#idle(page)
     this.#idleMs = hotMs
     this.#flow.add(lease, page, { blocked: this.#blocked, alone: this.#outages >= cautionAfter })
 
-    return this.#outages === 0 ? 0 : this.#mend(lease)
+    if (this.#outages > 0) return this.#mend(lease)
+    if (page.isLast) await this.#rest(this.#parts.runtime.elapsed() - began)
+
+    return 0
+  }
+
+  /** Where rows come a few at a time, half of the time is for more of them to come: a look costs the same for many. */
+  #rest(lookMs: number): Promise<void> {
+    return new Promise((resolve) => void this.#parts.runtime.after(Math.min(longestRestMs, Math.max(1, lookMs)), resolve))
   }
 
   /** Waits for what is under way. Where a row of it was left the next turn waits too. */
