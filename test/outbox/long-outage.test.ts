@@ -1,0 +1,54 @@
+import { createApp, Event, Listener, Service } from '@waybill/core'
+import { outbox } from '@waybill/outbox'
+import { memoryStore } from '@waybill/store-memory'
+import { virtualRuntime } from '@waybill/testing'
+import { memory, memoryBroker } from '@waybill/transport-memory'
+import { expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
+
+class Booked extends Event('order.booked', { channel: 'bookings', key: 'key', payload: z.object({ key: z.string(), n: z.number() }) }) {}
+
+@Service('audience')
+class Audience {
+  readonly heard: number[] = []
+
+  @Listener(Booked)
+  hear({ n }: Booked): void {
+    this.heard.push(n)
+  }
+}
+
+test('O7 I6 what is committed in the ten minutes in which a broker is down is sent within seconds of its return, once, in the order of its keys and unaided', async () => {
+  const runtime = virtualRuntime()
+  const broker = memoryBroker({ runtime })
+  const box = outbox(memoryStore())
+  const app = createApp({ name: 'test', services: [Audience], signals: false, log: false, runtime, transport: memory({ broker }), plugins: [box] })
+  onTestFinished(async () => {
+    const stopped = app.stop()
+    await runtime.advance('1m')
+    await stopped
+  })
+  const started = app.start()
+  await runtime.advance('1s')
+  await started
+
+  broker.stop()
+  for (let n = 0; n < 600; n++) {
+    await app.transaction(() => app.publish([new Booked({ key: `k${n % 7}`, n: 2 * n }), new Booked({ key: `k${(n + 3) % 7}`, n: 2 * n + 1 })]))
+    await runtime.advance('1s')
+  }
+  const during = (await box.status()).map(({ pending, parked }) => [pending, parked])
+  broker.start()
+  await runtime.advance('40s')
+
+  const { heard } = app.get(Audience)
+  const keyOf = (n: number): number => (n % 2 === 0 ? n / 2 : (n - 1) / 2 + 3) % 7
+  expect(during).toEqual([[1_200, 0]])
+  expect([...heard].sort((a, b) => a - b)).toEqual(Array.from({ length: 1_200 }, (_, n) => n))
+  for (let key = 0; key < 7; key++) {
+    const own = heard.filter((n) => keyOf(n) === key)
+    expect(own).toEqual([...own].sort((a, b) => a - b))
+  }
+  expect((await box.status()).map(({ pending, parked }) => [pending, parked])).toEqual([[0, 0]])
+  expect(app.health().ready).toBe(true)
+})
