@@ -79,7 +79,7 @@ describe('what many write at once', () => {
     await bed.sql(`DROP DATABASE ${name} WITH (FORCE)`)
   })
 
-  it('a page is read along the primary key, and what was open along the index of transactions, also in a table that nobody analysed', async () => {
+  it('a page is read along the primary key, and what was open along the index of transactions, without compiling, also in a table that nobody analysed', async () => {
     const schema = bed.schema()
     const store = await bed.store({ schema })
     await bed.sql(`ALTER TABLE "${schema}".outbox_0 SET (autovacuum_enabled = false)`)
@@ -90,7 +90,7 @@ describe('what many write at once', () => {
     for (const plan of await plansOf(bed, schema)) {
       expect(plan).toMatch(/Index Scan using outbox_0_pkey/)
       expect(plan).toMatch(/Index Scan using outbox_0_xid_idx/)
-      expect(plan).not.toMatch(/Seq Scan on outbox/)
+      expect(plan).not.toMatch(/Seq Scan on outbox|JIT/)
     }
   })
 })
@@ -154,7 +154,7 @@ async function plansOf(bed: ReturnType<typeof serverBed>, schema: string): Promi
   const explain = async (call: string): Promise<string> => (await client.query(`EXPLAIN EXECUTE ${call}`)).rows.map((row) => row['QUERY PLAN']).join('\n')
   const inSchema = (text: string): string => text.replaceAll('{}', `"${schema}"`)
   try {
-    await client.query(`BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; ${pageSettings}`)
+    await client.query(`BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL jit_above_cost = 0; ${pageSettings}`)
     await client.query(`PREPARE page (text, bigint, bigint, pg_snapshot, pg_snapshot, int, int) AS ${inSchema(pageText)}`)
     await client.query(`PREPARE new_page (text, bigint, bigint, pg_snapshot, int, int) AS ${inSchema(newPageText)}`)
     const place = `'main', 0, ${cursor?.['floor']}, '${cursor?.['prev']}'`
