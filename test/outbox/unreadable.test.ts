@@ -4,7 +4,7 @@ import { memoryStore } from '@waybill/store-memory'
 import { eventually } from '@waybill/testing'
 import { memory } from '@waybill/transport-memory'
 import { expect, onTestFinished, test } from 'vitest'
-import { Told } from './bed.js'
+import { collectInto, Told } from './bed.js'
 
 @Service('audience')
 class Audience {
@@ -66,3 +66,30 @@ test.each(Object.entries(heads))('a row whose head %s is parked and named, and t
 function broken(head: string): OutboxMessage {
   return { id: 'broken', shard: 'memory', key: undefined, destination: 'told', head, body: Buffer.from('{}'), expiresAt: undefined }
 }
+
+const delayed = { id: 'm', shard: 'memory', destination: 'told', head: '{}', body: '' }
+
+const payloads: Readonly<Record<string, unknown>> = {
+  'is no message': 'nonsense',
+  'has no id': { ...delayed, id: undefined },
+  'has no destination': { ...delayed, destination: undefined },
+  'has a key that is no text': { ...delayed, key: {} },
+  'has a moment that is no number': { ...delayed, expiresAt: 'soon' },
+}
+
+test.each(Object.entries(payloads))('a delayed message that %s waits on and is listed, and the others are sent', async (_, payload) => {
+  const store = memoryStore()
+  const box = outbox(store)
+  const lines: string[] = []
+  const app = createApp({ name: 'test', services: [Audience], signals: false, log: collectInto(lines), transport: memory(), plugins: [box] })
+  onTestFinished(() => app.stop())
+  await app.start()
+
+  const { transaction } = await store.begin({})
+  await transaction.commit({ outbox: [], timers: [{ id: 'broken', dueAt: 1, target: 'publish', subject: 'told', payload: Buffer.from(JSON.stringify(payload)) }], replies: [] })
+  await app.transaction(() => app.publish(new Told({ n: 1 }), { delay: '1ms' }))
+  await eventually(() => app.get(Audience).heard.length === 1)
+
+  expect((await box.timers()).map(({ id }) => id)).toEqual(['broken'])
+  expect(lines.filter((line) => line.includes('"broken"'))).toEqual([expect.stringMatching(/is no message: it was changed by hand.*It waits another hour\.$/)])
+})

@@ -68,12 +68,19 @@ export function packed({ body, ...message }: OutboxMessage): Uint8Array {
 
 export function unpacked(id: string, bytes: Uint8Array): OutboxMessage {
   const read = parsed(Buffer.from(bytes).toString())
-  if (!isRecord(read) || typeof read.body !== 'string' || typeof read.head !== 'string' || typeof read.shard !== 'string')
-    throw new WaybillError('UNREADABLE_ROW', `What the store keeps under "${id}" is no message: it was changed by hand, or written by a newer version.`)
+  if (!isPacked(read)) throw new WaybillError('UNREADABLE_ROW', `What the store keeps under "${id}" is no message: it was changed by hand, or written by a newer version.`)
 
-  const { id: own, key, shard, destination, head, expiresAt } = read as unknown as OutboxMessage
+  const { id: own, key, shard, destination, head, expiresAt } = read
 
   return { id: own, key, shard, destination, head, expiresAt, body: Buffer.from(read.body, 'base64') }
+}
+
+/** What is nearly one would fail where it is written, and all that is written with it. */
+function isPacked(read: unknown): read is Omit<OutboxMessage, 'body'> & { readonly body: string } {
+  if (!isRecord(read)) return false
+  const { id, key, shard, destination, head, expiresAt, body } = read
+
+  return [id, shard, destination, head, body].every((one) => typeof one === 'string') && isOptional(key, 'string') && isOptional(expiresAt, 'number')
 }
 
 /** What is nearly a head would break the batch that it leaves with, or the process. */
