@@ -11,8 +11,8 @@ import type { Job, Measurement } from './worker.js'
 /** So that the relay of the other process stands before something is written. */
 const aheadMs = 3_000
 const nothing = { p50Ms: null, p99Ms: null, heapMb: undefined, verdict: undefined, errors: { count: 0, first: undefined } }
-/** The same in all processes of a machine. */
-const sharedNow = (): number => performance.timeOrigin + performance.now()
+/** The same in all processes of a machine, which the clock of `performance` is not. */
+const sharedNow = (): number => Number(process.hrtime.bigint()) / 1_000_000
 
 /** From the moment at which the relay is opened to the confirm of the last order that waited; the harness then reads them back from the broker. */
 export async function drain(contender: Contender, { room, count, brokerPid }: Job): Promise<Measurement> {
