@@ -37,7 +37,7 @@ describe('a broker with a folder', () => {
     expect([...(again?.body ?? [])]).toEqual([...body])
     expect(again).toMatchObject({ redelivered: true, contentEncoding: 'gzip', contentType: 'application/json', envelope: first?.envelope, origin: first?.origin })
     expect(again?.headers).toEqual(first?.headers)
-    expect(Object.getPrototypeOf(again?.headers)).toBeNull()
+    expect('toString' in (again?.headers ?? {})).toBe(false)
   })
 
   test('what was done is not delivered again, dead letters stay, and a restart of the broker changes nothing', async () => {
