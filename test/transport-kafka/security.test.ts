@@ -6,7 +6,7 @@ import type { LogFields } from '@waybill/core'
 import { kafka, type KafkaOptions } from '@waybill/transport-kafka'
 import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { channelOf, createTopic, eventually, listen, message, send, strangers } from './bed.js'
+import { channelOf, createTopic, drivers, eventually, listen, message, send, strangers } from './bed.js'
 import { type Certificates, certificates, storePassword } from './certificates.js'
 import { type OwnNodes, ownNodes } from './own-nodes.js'
 
@@ -15,7 +15,7 @@ const plainLogin = 'org.apache.kafka.common.security.plain.PlainLoginModule requ
 const scramLogin = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
 const tokenLogin = 'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="unused";'
 
-describe('kafka with users and certificates', () => {
+describe.each(drivers)('kafka with users and certificates, through %s', (_, driver) => {
   const folder = mkdtempSync(join(tmpdir(), 'waybill-tls-'))
   let made: Certificates
   let nodes: OwnNodes
@@ -29,7 +29,7 @@ describe('kafka with users and certificates', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  const at = (listener: string, more: Partial<KafkaOptions>): Partial<KafkaOptions> => ({ brokers: nodes.addresses(listener), ...more })
+  const at = (listener: string, more: Partial<KafkaOptions>): Partial<KafkaOptions> => ({ brokers: nodes.addresses(listener), ...driver, ...more })
   const plain = { mechanism: 'plain', username: 'app', password: secret } as const
 
   test.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)('a user with a password is let in by %s, over TLS', async (mechanism) => {
