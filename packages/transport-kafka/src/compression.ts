@@ -44,13 +44,11 @@ async function attempt(name: string, work: (records: Buffer) => Uint8Array | Pro
     const made = await work(records)
 
     return Buffer.isBuffer(made) ? made : Buffer.from(made.buffer, made.byteOffset, made.byteLength)
-  } catch (cause) {
+  } catch (error) {
+    // Without the cause: what a stranger's error is called says nothing about the broker.
     throw new BrokerRefused(
       'CODEC_FAILED',
-      `The codec "${name}" was expected to take ${records.length} bytes of records and threw: ${sentenceOf(cause)}. Look at what kafka() was given as "codecs".`,
-      {
-        cause,
-      },
+      `The codec "${name}" was expected to take ${records.length} bytes of records and threw: ${sentenceOf(error)}. Look at what kafka() was given as "codecs".`,
     )
   }
 }

@@ -27,6 +27,7 @@ export class Broker {
   readonly #connection: Connection
   readonly #to: BrokerOptions
   readonly #address: string
+  #reason: Error | undefined
 
   private constructor(connection: Connection, to: BrokerOptions, { host, port }: Address) {
     this.#connection = connection
@@ -38,7 +39,7 @@ export class Broker {
     const connection = new to.library.Connection(to.clientId, connectionOptions(address.host, to.options))
     const broker = new Broker(connection, to, address)
     // Whoever asked for something is told; an error that nobody listens to would end the process.
-    connection.on('error', () => broker.close())
+    connection.on('error', (error: Error) => broker.#broke(error))
     await broker.#within(connection.connect(address.host, address.port) as Promise<void>, 0)
 
     return broker
@@ -83,6 +84,11 @@ export class Broker {
     ;(this.#connection as Partial<Connection>).socket?.destroy()
   }
 
+  #broke(error: Error): void {
+    this.#reason ??= error
+    this.close()
+  }
+
   async #within<T>(work: Promise<T>, waitMs: number): Promise<T> {
     const ms = this.#to.options.requestTimeoutMs + waitMs
     let cancel: () => void = () => {}
@@ -95,7 +101,8 @@ export class Broker {
     try {
       return await Promise.race([work, late])
     } catch (error) {
-      throw toldBy(error, this.#address)
+      // Those who wait hear only that the connection is closed.
+      throw toldBy(error instanceof AnswerLate ? error : (this.#reason ?? error), this.#address)
     } finally {
       cancel()
     }

@@ -10,6 +10,9 @@ const patienceMs = 5_000
 const pauseMs = 100
 const groupCoordinator = 0
 const unknownTopic = 3
+const noLeader = 'LEADER_NOT_AVAILABLE'
+const noCoordinator = 'COORDINATOR_NOT_AVAILABLE'
+const unknownError = 'UNKNOWN_SERVER_ERROR'
 
 /** A coordinator that changes, or is not ready yet. */
 const coordinatorMoves: ReadonlySet<string> = new Set(['COORDINATOR_NOT_AVAILABLE', 'COORDINATOR_LOAD_IN_PROGRESS', 'NOT_COORDINATOR'])
@@ -81,7 +84,7 @@ export class PlatformaticCluster {
   async leaderOf(topic: string, partition: number): Promise<Broker> {
     await this.learn(topic)
     const id = this.leaderId(topic, partition)
-    if (!this.#nodes.has(id)) throw new BrokerAnswer({ type: 'LEADER_NOT_AVAILABLE', message: `nobody is known to lead partition ${partition} of "${topic}"` })
+    if (!this.#nodes.has(id)) throw new BrokerAnswer({ type: noLeader, message: `nobody is known to lead partition ${partition} of "${topic}"` })
 
     return this.node(id)
   }
@@ -124,7 +127,7 @@ export class PlatformaticCluster {
 
   node(id: number, purpose = 'any'): Promise<Broker> {
     const address = this.#nodes.get(id)
-    if (!address) return Promise.reject(new BrokerAnswer({ type: 'LEADER_NOT_AVAILABLE', message: `node ${id} is not known any more` }))
+    if (!address) return Promise.reject(new BrokerAnswer({ type: noLeader, message: `node ${id} is not known any more` }))
 
     return this.#broker(address, purpose)
   }
@@ -149,7 +152,7 @@ export class PlatformaticCluster {
   /** A number that a broker gave, in Kafka's words. */
   answer(code: number): BrokerAnswer {
     const { protocolErrors, protocolErrorsCodesById } = this.#to.library
-    const id = protocolErrorsCodesById[code] ?? 'UNKNOWN_SERVER_ERROR'
+    const id = protocolErrorsCodesById[code] ?? unknownError
 
     return new BrokerAnswer({ type: id, message: protocolErrors[id]?.message ?? `Kafka's error number ${code}` })
   }
@@ -174,7 +177,7 @@ export class PlatformaticCluster {
     const broker = await this.any()
     const { coordinators } = await broker.call(this.#to.library.findCoordinatorV4, [groupCoordinator, [group]])
     const [found] = coordinators
-    if (!found) throw new BrokerAnswer({ type: 'COORDINATOR_NOT_AVAILABLE', message: `the group "${group}" has no coordinator` })
+    if (!found) throw new BrokerAnswer({ type: noCoordinator, message: `the group "${group}" has no coordinator` })
     const address = { host: found.host, port: found.port }
     this.#coordinators.set(group, address)
 

@@ -48,10 +48,6 @@ export class GroupProtocol {
     return this.#memberId === '' ? undefined : this.#memberId
   }
 
-  get generation(): number {
-    return this.#generation
-  }
-
   /** Whether the same membership may still be good. */
   mayPass(error: unknown): boolean {
     return moves.has(codeOf(error)) || (verdictOf(error) === 'unknown' && !(error instanceof BrokerAnswer))

@@ -25,6 +25,8 @@ export class PlatformaticMember implements GroupMember {
   #fetches: Fetches | undefined
   #cancelBeat: () => void = () => {}
   #misses = 0
+  /** Counts the times that the group was entered: what was asked in one of them is of no use in the next. */
+  #round = 0
   #isOver = false
 
   constructor(cluster: PlatformaticCluster, to: PlatformaticMemberOptions, events: MemberEvents) {
@@ -81,7 +83,7 @@ export class PlatformaticMember implements GroupMember {
   }
 
   async #fetch(assignment: Assignment): Promise<void> {
-    const { generation } = this.#protocol
+    const round = this.#round
     const stands = new Map<string, number>()
     for (const { topic, partition, offset } of await marksOf(this.#cluster, this.#to.groupId, assignment)) {
       if (offset !== undefined) stands.set(`${topic}/${partition}`, offset)
@@ -99,7 +101,7 @@ export class PlatformaticMember implements GroupMember {
       stands,
     )
     // The group may have changed while it was asked where it stands.
-    if (this.#isOver || generation !== this.#protocol.generation) return
+    if (this.#isOver || round !== this.#round) return
     this.#fetches = fetches
     fetches.begin()
   }
@@ -127,6 +129,7 @@ export class PlatformaticMember implements GroupMember {
 
   /** Never rejects. */
   async #rejoin(): Promise<void> {
+    this.#round++
     this.#events.rebalancing()
     this.#fetches?.end()
     try {

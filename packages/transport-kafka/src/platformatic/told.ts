@@ -13,8 +13,10 @@ export class BrokerAnswer extends Error {
   }
 }
 
+const loginRefused = 'SASL_AUTHENTICATION_FAILED'
+const leads = 'NOT_LEADER_FOR_PARTITION'
 /** Kafka gave them another name later. */
-const renamed: Readonly<Record<string, string>> = { NOT_LEADER_OR_FOLLOWER: 'NOT_LEADER_FOR_PARTITION' }
+const renamed: Readonly<Record<string, string>> = { NOT_LEADER_OR_FOLLOWER: leads }
 
 /** No answer in time. Nobody knows what became of the request. */
 export class AnswerLate extends Error {
@@ -31,7 +33,7 @@ export function toldBy(error: unknown, address: string): unknown {
   const refusal = findIn(error, (one) => one.code === 'PLT_KFK_AUTHENTICATION')
   const isClosed = findIn(error, (one) => one.code === 'PLT_KFK_NETWORK' && one.message === 'Connection closed')
   if (isClosed) return new Error(`The connection to ${address} was closed before the broker answered`, { cause: error })
-  if (refusal) return new BrokerAnswer({ type: 'SASL_AUTHENTICATION_FAILED', message: String(refusal.message) })
+  if (refusal) return new BrokerAnswer({ type: loginRefused, message: String(refusal.message) })
 
   const reason = findIn(error, (one) => typeof one.syscall === 'string' || (typeof one.code === 'string' && !one.code.startsWith('PLT_')))
 
