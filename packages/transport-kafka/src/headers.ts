@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { headerBlock } from '@waybill/core'
 import { ByteReader } from './byte-reader.js'
 import { isSame, TextMemo } from './text-memo.js'
 
@@ -16,7 +17,7 @@ interface Form {
 /** By the number of headers, which tells most kinds of records apart. */
 const forms: (Form | undefined)[] = []
 
-/** Everything that came, without a prototype; text where it is text, bytes where it is not, a list where a name came twice. */
+/** Everything that came; text where it is text, bytes where it is not, a list where a name came twice. */
 export function readHeaders(bytes: Buffer, at: number, end: number): Record<string, unknown> {
   const reader = new ByteReader(bytes, at)
   const count = reader.varint()
@@ -28,7 +29,7 @@ export function readHeaders(bytes: Buffer, at: number, end: number): Record<stri
 /** Undefined where a name is another one. */
 function readAlike(reader: ByteReader, end: number, form: Form): Record<string, unknown> | undefined {
   const start = reader.at
-  const headers = newHeaders()
+  const headers = headerBlock()
   for (let index = 0; index < form.names.length && reader.at < end; index++) {
     const name = form.names[index] as string
     const length = reader.varint()
@@ -45,7 +46,7 @@ function readAlike(reader: ByteReader, end: number, form: Form): Record<string, 
 }
 
 function readAny(reader: ByteReader, end: number, count: number): Record<string, unknown> {
-  const headers = newHeaders()
+  const headers = headerBlock()
   const form: { readonly names: string[]; readonly values: unknown[] } = { names: [], values: [] }
   const lists = new Set<string>()
   for (let left = count; left > 0 && reader.at < end; left--) {
@@ -61,14 +62,6 @@ function readAny(reader: ByteReader, end: number, count: number): Record<string,
     }
   }
   if (count < mostForms && form.names.length === count && lists.size === 0) forms[count] = form
-
-  return headers
-}
-
-/** Made with no prototype at once it would be a table, in which all that is written and read takes twice as long. */
-function newHeaders(): Record<string, unknown> {
-  const headers: Record<string, unknown> = {}
-  Object.setPrototypeOf(headers, null)
 
   return headers
 }

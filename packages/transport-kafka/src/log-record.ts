@@ -25,7 +25,7 @@ export class LogRecord {
     reader.at = end
   }
 
-  /** Everything that came, without a prototype; text where it is text, bytes where it is not, a list where a name came twice. */
+  /** Everything that came; text where it is text, bytes where it is not, a list where a name came twice. */
   headers(): Record<string, unknown> {
     return readHeaders(this.#bytes, this.#headersAt, this.#end)
   }

@@ -36,7 +36,7 @@ export async function openConsumer(room: Room, handle: Handle): Promise<Closable
     async close() {
       await stream.close()
       await work
-      await consumer.close(true)
+      await consumer.close()
     },
   }
 }
