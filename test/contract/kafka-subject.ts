@@ -1,4 +1,4 @@
-import { kafka } from '@waybill/transport-kafka'
+import { kafka, type KafkaDriver } from '@waybill/transport-kafka'
 import type { ContractSubject, DeclaredTopology } from '@waybill/testing/contract'
 import { Kafka, logLevel } from 'kafkajs'
 import { clientSockets } from './client-sockets.js'
@@ -7,7 +7,7 @@ import { clientSockets } from './client-sockets.js'
  * Kafka, whose connections are broken at our own end: a broker tells each client the address to use next, so a proxy in
  * front of it is left behind.
  */
-export async function kafkaSubject(): Promise<ContractSubject & { close(): Promise<void> }> {
+export async function kafkaSubject(driver?: KafkaDriver): Promise<ContractSubject & { close(): Promise<void> }> {
   const brokers = brokerList()
   const sockets = clientSockets(brokers.map((broker) => Number(broker.split(':').at(-1))))
   const declared: DeclaredTopology[] = []
@@ -16,7 +16,7 @@ export async function kafkaSubject(): Promise<ContractSubject & { close(): Promi
 
   return {
     name: 'kafka',
-    create: () => kafka({ brokers }),
+    create: () => kafka({ brokers, ...(driver === undefined ? {} : { driver }) }),
     cut: () => Promise.resolve(sockets.cut()),
     leave: () => Promise.resolve(sockets.refuse()),
     back: () => Promise.resolve(sockets.accept()),

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { eventually } from '../transport-kafka/bed.js'
+import { drivers, eventually } from '../transport-kafka/bed.js'
 import { type OwnNodes, ownNodes } from '../transport-kafka/own-nodes.js'
 import { kafkaLoad } from './kafka-load.js'
 
-describe('a cluster of three kafka brokers', () => {
+describe.each(drivers)('a cluster of three kafka brokers through %s', (_, options) => {
   let nodes: OwnNodes
   beforeAll(async () => {
     nodes = await ownNodes({ count: 3 })
@@ -11,7 +11,7 @@ describe('a cluster of three kafka brokers', () => {
   afterAll(() => nodes?.close())
 
   test('one that is killed under load costs no message, and the rest go on', async () => {
-    const load = kafkaLoad({ brokers: nodes.addresses() })
+    const load = kafkaLoad({ brokers: nodes.addresses(), options })
     const publisher = await load.publisher()
     await load.listener()
     await load.publish(publisher, 200)

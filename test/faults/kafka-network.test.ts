@@ -1,6 +1,6 @@
 import { faultProxy, type FaultProxy } from '@waybill/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { channelOf, eventually, listen, message, send, strangers } from '../transport-kafka/bed.js'
+import { channelOf, drivers, eventually, listen, message, send, strangers } from '../transport-kafka/bed.js'
 import { type OwnNodes, ownNodes } from '../transport-kafka/own-nodes.js'
 import { kafkaLoad } from './kafka-load.js'
 
@@ -21,21 +21,22 @@ describe('kafka behind a network that breaks', () => {
     await proxy?.close()
   })
 
-  test('KP1 a message whose confirm was lost is unknown and stored, and the one behind it too, each once', async () => {
-    const one = strangers({ brokers: nodes.addresses(), requestTimeout: '1s' })
+  test.each(drivers)('KP1 a message whose confirm was lost is unknown and stored, and the one behind it too, each once, through %s', async (driver, options) => {
+    const name = `kp1-${driver.length}`
+    const one = strangers({ brokers: nodes.addresses(), requestTimeout: '1s', ...options })
     await one.transport.connect(one.host)
-    await one.transport.declare({ channels: [channelOf('kp1')], asks: false })
-    await send(one.transport, [message('kp1', 'before')])
+    await one.transport.declare({ channels: [channelOf(name)], asks: false })
+    await send(one.transport, [message(name, 'before')])
 
     const up = proxy.bytes.up
     proxy.blackHole('down')
-    const lost = send(one.transport, [message('kp1', 'unanswered')])
+    const lost = send(one.transport, [message(name, 'unanswered')])
     await eventually(() => proxy.bytes.up > up + 100)
     const [outcome] = await lost
     await proxy.heal()
     await eventually(() => one.transport.writable)
-    const [next] = await send(one.transport, [message('kp1', 'behind it')])
-    const inbox = await listen(one, { kind: 'group', channel: 'kp1', group: 'billing', window: 10 })
+    const [next] = await send(one.transport, [message(name, 'behind it')])
+    const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 10 })
     await eventually(() => inbox.received.length === 3)
     await one.transport.close(5_000)
 
@@ -43,46 +44,54 @@ describe('kafka behind a network that breaks', () => {
     expect(inbox.texts()).toEqual(['before', 'unanswered', 'behind it'])
   })
 
-  test('connections that break again and again under load lose nothing', async () => {
-    const load = kafkaLoad({ brokers: nodes.addresses() })
-    const publisher = await load.publisher()
-    await load.listener()
+  test.each(drivers)(
+    'connections that break again and again under load lose nothing through %s',
+    async (_, options) => {
+      const load = kafkaLoad({ brokers: nodes.addresses(), options })
+      const publisher = await load.publisher()
+      await load.listener()
 
-    await load.during(
-      publisher,
-      breakOften(proxy, () => load.verdict().confirmed),
-    )
-    await settled(load.verdict)
-    const verdict = load.verdict()
-    await load.close()
+      await load.during(
+        publisher,
+        breakOften(proxy, () => load.verdict().confirmed),
+      )
+      await settled(load.verdict)
+      const verdict = load.verdict()
+      await load.close()
 
-    expect(verdict, verdict.describe()).toMatchObject({ lost: [], unexpected: [], contradicted: [] })
-    expect(verdict.confirmed).toBeGreaterThan(100)
-  }, 90_000)
+      expect(verdict, verdict.describe()).toMatchObject({ lost: [], unexpected: [], contradicted: [] })
+      expect(verdict.confirmed).toBeGreaterThan(100)
+    },
+    90_000,
+  )
 
-  test('K1 a broker that is killed and started again under load loses nothing that it confirmed', async () => {
-    const load = kafkaLoad({ brokers: nodes.addresses() })
-    const publisher = await load.publisher()
-    await load.listener()
-    await load.publish(publisher, 200)
+  test.each(drivers)(
+    'K1 a broker that is killed and started again under load loses nothing that it confirmed through %s',
+    async (_, options) => {
+      const load = kafkaLoad({ brokers: nodes.addresses(), options })
+      const publisher = await load.publisher()
+      await load.listener()
+      await load.publish(publisher, 200)
 
-    const before = load.verdict().confirmed
-    await load.during(publisher, restart(nodes))
-    await eventually(
-      async () => {
-        await load.publish(publisher, 20)
+      const before = load.verdict().confirmed
+      await load.during(publisher, restart(nodes))
+      await eventually(
+        async () => {
+          await load.publish(publisher, 20)
 
-        return load.verdict().confirmed >= before + 100
-      },
-      () => load.verdict().describe(),
-      40_000,
-    )
-    await settled(load.verdict)
-    const verdict = load.verdict()
-    await load.close()
+          return load.verdict().confirmed >= before + 100
+        },
+        () => load.verdict().describe(),
+        40_000,
+      )
+      await settled(load.verdict)
+      const verdict = load.verdict()
+      await load.close()
 
-    expect(verdict, verdict.describe()).toMatchObject({ lost: [], unexpected: [], contradicted: [] })
-  }, 120_000)
+      expect(verdict, verdict.describe()).toMatchObject({ lost: [], unexpected: [], contradicted: [] })
+    },
+    120_000,
+  )
 })
 
 /** Each time when some more are confirmed. */

@@ -1,28 +1,32 @@
 import type { App } from '@waybill/core'
 import { describe, expect, test } from 'vitest'
-import { brokers, eventually } from '../transport-kafka/bed.js'
+import { brokers, drivers, eventually } from '../transport-kafka/bed.js'
 import { kafkaLoad } from './kafka-load.js'
 
 describe('groups of kafka whose members change under load', () => {
-  test('K6 K7 members that join and leave lose nothing, and keep the order of each key', async () => {
-    const load = kafkaLoad({ brokers })
-    const publisher = await load.publisher()
-    const staying = await load.listener()
+  test.each(drivers)(
+    'K6 K7 members that join and leave lose nothing, and keep the order of each key, through %s',
+    async (_, options) => {
+      const load = kafkaLoad({ brokers, options })
+      const publisher = await load.publisher()
+      const staying = await load.listener()
 
-    await load.during(publisher, joinAndLeave(load.listener, 6))
-    await eventually(
-      () => load.verdict().lost.length === 0,
-      () => load.verdict().describe(),
-    )
-    const verdict = load.verdict()
-    await load.close()
+      await load.during(publisher, joinAndLeave(load.listener, 6))
+      await eventually(
+        () => load.verdict().lost.length === 0,
+        () => load.verdict().describe(),
+      )
+      const verdict = load.verdict()
+      await load.close()
 
-    expect(staying.health().live).toBe(true)
-    expect(verdict, verdict.describe()).toMatchObject({ rejected: 0, unknown: 0, lost: [], unexpected: [], contradicted: [], reordered: [] })
-    expect(verdict.confirmed).toBeGreaterThan(500)
-    // What is finished is committed before a partition is handed over, so only what ran at that moment comes twice.
-    expect(verdict.duplicated.length).toBeLessThanOrEqual(10 * 6 * 2)
-  }, 90_000)
+      expect(staying.health().live).toBe(true)
+      expect(verdict, verdict.describe()).toMatchObject({ rejected: 0, unknown: 0, lost: [], unexpected: [], contradicted: [], reordered: [] })
+      expect(verdict.confirmed).toBeGreaterThan(500)
+      // What is finished is committed before a partition is handed over, so only what ran at that moment comes twice.
+      expect(verdict.duplicated.length).toBeLessThanOrEqual(10 * 6 * 2)
+    },
+    90_000,
+  )
 })
 
 /** One after another, each while the one before is about to leave. */

@@ -12,7 +12,7 @@ import {
   type TransportHost,
 } from '@waybill/core'
 import { eventually as tryUntil } from '@waybill/testing'
-import { kafka, type KafkaLog, type KafkaOptions } from '@waybill/transport-kafka'
+import { kafka, type KafkaLog, type KafkaOptions, platformatic } from '@waybill/transport-kafka'
 import { type Admin, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll } from 'vitest'
 import { outcomesOf, outgoing, type OutgoingParts, textOf } from '../setup/seam.js'
@@ -20,6 +20,12 @@ import { outcomesOf, outgoing, type OutgoingParts, textOf } from '../setup/seam.
 export { outcomesOf as send, textOf }
 
 export const brokers = (process.env.WAYBILL_KAFKA_BROKERS ?? '127.0.0.1:9092').split(',')
+
+/** Names of the drivers, and the options that choose them. */
+export const drivers: readonly (readonly [string, Partial<KafkaOptions>])[] = [
+  ['kafkajs', {}],
+  ['@platformatic/kafka', { driver: platformatic() }],
+]
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 

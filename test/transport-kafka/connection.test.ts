@@ -1,12 +1,12 @@
 import { createServer, type Server } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { bed, channelOf, eventually, listen, message, send, strangers } from './bed.js'
+import { bed, channelOf, drivers, eventually, listen, message, send, strangers } from './bed.js'
 
 describe('the connection to kafka', () => {
   const { channel, party } = bed()
 
-  test('S4 a broker that is away is tried again and again, and not writable meanwhile', async () => {
-    const one = strangers({ brokers: [await deadAddress()] })
+  test.each(drivers)('S4 a broker that is away is tried again and again, and not writable meanwhile, through %s', async (_, driver) => {
+    const one = strangers({ brokers: [await deadAddress()], ...driver })
     const connected = one.transport.connect(one.host).catch((error: unknown) => error)
 
     await eventually(() => one.states.filter(({ kind }) => kind === 'lost').length >= 3)
@@ -19,9 +19,9 @@ describe('the connection to kafka', () => {
     expect(one.states.at(-1)?.kind).toBe('closed')
   })
 
-  test('S2 close ends a connect to a broker that takes the connection and never answers', async () => {
+  test.each(drivers)('S2 close ends a connect to a broker that takes the connection and never answers, through %s', async (_, driver) => {
     const silent = await listening()
-    const one = strangers({ brokers: [`127.0.0.1:${portOf(silent)}`] })
+    const one = strangers({ brokers: [`127.0.0.1:${portOf(silent)}`], ...driver })
     const connected = one.transport.connect(one.host).catch((error: unknown) => error)
     await eventually(() => one.states.some(({ kind }) => kind === 'connecting'))
 

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { decodeFetch } from '../../packages/transport-kafka/src/fetch-answer.js'
-import { codecs } from '../../packages/transport-kafka/src/kafkajs/codecs.js'
+import { driverCodecs as codecs } from '../../packages/transport-kafka/src/kafkajs/codecs.js'
 import type { LogBatch } from '../../packages/transport-kafka/src/log-batch.js'
 import { encodeProduce } from '../../packages/transport-kafka/src/record-batch.js'
 import { toRecord, type WireRecord } from '../../packages/transport-kafka/src/wire.js'
@@ -81,12 +81,45 @@ describe('the answer to a fetch', () => {
 
     expect(first?.headers()).toMatchObject({ twice: ['a', 'b', 'c'], bytes: Buffer.from([0, 255]), empty: '', ['long'.repeat(50)]: 'ü'.repeat(100) })
   })
+
+  test('gives each record its own headers, however much they are like those of the record before', async () => {
+    const all = [
+      { city: 'Ulm', tenant: 'acme' },
+      { city: 'Ulm', tenant: 'acme' },
+      { city: 'é', tenant: Buffer.from([255]) },
+      { city: Buffer.from([0xe9]), tenant: 'acme' },
+      { city: '', tenant: ['a', 'b'] },
+      { tenant: 'acme', city: 'Ulm' },
+      { town: 'Ulm', tenant: 'é' },
+      { town: 'Ulm', tenant: '' },
+      { town: 'Bonn' },
+    ]
+
+    const found = await decodeFetch(
+      answerOf(11, [
+        batchOf(
+          0,
+          all.map((headers) => record('x', 'k', headers)),
+        ),
+      ]),
+      11,
+      codecs,
+    )
+    const records = [...(found.responses[0]?.partitions[0]?.messages[0] ?? [])]
+
+    expect(records.map((one) => own(one.headers()))).toEqual(all.map((headers) => ({ ...headers })))
+  })
 })
 
 function seen(batches: readonly LogBatch[]): unknown[] {
   return batches.flatMap((batch) =>
     [...batch].map((found) => ({ offset: found.offset, timestamp: found.timestamp, key: found.key, value: found.value, headers: { ...found.headers() } })),
   )
+}
+
+/** Without the envelope. */
+function own(headers: Readonly<Record<string, unknown>>): unknown {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => ['city', 'tenant', 'town'].includes(name)))
 }
 
 function plain({ offset, timestamp: at, key, value, headers }: Known): unknown {

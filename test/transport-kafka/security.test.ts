@@ -6,7 +6,7 @@ import type { LogFields } from '@waybill/core'
 import { kafka, type KafkaOptions } from '@waybill/transport-kafka'
 import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { channelOf, createTopic, eventually, listen, message, send, strangers } from './bed.js'
+import { channelOf, createTopic, drivers, eventually, listen, message, send, strangers } from './bed.js'
 import { type Certificates, certificates, storePassword } from './certificates.js'
 import { type OwnNodes, ownNodes } from './own-nodes.js'
 
@@ -29,118 +29,120 @@ describe('kafka with users and certificates', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  const at = (listener: string, more: Partial<KafkaOptions>): Partial<KafkaOptions> => ({ brokers: nodes.addresses(listener), ...more })
-  const plain = { mechanism: 'plain', username: 'app', password: secret } as const
+  describe.each(drivers)('through %s', (_, driver) => {
+    const at = (listener: string, more: Partial<KafkaOptions>): Partial<KafkaOptions> => ({ brokers: nodes.addresses(listener), ...driver, ...more })
+    const plain = { mechanism: 'plain', username: 'app', password: secret } as const
 
-  test.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)('a user with a password is let in by %s, over TLS', async (mechanism) => {
-    await expectRoundTrip(at('SAFE', { ssl: { ca: made.ca }, sasl: { mechanism, username: 'app', password: secret } }))
-  })
+    test.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)('a user with a password is let in by %s, over TLS', async (mechanism) => {
+      await expectRoundTrip(at('SAFE', { ssl: { ca: made.ca }, sasl: { mechanism, username: 'app', password: secret } }))
+    })
 
-  test('a user with a password is let in without TLS', async () => {
-    await expectRoundTrip(at('OPEN', { sasl: plain }))
-  })
+    test('a user with a password is let in without TLS', async () => {
+      await expectRoundTrip(at('OPEN', { sasl: plain }))
+    })
 
-  test('a user with a certificate is let in', async () => {
-    await expectRoundTrip(at('MUTUAL', { ssl: { ca: made.ca, ...made.app } }))
-  })
+    test('a user with a certificate is let in', async () => {
+      await expectRoundTrip(at('MUTUAL', { ssl: { ca: made.ca, ...made.app } }))
+    })
 
-  test('a user with a token is let in, and asked for a new one before the session ends', async () => {
-    let asked = 0
-    const token = (): string => {
-      asked++
+    test('a user with a token is let in, and asked for a new one before the session ends', async () => {
+      let asked = 0
+      const token = (): string => {
+        asked++
 
-      return tokenOf('app')
+        return tokenOf('app')
+      }
+      const one = strangers(at('OPEN', { sasl: { mechanism: 'oauthbearer', token } }))
+      await one.transport.connect(one.host)
+      await one.transport.declare({ channels: [channelOf('allowed', [])], asks: false })
+      const before = asked
+
+      await eventually(async () => {
+        const [outcome] = await send(one.transport, [message('allowed', 'again')])
+
+        return outcome?.kind === 'confirmed' && asked > before
+      })
+      await one.transport.close(2_000)
+    })
+
+    test.each(['plain', 'scram-sha-512'] as const)('S2 a wrong password is refused at once by %s, and printed nowhere', async (mechanism) => {
+      const wrong = `${secret}-wrong`
+      const lines: unknown[] = []
+      const one = strangers(at('OPEN', { sasl: { mechanism, username: 'app', password: wrong } }))
+
+      const error = await one.transport.connect({ ...one.host, log: recording(lines) }).catch((found: unknown) => found)
+      const printed = inspect([one.transport, error, lines, one.states], { depth: 20, showHidden: true })
+      await one.transport.close(1_000)
+
+      expect(error).toMatchObject({ code: 'KAFKA_REFUSED' })
+      expect(String(error)).toContain('Check "sasl"')
+      expect(printed).not.toContain(secret)
+    })
+
+    test('a certificate of an unknown authority is refused at once', async () => {
+      const one = strangers(at('SAFE', { ssl: true, sasl: plain }))
+
+      await expect(one.transport.connect(one.host)).rejects.toMatchObject({ code: 'KAFKA_REFUSED', message: expect.stringContaining('certificate') })
+      await one.transport.close(1_000)
+    })
+
+    test('a user without a certificate is refused where one is wanted', async () => {
+      const one = strangers(at('MUTUAL', { ssl: { ca: made.ca } }))
+
+      await expect(one.transport.connect(one.host)).rejects.toMatchObject({ code: 'KAFKA_REFUSED' })
+      await one.transport.close(1_000)
+    })
+
+    test('a topic that the user may not make is named, with what to do', async () => {
+      const one = strangers(at('OPEN', { sasl: plain }))
+      await one.transport.connect(one.host)
+
+      await expect(one.transport.declare({ channels: [channelOf('forbidden', [])], asks: false })).rejects.toMatchObject({
+        code: 'TOPIC_REFUSED',
+        message: expect.stringContaining('"forbidden"'),
+      })
+      await one.transport.close(1_000)
+    })
+
+    test('a message for a topic that the user may not write to is rejected with the reason', async () => {
+      const one = strangers(at('OPEN', { sasl: plain, declare: 'none' }))
+      await one.transport.connect(one.host)
+      await one.transport.declare({ channels: [channelOf('readable', [])], asks: false })
+
+      const [outcome] = await send(one.transport, [message('readable', 'no')])
+      await one.transport.close(1_000)
+
+      expect(outcome).toMatchObject({ kind: 'rejected', reason: expect.stringContaining('TOPIC_AUTHORIZATION_FAILED') })
+    })
+
+    test('a group that the user may not read with is refused by its name', async () => {
+      const one = strangers(at('OPEN', { sasl: plain }))
+      await one.transport.connect(one.host)
+      await one.transport.declare({ channels: [channelOf('allowed', ['closed'])], asks: false })
+
+      await expect(one.transport.subscribe({ kind: 'group', channel: 'allowed', group: 'closed', window: 1 }, () => {})).rejects.toMatchObject({
+        code: 'GROUP_REFUSED',
+        message: expect.stringContaining('"allowed.closed"'),
+      })
+      await one.transport.close(1_000)
+    })
+
+    async function expectRoundTrip(options: Partial<KafkaOptions>): Promise<void> {
+      const one = strangers(options)
+      await one.transport.connect(one.host)
+      await one.transport.declare({ channels: [channelOf('allowed', ['billing'])], asks: false })
+      const text = `hello ${performance.now()}`
+      const inbox = await listen(one, { kind: 'group', channel: 'allowed', group: 'billing', window: 10 })
+
+      const [outcome] = await send(one.transport, [message('allowed', text)])
+      await eventually(() => inbox.texts().includes(text))
+      const printed = inspect(one.transport, { depth: 20, showHidden: true })
+      await one.transport.close(2_000)
+
+      expect(outcome?.kind).toBe('confirmed')
+      expect(printed).not.toContain(secret)
     }
-    const one = strangers(at('OPEN', { sasl: { mechanism: 'oauthbearer', token } }))
-    await one.transport.connect(one.host)
-    await one.transport.declare({ channels: [channelOf('allowed', [])], asks: false })
-    const before = asked
-
-    await eventually(async () => {
-      const [outcome] = await send(one.transport, [message('allowed', 'again')])
-
-      return outcome?.kind === 'confirmed' && asked > before
-    })
-    await one.transport.close(2_000)
   })
-
-  test.each(['plain', 'scram-sha-512'] as const)('S2 a wrong password is refused at once by %s, and printed nowhere', async (mechanism) => {
-    const wrong = `${secret}-wrong`
-    const lines: unknown[] = []
-    const one = strangers(at('OPEN', { sasl: { mechanism, username: 'app', password: wrong } }))
-
-    const error = await one.transport.connect({ ...one.host, log: recording(lines) }).catch((found: unknown) => found)
-    const printed = inspect([one.transport, error, lines, one.states], { depth: 20, showHidden: true })
-    await one.transport.close(1_000)
-
-    expect(error).toMatchObject({ code: 'KAFKA_REFUSED' })
-    expect(String(error)).toContain('Check "sasl"')
-    expect(printed).not.toContain(secret)
-  })
-
-  test('a certificate of an unknown authority is refused at once', async () => {
-    const one = strangers(at('SAFE', { ssl: true, sasl: plain }))
-
-    await expect(one.transport.connect(one.host)).rejects.toMatchObject({ code: 'KAFKA_REFUSED', message: expect.stringContaining('certificate') })
-    await one.transport.close(1_000)
-  })
-
-  test('a user without a certificate is refused where one is wanted', async () => {
-    const one = strangers(at('MUTUAL', { ssl: { ca: made.ca } }))
-
-    await expect(one.transport.connect(one.host)).rejects.toMatchObject({ code: 'KAFKA_REFUSED' })
-    await one.transport.close(1_000)
-  })
-
-  test('a topic that the user may not make is named, with what to do', async () => {
-    const one = strangers(at('OPEN', { sasl: plain }))
-    await one.transport.connect(one.host)
-
-    await expect(one.transport.declare({ channels: [channelOf('forbidden', [])], asks: false })).rejects.toMatchObject({
-      code: 'TOPIC_REFUSED',
-      message: expect.stringContaining('"forbidden"'),
-    })
-    await one.transport.close(1_000)
-  })
-
-  test('a message for a topic that the user may not write to is rejected with the reason', async () => {
-    const one = strangers(at('OPEN', { sasl: plain, declare: 'none' }))
-    await one.transport.connect(one.host)
-    await one.transport.declare({ channels: [channelOf('readable', [])], asks: false })
-
-    const [outcome] = await send(one.transport, [message('readable', 'no')])
-    await one.transport.close(1_000)
-
-    expect(outcome).toMatchObject({ kind: 'rejected', reason: expect.stringContaining('TOPIC_AUTHORIZATION_FAILED') })
-  })
-
-  test('a group that the user may not read with is refused by its name', async () => {
-    const one = strangers(at('OPEN', { sasl: plain }))
-    await one.transport.connect(one.host)
-    await one.transport.declare({ channels: [channelOf('allowed', ['closed'])], asks: false })
-
-    await expect(one.transport.subscribe({ kind: 'group', channel: 'allowed', group: 'closed', window: 1 }, () => {})).rejects.toMatchObject({
-      code: 'GROUP_REFUSED',
-      message: expect.stringContaining('"allowed.closed"'),
-    })
-    await one.transport.close(1_000)
-  })
-
-  async function expectRoundTrip(options: Partial<KafkaOptions>): Promise<void> {
-    const one = strangers(options)
-    await one.transport.connect(one.host)
-    await one.transport.declare({ channels: [channelOf('allowed', ['billing'])], asks: false })
-    const text = `hello ${performance.now()}`
-    const inbox = await listen(one, { kind: 'group', channel: 'allowed', group: 'billing', window: 10 })
-
-    const [outcome] = await send(one.transport, [message('allowed', text)])
-    await eventually(() => inbox.texts().includes(text))
-    const printed = inspect(one.transport, { depth: 20, showHidden: true })
-    await one.transport.close(2_000)
-
-    expect(outcome?.kind).toBe('confirmed')
-    expect(printed).not.toContain(secret)
-  }
 })
 
 describe('security options of kafka()', () => {

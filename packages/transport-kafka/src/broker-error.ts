@@ -1,5 +1,5 @@
 /**
- * What an error of kafkajs says about a request.
+ * What an error of a driver says about a request.
  * `refused`: trying again cannot help. `too-large`: nothing was written, because of one message or of their sum.
  * `bad-record`: nothing was written, because of one of the messages. `not-yet`: nothing was written, soon it may be.
  * `unknown`: it may have been done.
@@ -47,6 +47,11 @@ export function codeOf(error: unknown): string {
   const cause = rootOf(error)
 
   return wordOf(cause, 'type') || wordOf(cause, 'name')
+}
+
+/** A broker said it, or it is refused here: not just a request that came to nothing. */
+export function isAnswer(error: unknown): boolean {
+  return verdictOf(error) !== 'unknown' || wordOf(rootOf(error), 'type') !== ''
 }
 
 /** The certificates of the two sides do not fit, or one of them speaks no TLS. */

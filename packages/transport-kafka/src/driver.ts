@@ -3,7 +3,7 @@ import type { LogBatch } from './log-batch.js'
 import type { ResolvedOptions } from './options.js'
 import type { RecordBatch } from './record-batch.js'
 
-/** The library that speaks to the brokers. Made by a function of this package. */
+/** The library that speaks to the brokers. Made by `platformatic()` of this package; without one it is kafkajs. */
 export interface KafkaDriver {
   readonly name: string
   /** Opens no connection yet. Rejects where the library is not there. */
@@ -108,6 +108,8 @@ export interface MemberOptions {
 
 /** One membership, from joining until it is lost or left. */
 export interface GroupMember {
+  /** What the broker knows it by; undefined before the first answer. One that is lost is to be ended under this name. */
+  readonly memberId: string | undefined
   /** Resolves when it is under way; what comes of it is told by events. Rejects where it cannot begin. */
   join(): Promise<void>
   /** At once, not when the fetch that waits for messages has been answered. Never rejects. */

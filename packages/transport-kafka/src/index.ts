@@ -1,4 +1,6 @@
-export type { KafkaOptions } from './options.js'
+export type { KafkaDriver } from './driver.js'
+export type { KafkaCodec, KafkaCodecs, KafkaOptions } from './options.js'
+export { platformatic } from './platformatic/driver.js'
 export type { ReplayRange } from './replay.js'
 export type { KafkaLogin, KafkaTls } from './security.js'
 export type { KafkaLog } from './transport.js'

@@ -35,6 +35,8 @@ export class Membership {
   #settleJoined: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} }
   #member: GroupMember | undefined
   #memberId: string | undefined
+  /** Memberships that are lost, until the broker knows. */
+  readonly #unended = new Set<string>()
   #reason: string | undefined = 'has not joined its group yet'
   #isStopped = false
 
@@ -128,7 +130,8 @@ export class Membership {
   }
 
   async #detach(thrown: unknown): Promise<void> {
-    const [member, memberId] = [this.#member, this.#memberId]
+    const member = this.#member
+    if (member?.memberId !== undefined) this.#unended.add(member.memberId)
     this.#member = undefined
     this.#memberId = undefined
     this.#guard(() => this.#events.lost())
@@ -140,15 +143,23 @@ export class Membership {
       this.#reason = `${sentenceOf(error)}; next try in ${ms} ms`
       this.#tell('lost', this.#reason)
     })
-    if (memberId !== undefined) await this.#leave(memberId)
+    await this.#endOld()
     if (codeOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION' && !this.#isStopped) await this.#to.repair()
   }
 
-  async #leave(memberId: string): Promise<void> {
-    try {
-      await this.#to.reader.leave(this.#to.groupId, memberId)
-    } catch (error) {
-      this.#to.host.log.debug('kafka: the old membership was not ended; the broker ends it with its session', { group: this.#to.groupId, error: sentenceOf(error) })
+  /**
+   * A group waits for members that are gone before it gives a new one anything. A broker that is away is told when it is
+   * back: it begins their sessions anew.
+   */
+  async #endOld(): Promise<void> {
+    for (const memberId of this.#unended) {
+      try {
+        await this.#to.reader.leave(this.#to.groupId, memberId)
+        this.#unended.delete(memberId)
+      } catch (error) {
+        if (codeOf(error) === 'UNKNOWN_MEMBER_ID') this.#unended.delete(memberId)
+        else this.#to.host.log.debug('kafka: an old membership was not ended yet', { group: this.#to.groupId, error: sentenceOf(error) })
+      }
     }
   }
 

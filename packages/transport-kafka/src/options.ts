@@ -1,11 +1,14 @@
 import type { Duration, Fault } from '@waybill/core'
 import { parseDuration, unknownOptions } from '@waybill/core'
+import type { KafkaDriver } from './driver.js'
 import type { KafkaLogin, KafkaTls } from './security.js'
 import { faultsOfLogin, faultsOfTls } from './security.js'
 
 export interface KafkaOptions {
   /** Where the cluster is first looked for: `['127.0.0.1:9092']`. */
   readonly brokers: readonly string[]
+  /** The library that speaks to the brokers: `platformatic()`. Default: kafkajs. */
+  readonly driver?: KafkaDriver
   /** TLS: `true`, or what `tls.connect` takes: `ca`, and for mutual TLS `cert` and `key`. Default: off. */
   readonly ssl?: KafkaTls
   /** Who this app is: by name and password, or by tokens. Never printed. Default: nobody. */
@@ -17,7 +20,12 @@ export interface KafkaOptions {
   readonly declare?: Declare
   /** How long to wait for topics that somebody else makes. Default: not at all. */
   readonly awaitTopics?: Duration
-  /** Of what is published: smaller requests and topics for some time of the processor. Default: `none`. */
+  /**
+   * How records are packed and unpacked in other ways than gzip, which is built in: by functions over the bytes as Kafka has them, that is for
+   * `snappy` the framing of snappy-java and for `lz4` its frame format. Default: none.
+   */
+  readonly codecs?: KafkaCodecs
+  /** Of what is published: smaller requests and topics for some time of the processor. Others than `gzip` need their codec. Default: `none`. */
   readonly compression?: Compression
   /** How often finished work is committed. A crash repeats at most so much. Default: 500 ms. */
   readonly commitInterval?: Duration
@@ -30,7 +38,15 @@ export interface KafkaOptions {
 }
 
 export type Declare = 'create' | 'check' | 'none'
-export type Compression = 'none' | 'gzip'
+export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
+
+/** What they throw is an error of the message that is published, or of the consumer that reads. */
+export interface KafkaCodec {
+  /** Needed to publish with it. */
+  readonly compress?: (records: Buffer) => Uint8Array | Promise<Uint8Array>
+  readonly decompress: (records: Buffer) => Uint8Array | Promise<Uint8Array>
+}
+export type KafkaCodecs = Readonly<Partial<Record<Exclude<Compression, 'none'>, KafkaCodec>>>
 
 export interface ResolvedOptions {
   readonly brokers: readonly string[]
@@ -39,19 +55,28 @@ export interface ResolvedOptions {
   readonly declare: Declare
   readonly awaitTopicsMs: number
   readonly compression: Compression
+  readonly codecs: KafkaCodecs
   readonly commitIntervalMs: number
   readonly sessionTimeoutMs: number
   readonly stallTimeoutMs: number
   readonly requestTimeoutMs: number
 }
 
-const known = ['brokers', 'ssl', 'sasl', 'declare', 'awaitTopics', 'compression', 'commitInterval', 'sessionTimeout', 'stallTimeout', 'requestTimeout'] as const
+const known = ['brokers', 'driver', 'ssl', 'sasl', 'declare', 'awaitTopics', 'codecs', 'compression', 'commitInterval', 'sessionTimeout', 'stallTimeout', 'requestTimeout'] as const
+const packings = ['gzip', 'snappy', 'lz4', 'zstd'] as const
 const address = /^[^\s:@/]+(:[^\s:@/]+)*:\d{1,5}$/
 
 /** All defaults and all faults at once. Never throws, whatever it is given. */
 export function resolveOptions(given: unknown): { readonly options: ResolvedOptions; readonly faults: readonly Fault[] } {
   const found: Record<string, unknown> = typeof given === 'object' && given !== null ? { ...given } : {}
-  const faults = [...unknownOptions('kafka()', found, known), ...faultsOfBrokers(found.brokers), ...faultsOfTls(found.ssl), ...faultsOfLogin(found.sasl)]
+  const faults = [
+    ...unknownOptions('kafka()', found, known),
+    ...faultsOfBrokers(found.brokers),
+    ...faultsOfDriver(found.driver),
+    ...faultsOfCodecs(found),
+    ...faultsOfTls(found.ssl),
+    ...faultsOfLogin(found.sasl),
+  ]
   const duration = (name: string, fallback: number): number => durationOf(name, found[name], fallback, faults)
   const options = {
     brokers: Array.isArray(found.brokers) ? found.brokers.map(String) : [],
@@ -59,7 +84,8 @@ export function resolveOptions(given: unknown): { readonly options: ResolvedOpti
     sasl: found.sasl as KafkaLogin | undefined,
     declare: choiceOf('declare', found.declare, ['create', 'check', 'none'], faults),
     awaitTopicsMs: duration('awaitTopics', 0),
-    compression: choiceOf('compression', found.compression, ['none', 'gzip'], faults),
+    compression: choiceOf('compression', found.compression, ['none', 'gzip', 'snappy', 'lz4', 'zstd'], faults),
+    codecs: (found.codecs ?? {}) as KafkaCodecs,
     commitIntervalMs: duration('commitInterval', 500),
     sessionTimeoutMs: duration('sessionTimeout', 30_000),
     stallTimeoutMs: duration('stallTimeout', 30_000),
@@ -74,6 +100,36 @@ function faultsOfBrokers(found: unknown): Fault[] {
   if (isList) return []
 
   return [{ code: 'KAFKA_BROKERS', message: `kafka() needs "brokers", a list of "host:port". Found ${describe(found)}. Write kafka({ brokers: ['127.0.0.1:9092'] }).` }]
+}
+
+/** The driver that was given; undefined where none was, or something else. */
+export function driverIn(given: unknown): KafkaDriver | undefined {
+  const found = typeof given === 'object' && given !== null && 'driver' in given ? given.driver : undefined
+
+  return isDriver(found) ? found : undefined
+}
+
+function faultsOfDriver(found: unknown): Fault[] {
+  if (found === undefined || isDriver(found)) return []
+
+  return [{ code: 'KAFKA_OPTION', message: `kafka() option "driver" is what platformatic() of this package gives. Found ${describe(found)}.` }]
+}
+
+/** Each codec unpacks, and the one that is published with packs. */
+function faultsOfCodecs({ codecs, compression }: Readonly<Record<string, unknown>>): Fault[] {
+  const fault = (message: string): Fault => ({ code: 'KAFKA_OPTION', message: `kafka() option ${message}` })
+  if (codecs !== undefined && (typeof codecs !== 'object' || codecs === null))
+    return [fault(`"codecs" is an object such as { lz4: { compress, decompress } }. Found ${describe(codecs)}.`)]
+  const given = new Map<string, Partial<KafkaCodec> | undefined>(Object.entries(codecs ?? {}))
+  const faults = [...unknownOptions('kafka() option "codecs"', { ...codecs }, packings)]
+  for (const [name, codec] of given) if (typeof codec?.decompress !== 'function') faults.push(fault(`"codecs" needs "decompress", a function, for "${name}".`))
+  const isMissing = compression !== 'gzip' && packings.some((one) => one === compression) && typeof given.get(String(compression))?.compress !== 'function'
+
+  return isMissing ? [...faults, fault(`"compression" is "${String(compression)}", which needs "codecs" with "compress" for it.`)] : faults
+}
+
+function isDriver(found: unknown): found is KafkaDriver {
+  return typeof found === 'object' && found !== null && 'open' in found && typeof found.open === 'function'
 }
 
 /** One of some words; the first is the default. */

@@ -1,7 +1,6 @@
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import { sentenceOf } from './broker-error.js'
 import { ByteWriter, sizeOfPart, sizeOfVarint } from './byte-writer.js'
+import type { Packing } from './compression.js'
 import { crc32c } from './crc32c.js'
 import type { WireRecord } from './wire.js'
 
@@ -28,8 +27,6 @@ const checksumAt = 17
 const checkedFrom = 21
 const format = 2
 const int32Size = 4
-const gzipped = 1
-const squeeze = promisify(gzip)
 
 /**
  * A produce request from version 3 on with one uncompressed batch, byte for byte as kafkajs writes it: kafkajs makes a
@@ -61,15 +58,15 @@ export function encodeProduce(batch: RecordBatch): Buffer {
  * The same request with its records compressed, where that makes it smaller: only what stands before them says so,
  * and is summed up anew.
  */
-export async function compressProduce(request: Buffer, topic: string): Promise<Buffer> {
+export async function compressProduce(request: Buffer, topic: string, { codec, pack }: Packing): Promise<Buffer> {
   const start = requestHead + Buffer.byteLength(topic)
   const first = start + batchStart + batchHead
-  const records = await squeeze(request.subarray(first))
+  const records = await pack(request.subarray(first))
   if (first + records.length >= request.length) return request
   const out = Buffer.concat([request.subarray(0, first), records])
   out.writeInt32BE(out.length - start, start - int32Size)
   out.writeInt32BE(out.length - start - batchStart, start + batchStart - int32Size)
-  out.writeInt16BE(gzipped, start + checkedFrom)
+  out.writeInt16BE(codec, start + checkedFrom)
   out.writeUInt32BE(crc32c(out, start + checkedFrom, out.length), start + checksumAt)
 
   return out

@@ -168,7 +168,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
   // ── what becomes of deliveries
 
   finished(): void {
-    this.#pumpSoon()
+    this.#pumpSoon(breathe)
   }
 
   returned(partition: AssignedPartition, delivery: KafkaDelivery): void {
@@ -183,10 +183,10 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     this.#lateSettles++
   }
 
-  #pumpSoon(): void {
+  #pumpSoon(soon = this.#to.host.runtime.soon): void {
     if (this.#isPumpDue || this.#isStopped) return
     this.#isPumpDue = true
-    this.#to.host.runtime.soon(() => {
+    soon(() => {
       this.#isPumpDue = false
       this.#pump()
     })
@@ -278,6 +278,14 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     this.#assigned = new Set()
     for (const [name, partition] of this.#partitions) this.#lose(name, partition)
   }
+}
+
+/**
+ * Listeners that are done at once would otherwise follow each other without an end, for all that a fetch brought: no
+ * heartbeat would leave and no answer be read meanwhile.
+ */
+function breathe(work: () => void): void {
+  setImmediate(work)
 }
 
 function nameOf(topic: string, partition: number): string {

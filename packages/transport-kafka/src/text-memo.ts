@@ -25,8 +25,12 @@ function slotOf(bytes: Buffer, from: number, to: number): number {
   return ((to - from) * 31 + (bytes[from] as number) * 7 + (bytes[to - 1] as number) * 13 + (bytes[(from + to) >> 1] as number) * 3) & (slots - 1)
 }
 
-function isSame(text: string, bytes: Buffer, from: number): boolean {
-  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) !== bytes[from + at]) return false
+/** Whether the bytes from there on, as many as it has characters, are this text. One that has others than ASCII never is: its bytes are more. */
+export function isSame(text: string, bytes: Buffer, from: number): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const byte = bytes[from + at] as number
+    if (byte > 127 || text.charCodeAt(at) !== byte) return false
+  }
 
   return true
 }

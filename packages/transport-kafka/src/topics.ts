@@ -1,6 +1,6 @@
 import type { Logger, Runtime } from '@waybill/core'
 import { BrokerRefused } from '@waybill/core'
-import { causesOf, codeOf, sentenceOf, verdictOf } from './broker-error.js'
+import { causesOf, codeOf, isAnswer, sentenceOf, verdictOf } from './broker-error.js'
 import type { ClusterAdmin, TopicShape } from './driver.js'
 import type { Declare } from './options.js'
 import { pause } from './pause.js'
@@ -119,7 +119,7 @@ async function createTopics(admin: ClusterAdmin, wanted: readonly WantedTopic[])
   } catch (error) {
     const refused = causesOf(error).filter((cause) => codeOf(cause) !== 'TOPIC_ALREADY_EXISTS')
     if (refused.length === 0) return
-    if (refused.some((cause) => verdictOf(cause) === 'unknown' && codeOf(cause).startsWith('KafkaJS'))) throw error
+    if (!refused.every(isAnswer)) throw error
     throw new BrokerRefused('TOPIC_REFUSED', `${refused.map(refusalOf).join('; ')}. Make them by hand, or give this user the right to.`, { cause: error })
   }
 }

@@ -24,7 +24,7 @@ import type { KafkaClient, KafkaDriver } from './driver.js'
 import { kafkajs } from './kafkajs/driver.js'
 import { LogReader } from './log-reader.js'
 import type { KafkaOptions, ResolvedOptions } from './options.js'
-import { resolveOptions } from './options.js'
+import { driverIn, resolveOptions } from './options.js'
 import { pause } from './pause.js'
 import { KafkaPublisher } from './publisher.js'
 import type { ReplayRange, ReplayTools } from './replay.js'
@@ -54,7 +54,7 @@ export interface KafkaLog extends Transport {
   replay(of: GroupAddress, range: ReplayRange): Promise<number>
 }
 
-/** Apache Kafka, through kafkajs. Never throws: what is wrong with the options is reported at `start`. */
+/** Apache Kafka, through kafkajs or another driver. Never throws: what is wrong with the options is reported at `start`. */
 export function kafka(options: KafkaOptions): KafkaLog {
   return new KafkaTransport(options)
 }
@@ -78,7 +78,7 @@ class KafkaTransport implements KafkaLog {
   readonly dead: DeadLetterAccess
   readonly starts = undefined
   readonly #options: ResolvedOptions
-  readonly #driver: KafkaDriver = kafkajs()
+  readonly #driver: KafkaDriver
   #opening: Promise<KafkaClient> | undefined
   #session: Session | undefined
   #closing: Promise<void> | undefined
@@ -88,6 +88,7 @@ class KafkaTransport implements KafkaLog {
   constructor(given: KafkaOptions) {
     const { options, faults } = resolveOptions(given)
     this.#options = options
+    this.#driver = driverIn(given) ?? kafkajs()
     this.faults = faults
     this.dead = {
       list: (of: GroupAddress, limit: number) => this.#open().dead.list(of, limit),

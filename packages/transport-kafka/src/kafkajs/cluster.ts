@@ -2,12 +2,12 @@ import { BrokerRefused } from '@waybill/core'
 import type { Broker, Cluster, Kafka } from 'kafkajs'
 import { PartitionAssigners } from 'kafkajs'
 import { codeOf } from '../broker-error.js'
-import type { FetchAnswer } from '../fetch-answer.js'
+import type { Packing } from '../compression.js'
+import type { Codecs, FetchAnswer } from '../fetch-answer.js'
 import { decodeFetch } from '../fetch-answer.js'
-import type { Compression } from '../options.js'
 import type { RecordBatch } from '../record-batch.js'
 import { compressProduce, encodeProduce } from '../record-batch.js'
-import { codecs } from './codecs.js'
+import { driverCodecs } from './codecs.js'
 
 /** The first version of a produce request that carries headers, and so an envelope. */
 const firstVersion = 3
@@ -88,11 +88,11 @@ async function relearn(cluster: Cluster, topic: string, error: unknown): Promise
  * time-out, throttling, the reading of the answer and its errors. `produce` asks its broker for the protocol of a
  * request, so it runs on one that answers with our encoder in it; everything else it inherits.
  */
-export async function produce(broker: Broker, batch: RecordBatch, compression: Compression): Promise<void> {
+export async function produce(broker: Broker, batch: RecordBatch, packing: Packing | undefined): Promise<void> {
   const { lookupRequest } = broker as Internals
   if (typeof lookupRequest !== 'function') throw changed('look its requests up')
   const plain = encodeProduce(batch)
-  const bytes = compression === 'gzip' ? await compressProduce(plain, batch.topic) : plain
+  const bytes = packing ? await compressProduce(plain, batch.topic, packing) : plain
   const ours = Object.create(broker) as Internals
   ours.lookupRequest = (apiKey, definition) => (request) => withBytes(lookupRequest(apiKey, definition)(request), bytes)
   await ours.produce({ acks: -1, topicData: [] })
@@ -102,11 +102,11 @@ export async function produce(broker: Broker, batch: RecordBatch, compression: C
  * One fetch request, whose answer is read by us and of which all else is kafkajs'. Batches begin where they were asked for.
  * The records of a partition come as `LogBatch`, each in the place of a message.
  */
-export async function fetchBatches(broker: Broker, request: FetchRequest): Promise<FetchAnswer> {
+export async function fetchBatches(broker: Broker, request: FetchRequest, codecs: Codecs = driverCodecs): Promise<FetchAnswer> {
   const { lookupRequest } = broker as Internals
   if (typeof lookupRequest !== 'function') throw changed('look its requests up')
   const ours = Object.create(broker) as Internals
-  ours.lookupRequest = (apiKey, definition) => (asked) => withReader(lookupRequest(apiKey, definition)(asked))
+  ours.lookupRequest = (apiKey, definition) => (asked) => withReader(lookupRequest(apiKey, definition)(asked), codecs)
   const answer = (await ours.fetch(request)) as FetchAnswer
   for (const { topicName, partitions } of answer.responses) {
     for (const { partition, messages } of partitions) {
@@ -133,7 +133,7 @@ function offsetAsked({ topics }: FetchRequest, topic: string, partition: number)
   return 0
 }
 
-function withReader(protocol: Protocol): Protocol {
+function withReader(protocol: Protocol, codecs: Codecs): Protocol {
   const { apiVersion } = protocol.request
   if (apiVersion < firstFetch) throw new BrokerRefused('KAFKA_TOO_OLD', `The broker was expected to give records with headers and gives none. Install Kafka 0.11 or later.`)
 

@@ -2,7 +2,7 @@ import kafkajs from 'kafkajs'
 import type { Codecs } from '../fetch-answer.js'
 
 /** By what kafkajs has for it, so that a codec which the user added there is used here. */
-export const codecs: Codecs = {
+export const driverCodecs: Codecs = {
   find(codec) {
     const known: Readonly<Record<number, () => { decompress(bytes: Buffer): Promise<Buffer> }>> = kafkajs.CompressionCodecs
     const found = known[codec]

@@ -4,10 +4,12 @@ import { connect as openTls } from 'node:tls'
 import type { TransportHost } from '@waybill/core'
 import type { ISocketFactoryArgs, LogEntry, SASLOptions } from 'kafkajs'
 import { Kafka, logLevel } from 'kafkajs'
+import { codecsOf, packingOf } from '../compression.js'
 import type { KafkaClient, KafkaDriver } from '../driver.js'
 import type { ResolvedOptions } from '../options.js'
 import type { KafkaLogin } from '../security.js'
 import { KafkajsAdmin } from './admin.js'
+import { driverCodecs } from './codecs.js'
 import { KafkajsLog } from './log.js'
 import { KafkajsMember } from './member.js'
 import { KafkajsProducer } from './producer.js'
@@ -21,12 +23,13 @@ export function kafkajs(): KafkaDriver {
 
 function clientOf(options: ResolvedOptions, host: TransportHost): KafkaClient {
   const kafka = openKafka(options, host)
+  const codecs = codecsOf(options, driverCodecs)
 
   return {
     admin: new KafkajsAdmin(kafka.admin()),
-    producer: new KafkajsProducer(kafka, options.compression),
-    log: () => new KafkajsLog(kafka),
-    member: (member, events) => new KafkajsMember(kafka, { ...member, sessionTimeoutMs: options.sessionTimeoutMs }, events),
+    producer: new KafkajsProducer(kafka, packingOf(options)),
+    log: () => new KafkajsLog(kafka, codecs),
+    member: (member, events) => new KafkajsMember(kafka, { ...member, sessionTimeoutMs: options.sessionTimeoutMs, codecs }, events),
   }
 }
 

@@ -2,7 +2,9 @@ import { BrokerRefused } from '@waybill/core'
 import type { Broker, Cluster, Kafka } from 'kafkajs'
 import { codeOf, verdictOf } from '../broker-error.js'
 import type { Assignment, LogClient, NewMark, PartitionMark, Place, TopicPartition } from '../driver.js'
+import type { Codecs } from '../fetch-answer.js'
 import type { LogBatch } from '../log-batch.js'
+import { driverCodecs } from './codecs.js'
 import { fetchBatches, learnTopic, openCluster, refreshTopic } from './cluster.js'
 
 const fetchBytes = 4 * 1024 * 1024
@@ -24,9 +26,11 @@ interface Coordinator extends Broker {
 /** A cluster of kafkajs of its own: a join takes seconds, and kafkajs has no `assign()`. */
 export class KafkajsLog implements LogClient {
   readonly #cluster: Cluster
+  readonly #codecs: Codecs
 
-  constructor(kafka: Kafka) {
+  constructor(kafka: Kafka, codecs: Codecs = driverCodecs) {
     this.#cluster = openCluster(kafka)
+    this.#codecs = codecs
   }
 
   async partitions(topic: string): Promise<readonly number[]> {
@@ -43,7 +47,7 @@ export class KafkajsLog implements LogClient {
   async fetch({ topic, partition }: TopicPartition, from: number): Promise<readonly LogBatch[]> {
     const leader = await this.#leaderOf(topic, partition)
     const partitions = [{ partition, fetchOffset: String(from), maxBytes: fetchBytes }]
-    const { responses } = await fetchBatches(leader, { maxWaitTime: 0, minBytes: 0, isolationLevel: 1, topics: [{ topic, partitions }] })
+    const { responses } = await fetchBatches(leader, { maxWaitTime: 0, minBytes: 0, isolationLevel: 1, topics: [{ topic, partitions }] }, this.#codecs)
 
     return responses[0]?.partitions[0]?.messages ?? []
   }

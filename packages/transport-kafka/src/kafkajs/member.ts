@@ -1,7 +1,8 @@
 import { BrokerRefused } from '@waybill/core'
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
-import type { CommitMarks, GroupMember, MemberEvents, MemberOptions } from '../driver.js'
+import type { Assignment, CommitMarks, GroupMember, MemberEvents, MemberOptions } from '../driver.js'
 import { fetchWaitMs, heldWaitMs } from '../driver.js'
+import type { Codecs } from '../fetch-answer.js'
 import { LogBatch } from '../log-batch.js'
 import { evenAssigner } from './assigner.js'
 import { fetchBatches } from './cluster.js'
@@ -9,6 +10,7 @@ import { Fetches } from './fetches.js'
 
 interface KafkajsMemberOptions extends MemberOptions {
   readonly sessionTimeoutMs: number
+  readonly codecs: Codecs
 }
 
 /** A consumer of kafkajs, whose fetches are ours. */
@@ -17,12 +19,17 @@ export class KafkajsMember implements GroupMember {
   readonly #events: MemberEvents
   readonly #consumer: Consumer
   #fetches: Fetches | undefined
+  #memberId: string | undefined
   #isLeft = false
 
   constructor(kafka: Kafka, to: KafkajsMemberOptions, events: MemberEvents) {
     this.#to = to
     this.#events = events
     this.#consumer = this.#create(kafka)
+  }
+
+  get memberId(): string | undefined {
+    return this.#memberId
   }
 
   async join(): Promise<void> {
@@ -56,12 +63,17 @@ export class KafkajsMember implements GroupMember {
       // kafkajs would start again by itself with a promise that nobody watches.
       retry: { retries: 4, initialRetryTime: 100, maxRetryTime: 2_000, restartOnFailure: () => Promise.resolve(false) },
     })
-    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.#events.joined(payload.memberId, payload.memberAssignment))
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.#joined(payload))
     consumer.on(consumer.events.REBALANCING, () => this.#events.rebalancing())
     consumer.on(consumer.events.START_BATCH_PROCESS, ({ payload }) => void (payload.batchSize === 0 && this.#events.passed(payload.topic, payload.partition, payload.lastOffset)))
     consumer.on(consumer.events.CRASH, ({ payload }) => this.#events.crashed(payload.error))
 
     return consumer
+  }
+
+  #joined({ memberId, memberAssignment }: { readonly memberId: string; readonly memberAssignment: Assignment }): void {
+    this.#memberId = memberId
+    this.#events.joined(memberId, memberAssignment)
   }
 
   /** The cluster that this consumer fetches from. A pause of kafkajs waits out a fetch; what is left out of a fetch is asked for with the next one. */
@@ -76,7 +88,7 @@ export class KafkajsMember implements GroupMember {
       }
       const isWhole = topics.every(({ partitions }, at) => partitions.length === request.topics[at]?.partitions.length)
 
-      return fetchBatches(broker, isWhole ? request : { ...request, topics: wanted, maxWaitTime: heldWaitMs })
+      return fetchBatches(broker, isWhole ? request : { ...request, topics: wanted, maxWaitTime: heldWaitMs }, this.#to.codecs)
     })
 
     return config

@@ -2,19 +2,19 @@ import { BrokerRefused } from '@waybill/core'
 import type { Broker, Cluster, Kafka, KafkaJSConnectionError } from 'kafkajs'
 import { verdictOf } from '../broker-error.js'
 import type { BatchProducer } from '../driver.js'
-import type { Compression } from '../options.js'
+import type { Packing } from '../compression.js'
 import type { RecordBatch } from '../record-batch.js'
 import { learnTopic, openCluster, produce, refreshTopic } from './cluster.js'
 
 /** Through the inside of kafkajs. */
 export class KafkajsProducer implements BatchProducer {
   readonly #cluster: Cluster
-  readonly #compression: Compression
+  readonly #packing: Packing | undefined
   #closed = false
 
-  constructor(kafka: Kafka, compression: Compression = 'none') {
+  constructor(kafka: Kafka, packing?: Packing) {
     this.#cluster = openCluster(kafka)
-    this.#compression = compression
+    this.#packing = packing
   }
 
   async connect(): Promise<void> {
@@ -25,7 +25,7 @@ export class KafkajsProducer implements BatchProducer {
   async send(batch: RecordBatch): Promise<void> {
     if (this.#closed) throw new BrokerRefused('TRANSPORT_CLOSED', 'the transport is closed')
     try {
-      await produce(await this.#leaderOf(batch), batch, this.#compression)
+      await produce(await this.#leaderOf(batch), batch, this.#packing)
     } catch (error) {
       await this.#recover(error, batch.topic)
       throw error

@@ -1,0 +1,162 @@
+import { codeOf, verdictOf } from '../broker-error.js'
+import { codecsOf } from '../compression.js'
+import type { Assignment, CommitMarks, MemberEvents, TopicPartition } from '../driver.js'
+import { fetchWaitMs, heldWaitMs } from '../driver.js'
+import type { Codecs, FetchAnswer, FetchedPartition } from '../fetch-answer.js'
+import { decodeFetch } from '../fetch-answer.js'
+import { pause } from '../pause.js'
+import { visible } from './aborted.js'
+import type { PlatformaticCluster } from './cluster.js'
+import { encodeFetch, fetchKey, fetchVersion } from './fetch-request.js'
+import type { PlatformaticLog } from './log.js'
+
+const partitionBytes = 1024 * 1024
+const maxBytes = 10 * 1024 * 1024
+const pauseMs = 100
+/** So often in a row the brokers may fail before the group is joined anew. */
+const mostFailures = 5
+
+interface FetchesOptions {
+  readonly cluster: PlatformaticCluster
+  readonly log: PlatformaticLog
+  readonly events: MemberEvents
+  readonly commit: CommitMarks
+  readonly failed: (error: unknown) => void
+}
+
+interface Position extends TopicPartition {
+  offset: number
+}
+
+/** Fetches the partitions of one assignment, from each broker by itself: the next request is under way while what came is handled. */
+export class Fetches {
+  readonly #to: FetchesOptions
+  readonly #positions: readonly Position[]
+  readonly #codecs: Codecs
+  readonly #loops = new Map<number, Promise<void>>()
+  #isEnded = false
+  #failures = 0
+
+  private constructor(to: FetchesOptions, positions: readonly Position[]) {
+    this.#to = to
+    this.#positions = positions
+    this.#codecs = codecsOf(to.cluster.to.options)
+  }
+
+  /** From where the group stands, or from the first record that is kept. */
+  static async from(to: FetchesOptions, assignment: Assignment, marks: ReadonlyMap<string, number>): Promise<Fetches> {
+    const positions: Position[] = []
+    for (const [topic, partitions] of Object.entries(assignment)) {
+      const fresh = partitions.filter((partition) => !marks.has(`${topic}/${partition}`))
+      const first = fresh.length === 0 ? undefined : await to.log.offsets(topic, fresh, 'first')
+      for (const partition of partitions) positions.push({ topic, partition, offset: marks.get(`${topic}/${partition}`) ?? first?.get(partition) ?? 0 })
+    }
+
+    return new Fetches(to, positions)
+  }
+
+  begin(): void {
+    if (this.#isEnded) return
+    for (const node of new Set(this.#positions.map((position) => this.#leaderOf(position)))) {
+      if (this.#loops.has(node)) continue
+      const loop = this.#loop(node).finally(() => {
+        this.#loops.delete(node)
+        // Partitions may have moved there while it ended.
+        if (this.#positions.some((position) => this.#leaderOf(position) === node)) this.begin()
+      })
+      this.#loops.set(node, loop)
+    }
+  }
+
+  /** What is still answered is not looked at. */
+  end(): void {
+    this.#isEnded = true
+  }
+
+  /** Never rejects. Ends when that broker leads none of the partitions any more. */
+  async #loop(node: number): Promise<void> {
+    while (!this.#isEnded) {
+      const own = this.#positions.filter((position) => this.#leaderOf(position) === node)
+      if (own.length === 0) return
+      const wanted = own.filter(({ topic, partition }) => this.#to.events.hasRoom(topic, partition))
+      try {
+        if (wanted.length === 0) await this.#to.events.room()
+        else await this.#fetch(node, wanted, wanted.length === own.length)
+      } catch (error) {
+        await this.#recover(error)
+      }
+    }
+  }
+
+  async #fetch(node: number, places: readonly Position[], isWhole: boolean): Promise<void> {
+    const { cluster } = this.#to
+    const broker = await cluster.node(node, 'fetch')
+    if (this.#isEnded) return
+    const waitMs = isWhole ? fetchWaitMs : heldWaitMs
+    const answer = await broker.exchange(fetchKey, fetchVersion, encodeFetch({ waitMs, minBytes: 1, maxBytes, partitionBytes, places }), waitMs)
+    const found = await decodeFetch(answer, fetchVersion, this.#codecs)
+    if (found.errorCode !== 0) throw cluster.answer(found.errorCode)
+    await this.#take(found)
+    this.#failures = 0
+  }
+
+  async #take({ responses }: FetchAnswer): Promise<void> {
+    for (const { topicName, partitions } of responses) {
+      for (const found of partitions) {
+        const position = this.#positions.find(({ topic, partition }) => topic === topicName && partition === found.partition)
+        if (this.#isEnded || !position) return
+        if (found.errorCode !== 0) await this.#mend(position, this.#to.cluster.answer(found.errorCode))
+        else if (found.messages.length > 0) await this.#give(position, found)
+      }
+    }
+  }
+
+  /** Where it is not taken it is fetched again. */
+  async #give(position: Position, found: FetchedPartition): Promise<void> {
+    const { topic, partition } = position
+    const last = found.messages.at(-1)?.lastOffset ?? position.offset
+    const batches = visible(found)
+    for (const batch of batches) batch.skipTo(position.offset)
+    const taken = (): void => {
+      position.offset = last + 1
+    }
+    const around = { lastOffset: String(last), highWatermark: found.highWatermark }
+    if (batches.length > 0) return this.#to.events.fetched({ topic, partition, batches, ...around, taken, commit: this.#to.commit })
+    this.#to.events.passed(topic, partition, around.lastOffset)
+    taken()
+  }
+
+  /** Retention may have taken what comes next: the first record that is left goes on. */
+  async #mend(position: Position, error: { readonly type: string }): Promise<void> {
+    if (error.type !== 'OFFSET_OUT_OF_RANGE') throw error
+    const { topic, partition } = position
+    position.offset = (await this.#to.log.offsets(topic, [partition], 'first')).get(partition) ?? 0
+  }
+
+  /** Another broker may lead by now. */
+  async #recover(error: unknown): Promise<void> {
+    if (this.#isEnded) return
+    const verdict = verdictOf(error)
+    const mayPass = verdict === 'unknown' || (verdict === 'not-yet' && codeOf(error) !== 'UNKNOWN_TOPIC_OR_PARTITION')
+    this.#failures++
+    if (!mayPass || this.#failures > mostFailures) return this.#fail(error)
+    await pause(this.#to.cluster.to.runtime, pauseMs * this.#failures)
+    if (this.#isEnded) return
+    try {
+      for (const topic of new Set(this.#positions.map((position) => position.topic))) await this.#to.log.refresh(topic)
+      this.begin()
+    } catch {
+      // The next fetch finds out what is still wrong, and counts it.
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#to.failed(error)
+  }
+
+  #leaderOf({ topic, partition }: TopicPartition): number {
+    return this.#to.cluster.leaderId(topic, partition)
+  }
+}
