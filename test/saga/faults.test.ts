@@ -1,13 +1,13 @@
-import { Command, createApp, Listener, Service } from '@waybill/core'
+import { Command, createApp, Listener, type Plugin, Service } from '@waybill/core'
 import { outbox } from '@waybill/outbox'
 import { Saga, sagas, startedBy } from '@waybill/saga'
-import { memoryStore } from '@waybill/store-memory'
+import { memoryDatabase, memoryStore } from '@waybill/store-memory'
 import { harness } from '@waybill/testing'
 import { memory } from '@waybill/transport-memory'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import { startBed } from './bed.js'
-import { CardDeclined, Checkout, OrderConfirmed, OrderPlaced, OrderRejected, ReserveStock, Stock, StockReserved } from './shop.js'
+import { CardDeclined, Checkout, OrderConfirmed, OrderPlaced, OrderRejected, Payment, ReserveStock, Shipping, Stock, StockReserved } from './shop.js'
 
 const begin = () => startedBy(OrderPlaced, { id: (order) => order.orderId, state: ({ orderId }) => ({ orderId }) })
 const ends = {
@@ -121,13 +121,24 @@ test('a saga without a store is a fault', async () => {
   expect(await faultsOf([Checkout], [sagas() as never])).toEqual([expect.stringMatching(/^NO_STORE The saga "checkout" keeps what it knows in a store/)])
 })
 
-test('a saga without its plugin says so in its dead letter', async () => {
-  await using shop = await harness({ services: [Checkout], plugins: [outbox(memoryStore())], log: false })
+test('a saga without its plugin is a fault', async () => {
+  expect(await faultsOf([Checkout, Stock], [outbox(memoryStore())] as never)).toEqual([
+    expect.stringMatching(/^NO_SAGAS Checkout is a saga, and its app has no sagas\(\) among its plugins/),
+  ])
+})
+
+test('an app that takes commands of a saga and has not its plugin keeps them as dead letters that say so', async () => {
+  const database = memoryDatabase()
+  const { shop, status } = await startBed({ services: [Checkout, Payment, Shipping], database })
+  const store = (): Plugin => outbox(memoryStore({ database }))
+  const without = await harness({ name: 'stock', services: [Stock], beside: shop, log: false, plugins: () => [store()] })
+  onTestFinished(() => without.stop())
 
   await shop.when(new OrderPlaced({ orderId: 'o-1', total: 5 }))
-  await shop.advance('5m')
+  const letters = await without.deadLetters('stock')
 
-  expect(await shop.deadLetters('checkout')).toMatchObject([{ message: expect.stringContaining('has no sagas() among its plugins') }])
+  expect(letters).toMatchObject([{ reason: 'NO_SAGAS', message: expect.stringContaining('It is the command "stock.reserve" of the saga "checkout", and this app has no sagas()') }])
+  expect(await status('o-1')).toBe('running')
 })
 
 test('a dependency is there when the functions of a flow run', async () => {

@@ -1,10 +1,10 @@
-import { Command, Event, Listener, type Middleware, Publisher, Service } from '@waybill/core'
+import { Command, Event, Listener, type Middleware, type Publish, Publisher, Service } from '@waybill/core'
 import { Saga, startedBy } from '@waybill/saga'
 import { memoryDatabase } from '@waybill/store-memory'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { startBed } from './bed.js'
-import { OrderConfirmed, OrderPlaced, OrderRejected, ReleaseStock, ReserveStock, Stock, StockRejected, StockReserved } from './shop.js'
+import { OrderConfirmed, OrderPlaced, OrderRejected, ReleaseStock, ReserveStock, script, Stock, StockRejected, StockReserved } from './shop.js'
 
 const placed = new OrderPlaced({ orderId: 'o-1', total: 5 })
 
@@ -128,4 +128,43 @@ test('G4 a process that ends at any moment of a saga leaves it where it was, and
 
     expect([await status('o-1'), await status('o-2'), books()]).toEqual(['completed', 'completed', Array.from({ length: 6 }, () => 1)])
   }
+})
+
+/** What it takes, it takes by the batch, and answers each. */
+@Service('stock')
+class BatchStock {
+  readonly sizes: number[] = []
+
+  constructor(@Publisher(StockReserved) private readonly reserved: Publish<StockReserved>) {}
+
+  @Listener(ReserveStock, { batch: { size: 10, wait: '1s' } })
+  async reserve(commands: readonly ReserveStock[]): Promise<void> {
+    this.sizes.push(commands.length)
+    for (const { orderId } of commands) await this.reserved({ orderId, reservation: `r-${orderId}` })
+  }
+
+  @Listener(ReleaseStock, { batch: { size: 10, wait: '1s' } })
+  async release(commands: readonly ReleaseStock[]): Promise<void> {
+    for (const { orderId } of commands) script.current.runs.push(`release ${orderId}`)
+  }
+}
+
+test('a batch listener is given each command of a saga by itself, so that its reply finds its step', async () => {
+  const { shop, status } = await startBed({ services: [Patient, BatchStock, Scales] })
+
+  await shop.app.publish([placed, new OrderPlaced({ orderId: 'o-2', total: 5 })])
+  await shop.advance('2s')
+
+  expect([shop.get(BatchStock).sizes, await status('o-1'), shop.published(Weigh).length]).toEqual([[1, 1], 'running', 2])
+})
+
+test('G8 an undo that overtakes its command has no effect in a batch listener either', async () => {
+  const { shop, script, sagas, status } = await startBed({ services: [Patient, BatchStock, Scales], middleware: [late] })
+
+  await shop.when(placed)
+  await shop.advance('1s')
+  await sagas.compensate('checkout', 'o-1', 'the customer called')
+  await shop.advance('2m')
+
+  expect([await status('o-1'), shop.get(BatchStock).sizes, script.runs]).toEqual(['compensated', [], []])
 })

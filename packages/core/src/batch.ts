@@ -133,7 +133,7 @@ export class BatchRunner implements Runner {
     const first = this.#ready.peek()
     if (!first) return false
     const left = first.since + this.#waitMs - this.#options.runtime.elapsed()
-    if (first.isAlone || left <= 0 || this.#ready.ready >= this.#size) return true
+    if (first.isSingle || left <= 0 || this.#ready.ready >= this.#size) return true
     this.#cancelWait ??= this.#options.runtime.after(left, () => {
       this.#cancelWait = undefined
       this.#pump()
@@ -145,7 +145,7 @@ export class BatchRunner implements Runner {
   /** The jobs of the next batch, read and able to run; the others are told their end at once. */
   #gather(): readonly Work[] {
     const batch: Work[] = []
-    while (batch.length < this.#size && !(batch.length > 0 && this.#ready.peek()?.isAlone)) {
+    while (batch.length < this.#size && !(batch.length > 0 && this.#ready.peek()?.isSingle)) {
       const job = this.#ready.next()
       if (!job) break
       if (job.isSuspect && !job.raw.isStale) {
@@ -154,7 +154,7 @@ export class BatchRunner implements Runner {
         break
       }
       this.#add(job, batch)
-      if (job.isAlone) break
+      if (job.isSingle) break
       this.#addFollowers(job, batch)
     }
 

@@ -25,7 +25,7 @@ export function checkTransactions(app: Options, services: readonly MarkedService
       message: `createApp: ${stores.map(({ name }) => `"${name}"`).join(' and ')} each bring a store. One app has one: it could not commit in both at once.`,
     })
 
-  return [...faults, ...services.flatMap((service) => checkMethods(service, stores.length > 0))]
+  return [...faults, ...services.flatMap((service) => [...checkMethods(service, stores.length > 0), ...checkNeeds(service, plugins)])]
 }
 
 function checkStore({ name, store }: Plugin): readonly Fault[] {
@@ -38,6 +38,10 @@ function isStore(value: unknown): value is Store {
   return (
     isRecord(value) && typeof value.name === 'string' && Array.isArray(value.faults) && ['open', 'begin', 'close', 'health'].every((method) => typeof value[method] === 'function')
   )
+}
+
+function checkNeeds({ marks, isListed }: MarkedService, plugins: readonly Plugin[]): readonly Fault[] {
+  return isListed ? marks.needs.filter(({ plugin }) => !plugins.some(({ name }) => name === plugin)).map(({ fault }) => fault) : []
 }
 
 function checkMethods({ label, marks }: MarkedService, hasStore: boolean): readonly Fault[] {

@@ -5,10 +5,11 @@ import { InvalidMessage } from './error.js'
 import { excessOf, type Limits } from './limits.js'
 import { type Definition, freshMessage, type Message, type MessageClass } from './message.js'
 import type { RawDelivery } from './transport.js'
+import { header } from './wire.js'
 
 /** Why a delivery cannot become a message. No retry mends it. Codes are stable: they stand on dead letters. */
 export interface Refusal {
-  readonly code: 'LIMIT' | 'ENVELOPE' | 'UNKNOWN_TYPE' | 'UNKNOWN_VERSION' | 'CONTENT_TYPE' | 'BODY' | 'UPCAST' | 'SCHEMA' | 'EXPIRED' | 'KILLED_THE_PROCESS'
+  readonly code: 'LIMIT' | 'ENVELOPE' | 'UNKNOWN_TYPE' | 'UNKNOWN_VERSION' | 'CONTENT_TYPE' | 'BODY' | 'UPCAST' | 'SCHEMA' | 'EXPIRED' | 'NO_SAGAS' | 'KILLED_THE_PROCESS'
   readonly reason: string
 }
 
@@ -17,6 +18,8 @@ export type Decoded = { readonly message: Message; readonly refusal?: never } | 
 export interface DecodeRules {
   readonly codec: Codec
   readonly limits: Limits
+  /** Nobody does for commands of sagas what their listeners would otherwise have to know. */
+  readonly lacksSagas?: boolean
 }
 
 /** A message class, with what it knows about itself at hand: to look that up for each message costs more than the listener's own look-up. */
@@ -26,9 +29,10 @@ export interface Known {
 }
 
 /** Turns what came from outside into a message of that class, or says why not. Never throws, whatever came. */
-export function decode(raw: RawDelivery, { type, definition }: Known, { codec, limits }: DecodeRules): Decoded {
+export function decode(raw: RawDelivery, { type, definition }: Known, { codec, limits, lacksSagas }: DecodeRules): Decoded {
   const refusal = inspect(raw, limits)
   if (refusal) return { refusal }
+  if (lacksSagas && raw.headers[header.saga] !== undefined) return refuse('NO_SAGAS', withoutSagas(raw, definition))
   if (!codec.reads(raw.contentType, raw.contentEncoding)) return refuse('CONTENT_TYPE', unread(raw, codec))
 
   const version = versionOf(raw.envelope.dataVersion)
@@ -55,6 +59,10 @@ export function inspect(raw: RawDelivery, limits: Limits): Refusal | undefined {
   return subject !== undefined && !isIdentity(subject) ? { code: 'ENVELOPE', reason: `Its key is to be a text of 1 to 255 characters; found ${quote(subject)}.` } : undefined
 }
 
+function withoutSagas(raw: RawDelivery, { name }: Definition): string {
+  return `It is the command "${name}" of the saga ${quote(raw.headers[header.saga])}, and this app has no sagas() among its plugins: an undo could come before it, and its saga would never be told. Add it: plugins: [outbox(store), sagas()], then redrive.`
+}
+
 /** A delivery for a raw listener: bytes as they came. */
 export function rawMessage(raw: RawDelivery): RawMessage {
   return {
@@ -72,7 +80,7 @@ export function rawMessage(raw: RawDelivery): RawMessage {
   }
 }
 
-function read(body: Uint8Array, version: number, type: MessageClass, definition: Definition, { codec, limits }: DecodeRules): Decoded {
+function read(body: Uint8Array, version: number, type: MessageClass, definition: Definition, { codec, limits }: Pick<DecodeRules, 'codec' | 'limits'>): Decoded {
   let payload: unknown
   try {
     payload = codec.decode(body, limits.nesting)

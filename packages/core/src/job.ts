@@ -6,6 +6,7 @@ import type { Found } from './invocation.js'
 import type { Taker } from './intake.js'
 import type { RawDelivery } from './transport.js'
 import type { Runner } from './runner.js'
+import { header } from './wire.js'
 
 /** One delivery on its way through a group: from arrival until it is settled. */
 export class Job {
@@ -33,6 +34,11 @@ export class Job {
     this.known = known
     this.id = id
     this.key = key
+  }
+
+  /** No batch takes it. A command of a saga is one: what answers it has to say which command caused it. */
+  get isSingle(): boolean {
+    return this.isAlone || this.raw.headers[header.saga] !== undefined
   }
 }
 

@@ -51,7 +51,7 @@ export class Lanes {
   next(job: Job): Job | undefined {
     const next = job.key === undefined ? undefined : this.#lanes.get(job.key)?.waiting.peek()
 
-    return next && next.runner === job.runner && !next.isAlone && !next.isSuspect && !next.raw.isStale ? next : undefined
+    return next && next.runner === job.runner && !next.isSingle && !next.isSuspect && !next.raw.isStale ? next : undefined
   }
 
   /** The one that {@link next} showed is under way together with those before it. */

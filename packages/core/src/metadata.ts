@@ -15,8 +15,16 @@ export interface ServiceMetadata {
   readonly transactionalMethods: readonly TransactionalMark[]
   /** The constructor's parameters as the compiler wrote them; undefined where it wrote none. */
   readonly parameterTypes: readonly unknown[] | undefined
+  /** Plugins without which it does nothing. */
+  readonly needs: readonly PluginNeed[]
   /** Decorators that stand where they mean nothing. */
   readonly faults: readonly Fault[]
+}
+
+/** What an app is told that has no plugin of that name. */
+export interface PluginNeed {
+  readonly plugin: string
+  readonly fault: Fault
 }
 
 export interface ListenerMark {
@@ -49,6 +57,7 @@ const keys = {
   publisherMethods: Symbol.for('waybill:publisher-methods'),
   publisherParameters: Symbol.for('waybill:publisher-parameters'),
   transactionalMethods: Symbol.for('waybill:transactional-methods'),
+  needs: Symbol.for('waybill:needs'),
   faults: Symbol.for('waybill:faults'),
   ofStore: Symbol.for('waybill:of-store'),
 } as const
@@ -112,6 +121,7 @@ export function metadataOf(type: unknown): ServiceMetadata {
     transactionalMethods: methodMarks<TransactionalMark>(chain, 'transactionalMethods').filter((mark) => isStillWrapped(chain, mark.method, 'transactionalMethods')),
     publisherParameters: own ? ownMarks<PublisherParameterMark>(own, 'publisherParameters') : [],
     parameterTypes: own && parameterTypesOf(own),
+    needs: chain[0] ? ownMarks<PluginNeed>(chain[0], 'needs') : [],
     faults: [...chain.flatMap((at) => faultsOf(at)), ...strayMarks(chain)],
   }
 }
@@ -130,6 +140,11 @@ function add(kind: Mark, target: object, mark: object): void {
 /** Notes what is wrong with a class where another decorator found it: `start` reports it with all other faults. */
 export function addFault(target: unknown, fault: Fault): void {
   if ((typeof target === 'object' || typeof target === 'function') && target !== null) add('faults', target, fault)
+}
+
+/** Notes that a class is nothing without a plugin: `start` says so where the app has none of that name. */
+export function addNeed(target: object, need: PluginNeed): void {
+  add('needs', target, need)
 }
 
 function ownMarks<T>(target: object, kind: Mark): readonly T[] {

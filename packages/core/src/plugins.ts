@@ -31,6 +31,10 @@ export class Plugins {
     return this.#all.flatMap(({ provides }) => [...(provides ?? [])])
   }
 
+  has(name: string): boolean {
+    return this.#all.some((plugin) => plugin.name === name)
+  }
+
   async open(host: PluginHost): Promise<void> {
     for (const plugin of this.#all) await plugin.open?.(host)
   }

@@ -296,7 +296,7 @@ export class RunningApp implements App {
     const [{ channel, group }] = listeners as [PlannedListener]
     const link = this.#links.of(channel)
     const common = { app: this.#options.name, channel, group, link, limits: this.#limits, notices: this.#notices, runtime: this.#runtime, log: this.#log }
-    const rules = { codec: jsonCodec, limits: this.#limits }
+    const rules = { codec: jsonCodec, limits: this.#limits, lacksSagas: !this.#plugins.has('sagas') }
     const replier = new Replier({ ...common, codec: jsonCodec })
 
     return new Group({

@@ -10,18 +10,19 @@ export class Participant {
     this.#host = host
   }
 
+  /** A batch has one message where that is a command of a saga. */
   async listen(call: ListenCall, next: () => Promise<unknown>): Promise<unknown> {
-    const commands = call.heads.flatMap((head, index) => commandOf(head, call.items?.[index]?.id ?? call.delivery.id))
-    if (commands.length === 0) return next()
-    const [only] = commands
-    if (!call.items && only && (await this.#isVoid(only))) {
-      await this.#send(only.saga, { commandId: only.id, ...(only.withdraws && { withdrawn: true }) })
+    const [head, ...others] = call.heads
+    const command = head && others.length === 0 ? commandOf(head, call.delivery.id) : undefined
+    if (!command) return next()
+    if (await this.#isVoid(command)) {
+      await this.#send(command.saga, { commandId: command.id, ...(command.withdraws && { withdrawn: true }) })
 
       return undefined
     }
-    const value = await this.#tried(call, commands, next)
-    if (!call.items && only) await this.#noteRefusal(only, call.group)
-    for (const command of commands) if (command.wantsReceipt) await this.#send(command.saga, { commandId: command.id })
+    const value = await this.#tried(call, command, next)
+    await this.#noteRefusal(command, call.group)
+    if (command.wantsReceipt) await this.#send(command.saga, { commandId: command.id })
 
     return value
   }
@@ -55,11 +56,11 @@ export class Participant {
     return !isUnknown && (await isNew(refusalOf(taker.group, id)))
   }
 
-  async #tried(call: ListenCall, commands: readonly SagaCommand[], next: () => Promise<unknown>): Promise<unknown> {
+  async #tried(call: ListenCall, command: SagaCommand, next: () => Promise<unknown>): Promise<unknown> {
     try {
       return await next()
     } catch (error) {
-      if (!call.items && isLast(call, error, this.#listenerOf(call))) for (const command of commands) await this.#tellFailure(command, error)
+      if (isLast(call, error, this.#listenerOf(call))) await this.#tellFailure(command, error)
       throw error
     }
   }
@@ -94,20 +95,18 @@ interface SagaCommand {
 /** A saga's name becomes a channel: what a stranger writes there is not believed. */
 const sagaName = /^[a-z0-9-]{1,100}$/
 
-function commandOf({ headers }: Head, id: string): SagaCommand[] {
+function commandOf({ headers }: Head, id: string): SagaCommand | undefined {
   const [saga, undoes, refusals] = [headers[header.saga], headers[header.undoes], headers[header.refusals]]
-  if (typeof saga !== 'string' || !sagaName.test(saga)) return []
+  if (typeof saga !== 'string' || !sagaName.test(saga)) return undefined
 
-  return [
-    {
-      id,
-      saga,
-      wantsReceipt: headers[header.receipt] === 'true',
-      undoes: typeof undoes === 'string' && undoes.includes(' ') ? undoes : undefined,
-      refusals: typeof refusals === 'string' ? refusals.split(' ') : [],
-      withdraws: headers[header.withdraws] === 'true',
-    },
-  ]
+  return {
+    id,
+    saga,
+    wantsReceipt: headers[header.receipt] === 'true',
+    undoes: typeof undoes === 'string' && undoes.includes(' ') ? undoes : undefined,
+    refusals: typeof refusals === 'string' ? refusals.split(' ') : [],
+    withdraws: headers[header.withdraws] === 'true',
+  }
 }
 
 /** Stands beside the row of a command that was refused; no group is called so. */

@@ -1,4 +1,4 @@
-import { addFault, type Delivery, Listener, Publisher, Service, WaybillError } from '@waybill/core'
+import { addFault, addNeed, type Delivery, Listener, Publisher, Service, WaybillError } from '@waybill/core'
 import { defineSaga, messagesOf, type SagaClass, type SagaOptions } from './definition.js'
 import { SagaStuck, settledOf } from './notice.js'
 
@@ -20,6 +20,7 @@ export function Saga(name: string, options: SagaOptions): (target: SagaClass) =>
   return (target) => {
     const definition = defineSaga(name, options, target)
     for (const fault of definition.faults) addFault(target, fault)
+    addNeed(target, { plugin: 'sagas', fault: { code: 'NO_SAGAS', message: `${target.name} is a saga, ${noSagas}` } })
     Service(name)(target)
     if (!definition.graph) return
 
@@ -32,12 +33,14 @@ export function Saga(name: string, options: SagaOptions): (target: SagaClass) =>
   }
 }
 
+const noSagas = 'and its app has no sagas() among its plugins. Add it: plugins: [outbox(store), sagas()].'
+
 /** A name that no method has. For people: `Checkout.flow.hear`. */
 const hearing = 'flow.hear'
 
 async function hear(this: object, message: object, delivery: Delivery): Promise<undefined> {
   const hears = ears.get(this)
-  if (!hears) throw new WaybillError('NO_SAGAS', `${this.constructor.name} is a saga, and its app has no sagas() among its plugins. Add it: plugins: [outbox(store), sagas()].`)
+  if (!hears) throw new WaybillError('NO_SAGAS', `${this.constructor.name} is a saga, ${noSagas}`)
   await hears(message, delivery)
 
   return undefined
