@@ -1,3 +1,5 @@
+import type { Timer } from './timer-store.js'
+
 /** One running process. */
 export interface SagaRow {
   readonly name: string
@@ -54,23 +56,37 @@ export interface Correlation {
   readonly value: string
 }
 
+/** A saga with each try of its steps, in the order in which they were first saved. */
+export interface LoadedSaga {
+  readonly saga: SagaRow
+  readonly steps: readonly SagaStep[]
+}
+
+/** What one event makes of a saga. */
+export interface SagaChange {
+  readonly saga: SagaRow
+  /** Added, or in place of those with the same step, phase and attempt. An id of a command that leaves one try for another stands there in this order. */
+  readonly steps: readonly SagaStep[]
+  readonly entries: readonly SagaEntry[]
+  readonly arm: readonly Timer[]
+  /** By their ids, or all of a target and a subject. Those that another open transaction has taken are passed over, not waited for: who fires them waits for the saga, and finds it changed. */
+  readonly disarm: { readonly ids: readonly string[] } | { readonly target: string; readonly subject: string } | undefined
+}
+
 /** The sagas within an open transaction. */
 export interface TransactionSagas {
   /** False: that id, or one of its correlations, is taken; nothing was written. Two that start at once: the second waits for the first. */
   insert(saga: SagaRow, correlations: readonly Correlation[]): Promise<boolean>
   /** Held until the end of the transaction where the store has locks: the next one waits. */
-  load(name: string, id: string): Promise<SagaRow | undefined>
+  load(name: string, id: string): Promise<LoadedSaga | undefined>
+  /** As `load`, the saga of that name one of whose steps sent a command. */
+  loadBy(name: string, commandId: string): Promise<LoadedSaga | undefined>
   /** Of a correlation. */
   find(name: string, correlation: Correlation): Promise<string | undefined>
   /** False: it belongs to another saga. */
   correlate(name: string, id: string, correlation: Correlation): Promise<boolean>
-  /** Writes the row with `version` one higher. False: it is not at `saga.version` any more. */
-  save(saga: SagaRow): Promise<boolean>
-  /** In the order in which they were first saved. */
-  steps(name: string, id: string): Promise<readonly SagaStep[]>
-  stepOf(commandId: string): Promise<SagaStep | undefined>
-  /** Adds, or replaces those with the same saga, id, step, phase and attempt. */
-  saveSteps(steps: readonly SagaStep[]): Promise<void>
+  /** Writes the row with `version` one higher, and all that changes with it. False: it is not at `saga.version` any more, and the transaction is to be rolled back. */
+  save(change: SagaChange): Promise<boolean>
   append(name: string, id: string, entries: readonly SagaEntry[]): Promise<void>
 }
 

@@ -1,7 +1,18 @@
-import { DeadLetter, Ignore, type ListenCall, type PluginHost, type PluginTransactions, type StoreTransaction, type Timer, WaybillError } from '@waybill/core'
+import {
+  DeadLetter,
+  header,
+  Ignore,
+  type ListenCall,
+  type LoadedSaga,
+  type PluginHost,
+  type PluginTransactions,
+  type StoreTransaction,
+  type Timer,
+  WaybillError,
+} from '@waybill/core'
 import type { SagaDefinition } from './definition.js'
 import { type FlowGraph, type MessageClass, type StepPlan, stepsOf, type UnknownPolicy } from './graph.js'
-import { Instance, type Kept, type Origin, timerTarget } from './instance.js'
+import { type Contexts, Instance, type Kept, type Origin, timerTarget } from './instance.js'
 import { settledOf, type Settlement, SagaStuck } from './notice.js'
 import { type Order, Orders, type Wake } from './orders.js'
 import { Progress } from './progress.js'
@@ -38,7 +49,7 @@ export class Engine {
     const type = message.constructor
     if (type === settledOf(this.name)) return this.#settled(message as unknown as Settlement)
     const { causationId } = head?.envelope ?? {}
-    if (typeof causationId === 'string' && (await this.#reply(message, causationId))) return
+    if (typeof causationId === 'string' && this.#isReply(message) && (await this.#reply(message, causationId))) return
     const { start } = this.current.graph
     if (isA(message, start.message)) return this.#start(message, originOf(head))
     for (const { graph } of this.#versions.values()) {
@@ -62,7 +73,7 @@ export class Engine {
   /** Loads and locks a saga, acts on it, and writes what became of it. False: there is none, or it is over. */
   async change(id: string, act: Act): Promise<boolean> {
     return this.#transactions.use(async (transaction) => {
-      const loaded = await this.#load(transaction, id)
+      const loaded = this.#loaded(await transaction.sagas.load(this.name, id))
       if (!loaded || loaded.saga.isOver) return false
       await this.#act(transaction, loaded.saga, loaded.graph, act)
 
@@ -70,7 +81,7 @@ export class Engine {
     })
   }
 
-  async #start(message: object, { correlationId, traceparent }: Origin): Promise<void> {
+  async #start(message: object, { correlationId, traceparent, contexts }: Origin): Promise<void> {
     const { definition, graph } = this.current
     const id = idFrom(this.name, graph.start.id(message))
     const now = this.#host.runtime.now()
@@ -81,7 +92,7 @@ export class Engine {
       definition: definition.version,
       status: 'running',
       step: undefined,
-      state: JSON.stringify({ data: graph.start.state(message), correlationId } satisfies Kept),
+      state: JSON.stringify({ data: graph.start.state(message), correlationId, contexts } satisfies Kept),
       version: 1,
       startedAt: now,
       updatedAt: now,
@@ -90,7 +101,7 @@ export class Engine {
     }
     await this.#transactions.use(async (transaction) => {
       if (!(await transaction.sagas.insert(row, []))) return this.#startedAgain(transaction, id)
-      await this.#act(transaction, new Instance(row, [], now), graph, (progress, saga) => {
+      await this.#act(transaction, new Instance({ saga: row, steps: [] }, now), graph, (progress, saga) => {
         saga.note('started', { by: graph.start.message.messageName, definition: definition.version })
         progress.begin(definition.deadlineMs)
       })
@@ -105,7 +116,7 @@ export class Engine {
   async #cancel(id: string, message: object, unknown: UnknownPolicy): Promise<void> {
     const name = nameOf(message)
     await this.#transactions.use(async (transaction) => {
-      const loaded = await this.#load(transaction, id)
+      const loaded = this.#loaded(await transaction.sagas.load(this.name, id))
       if (!loaded) throw notStarted(`"${name}" cancels the saga "${this.name}" "${id}", which was not started, or not yet.`, unknown)
       if (loaded.saga.isOver) return this.#note(transaction, id, 'cancelled too late, ignored')
       await this.#act(transaction, loaded.saga, loaded.graph, (progress, saga) => {
@@ -115,20 +126,20 @@ export class Engine {
     })
   }
 
+  #isReply(message: object): boolean {
+    return [...this.#versions.values()].some(({ graph }) => stepsOf(graph).some((step) => hears(step, message)))
+  }
+
   /** False: it is no reply to a command of these sagas. */
   async #reply(message: object, commandId: string): Promise<boolean> {
     return this.#transactions.use(async (transaction) => {
-      const found = await transaction.sagas.stepOf(commandId)
-      if (found?.saga !== this.name) return false
-      const isAwaited = [...this.#versions.values()].some(({ graph }) => hears(stepOf(graph, found.step), message))
-      if (!isAwaited) return true
-      // The timer first, as the one that fires it does: two that want timer and saga in another order would wait for each other.
-      if (found.deadlineAt !== undefined && found.phase === 'do') await transaction.timers.cancel({ ids: [`${this.name}/${found.id}/do/${found.step}`] })
-      const loaded = await this.#load(transaction, found.id)
-      const step = loaded && stepOf(loaded.graph, found.step)
-      if (!loaded || !step) return true
-      if (loaded.saga.isOver) return this.#note(transaction, found.id, 'late reply', { step: step.name, reply: nameOf(message) }).then(() => true)
-      await this.#act(transaction, loaded.saga, loaded.graph, (progress, saga) => applyReply(progress, saga, step, message))
+      const loaded = this.#loaded(await transaction.sagas.loadBy(this.name, commandId))
+      if (!loaded) return false
+      const { saga, graph } = loaded
+      const step = stepOf(graph, saga.stepBy(commandId)?.step ?? '')
+      if (!step || !hears(step, message)) return true
+      if (saga.isOver) await this.#note(transaction, saga.id, 'late reply', { step: step.name, reply: nameOf(message) })
+      else await this.#act(transaction, saga, graph, (progress) => applyReply(progress, saga, step, message))
 
       return true
     })
@@ -137,11 +148,10 @@ export class Engine {
   async #settled({ commandId, failure, withdrawn }: Settlement): Promise<void> {
     if (typeof commandId !== 'string') throw new DeadLetter('It names no command.')
     await this.#transactions.use(async (transaction) => {
-      const found = await transaction.sagas.stepOf(commandId)
-      if (found?.saga !== this.name) return
-      const loaded = await this.#load(transaction, found.id)
-      const step = loaded && stepOf(loaded.graph, found.step)
-      if (!loaded || !step || loaded.saga.isOver) return
+      const loaded = this.#loaded(await transaction.sagas.loadBy(this.name, commandId))
+      const found = loaded?.saga.stepBy(commandId)
+      const step = loaded && found && stepOf(loaded.graph, found.step)
+      if (!step || loaded.saga.isOver) return
       await this.#act(transaction, loaded.saga, loaded.graph, (progress) => {
         if (failure) progress.failed(step, found.phase, { code: String(failure.code), message: String(failure.message) })
         else if (withdrawn) progress.withdrawn(step)
@@ -151,17 +161,16 @@ export class Engine {
     })
   }
 
-  async #load({ sagas }: StoreTransaction, id: string): Promise<{ readonly saga: Instance; readonly graph: FlowGraph } | undefined> {
-    const row = await sagas.load(this.name, id)
-    if (!row) return undefined
-    const saga = new Instance(row, await sagas.steps(this.name, id), this.#host.runtime.now())
+  #loaded(found: LoadedSaga | undefined): { readonly saga: Instance; readonly graph: FlowGraph } | undefined {
+    if (!found) return undefined
+    const saga = new Instance(found, this.#host.runtime.now())
     this.#migrate(saga)
     const version = this.#versions.get(saga.definition)
     if (version) return { saga, graph: version.graph }
 
     throw new WaybillError(
       'MISSING_DEFINITION',
-      `The saga "${this.name}" "${id}" was started with version ${saga.definition}, which this app does not have. Name its class in "earlier" of @Saga, or bring it up by "migrate".`,
+      `The saga "${this.name}" "${saga.id}" was started with version ${saga.definition}, which this app does not have. Name its class in "earlier" of @Saga, or bring it up by "migrate".`,
     )
   }
 
@@ -181,13 +190,13 @@ export class Engine {
   async #act(transaction: StoreTransaction, saga: Instance, graph: FlowGraph, act: Act): Promise<void> {
     const orders = new Orders(graph, saga, this.#host.runtime.now())
     act(new Progress(graph, saga, orders), saga, graph)
-    await saga.save(transaction.sagas, transaction.timers)
+    await saga.save(transaction.sagas)
     for (const order of orders.all) await this.#send(order, saga.origin)
   }
 
-  async #send({ message, id, headers }: Order, origin: Origin): Promise<void> {
+  async #send({ message, id, headers }: Order, { contexts, ...origin }: Origin): Promise<void> {
     if (message instanceof SagaStuck) this.#host.log.error(`The saga "${message.saga}" "${message.id}" is stuck at "${message.step}": ${message.reason} It is tried on.`)
-    await this.#host.publish([message], { id }, { headers, origin })
+    await this.#host.publish([message], { id }, { headers: { ...contexts, ...headers }, origin })
   }
 
   #note({ sagas }: StoreTransaction, id: string, kind: string, more: object = {}): Promise<void> {
@@ -206,7 +215,14 @@ export class Engine {
 function originOf(head: Head | undefined): Origin {
   const { id, correlationId, traceparent } = head?.envelope ?? {}
 
-  return { correlationId: textOf(correlationId) ?? textOf(id), traceparent: textOf(traceparent) }
+  return { correlationId: textOf(correlationId) ?? textOf(id), traceparent: textOf(traceparent), contexts: contextsOf(head?.headers ?? {}) }
+}
+
+/** As they came: who asks for one checks it. */
+function contextsOf(headers: Head['headers']): Contexts | undefined {
+  const found = Object.entries(headers).filter((entry): entry is [string, string] => entry[0].startsWith(header.context) && typeof entry[1] === 'string')
+
+  return found.length > 0 ? Object.fromEntries(found) : undefined
 }
 
 function textOf(value: unknown): string | undefined {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type SagaEntry, type SagaRow, type SagaStep, type Timer, type TransactionSagas, type TransactionTimers, StoreConflict, uuid8From } from '@waybill/core'
+import { type LoadedSaga, type SagaChange, type SagaEntry, type SagaRow, type SagaStep, type Timer, type TransactionSagas, StoreConflict, uuid8From } from '@waybill/core'
 import type { Failure, State } from './graph.js'
 
 export type Phase = SagaStep['phase']
@@ -20,12 +20,17 @@ export interface Kept {
   readonly data: State
   readonly why?: Failure | undefined
   readonly correlationId?: string | undefined
+  readonly contexts?: Contexts | undefined
 }
+
+/** The headers of typed contexts: a tenant, a user. */
+export type Contexts = Readonly<Record<string, string>>
 
 /** What everything that a saga sends belongs to. */
 export interface Origin {
   readonly correlationId?: string | undefined
   readonly traceparent?: string | undefined
+  readonly contexts?: Contexts | undefined
 }
 
 /** One change of a step. */
@@ -58,15 +63,15 @@ export class Instance {
   readonly #now: number
   #at: string | undefined
 
-  constructor(row: SagaRow, steps: readonly SagaStep[], now: number) {
-    const { data, why, correlationId }: Kept = JSON.parse(row.state)
+  constructor({ saga: row, steps }: LoadedSaga, now: number) {
+    const { data, why, correlationId, contexts }: Kept = JSON.parse(row.state)
     this.saga = row.name
     this.id = row.id
     this.status = row.status
     this.definition = row.definition
     this.data = data
     this.why = why
-    this.origin = { correlationId, traceparent: row.trace }
+    this.origin = { correlationId, traceparent: row.trace, contexts }
     this.#row = row
     this.#at = row.step
     this.#now = now
@@ -78,6 +83,11 @@ export class Instance {
 
   get isOver(): boolean {
     return ended.includes(this.status)
+  }
+
+  /** The one whose last try sent that command. */
+  stepBy(commandId: string): SagaStep | undefined {
+    return [...this.#steps.values()].find((step) => step.commandId === commandId)
   }
 
   /** Its last try. */
@@ -148,20 +158,28 @@ export class Instance {
 
   /** The row as it is to be written. */
   get row(): SagaRow {
-    const state = JSON.stringify({ data: this.data, why: this.why, correlationId: this.origin.correlationId } satisfies Kept)
+    const { correlationId, contexts } = this.origin
+    const state = JSON.stringify({ data: this.data, why: this.why, correlationId, contexts } satisfies Kept)
 
     return { ...this.#row, definition: this.definition, status: this.status, step: this.#at, state, updatedAt: this.#now }
   }
 
   /** Writes what changed. Throws a conflict where somebody else was faster, as the whole may run again. */
-  async save(sagas: TransactionSagas, timers: TransactionTimers): Promise<void> {
-    if (!(await sagas.save(this.row)))
-      throw new StoreConflict('SAGA_CONFLICT', `The saga "${this.saga}" "${this.id}" was changed meanwhile; nothing was done, and it can run again.`)
-    await sagas.saveSteps([...this.#changed.values()])
-    await sagas.append(this.saga, this.id, this.#entries)
-    if (this.isOver) return void (await timers.cancel({ target: timerTarget(this.saga), subject: this.id }))
-    if (this.#cancelled.size > 0) await timers.cancel({ ids: [...this.#cancelled] })
-    if (this.#armed.size > 0) await timers.arm([...this.#armed.values()])
+  async save(sagas: TransactionSagas): Promise<void> {
+    const isSaved = await sagas.save({
+      saga: this.row,
+      steps: [...this.#changed.values()],
+      entries: this.#entries,
+      arm: this.isOver ? [] : [...this.#armed.values()],
+      disarm: this.#disarm,
+    })
+    if (!isSaved) throw new StoreConflict('SAGA_CONFLICT', `The saga "${this.saga}" "${this.id}" was changed meanwhile; nothing was done, and it can run again.`)
+  }
+
+  get #disarm(): SagaChange['disarm'] {
+    if (this.isOver) return { target: timerTarget(this.saga), subject: this.id }
+
+    return this.#cancelled.size > 0 ? { ids: [...this.#cancelled] } : undefined
   }
 
   #change(step: SagaStep): void {

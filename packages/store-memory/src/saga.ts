@@ -1,7 +1,8 @@
-import type { Correlation, SagaEntry, SagaFilter, SagaRow, SagaStep, SagaStore, TransactionSagas } from '@waybill/core'
+import type { Correlation, LoadedSaga, SagaChange, SagaEntry, SagaFilter, SagaRow, SagaStep, SagaStore, TransactionSagas } from '@waybill/core'
 import type { Connection } from './connection.js'
 import type { Session } from './database/session.js'
 import { rowOf } from './database/space.js'
+import type { SessionTimers } from './timers.js'
 
 export class MemorySagas implements SagaStore {
   readonly #connection: Connection
@@ -56,9 +57,11 @@ export class MemorySagas implements SagaStore {
 
 export class SessionSagas implements TransactionSagas {
   readonly #session: Session
+  readonly #timers: SessionTimers
 
-  constructor(session: Session) {
+  constructor(session: Session, timers: SessionTimers) {
     this.#session = session
+    this.#timers = timers
   }
 
   async insert(saga: SagaRow, correlations: readonly Correlation[]): Promise<boolean> {
@@ -72,11 +75,17 @@ export class SessionSagas implements TransactionSagas {
     return true
   }
 
-  async load(name: string, id: string): Promise<SagaRow | undefined> {
-    const row = rowOf('saga', name, id)
-    await this.#session.lock(row)
+  async load(name: string, id: string): Promise<LoadedSaga | undefined> {
+    const saga = await this.#lock(name, id)
 
-    return this.#session.read(row) as SagaRow | undefined
+    return saga && { saga, steps: stepsIn(this.#session.table(stepTable(name, id))) }
+  }
+
+  async loadBy(name: string, commandId: string): Promise<LoadedSaga | undefined> {
+    const row = this.#session.read(rowOf('saga-command', commandId)) as string | undefined
+    const step = row === undefined ? undefined : (this.#session.read(row) as SagaStep | undefined)
+
+    return step?.saga === name ? this.load(name, step.id) : undefined
   }
 
   async find(name: string, correlation: Correlation): Promise<string | undefined> {
@@ -92,30 +101,16 @@ export class SessionSagas implements TransactionSagas {
     return owner === undefined || owner === id
   }
 
-  async save(saga: SagaRow): Promise<boolean> {
-    const known = await this.load(saga.name, saga.id)
+  async save({ saga, steps, entries, arm, disarm }: SagaChange): Promise<boolean> {
+    const known = await this.#lock(saga.name, saga.id)
     if (known?.version !== saga.version) return false
     await this.#session.write(rowOf('saga', saga.name, saga.id), { ...saga, version: saga.version + 1 })
+    for (const step of steps) await this.#saveStep(step)
+    if (entries.length > 0) await this.append(saga.name, saga.id, entries)
+    if (disarm) await this.#timers.disarm(disarm)
+    await this.#timers.arm(arm)
 
     return true
-  }
-
-  async steps(name: string, id: string): Promise<readonly SagaStep[]> {
-    return stepsIn(this.#session.table(stepTable(name, id)))
-  }
-
-  async stepOf(commandId: string): Promise<SagaStep | undefined> {
-    const row = this.#session.read(rowOf('saga-command', commandId)) as string | undefined
-
-    return row === undefined ? undefined : (this.#session.read(row) as SagaStep | undefined)
-  }
-
-  async saveSteps(steps: readonly SagaStep[]): Promise<void> {
-    for (const step of steps) {
-      const row = stepRow(step)
-      await this.#session.write(row, step)
-      if (step.commandId !== undefined) await this.#session.write(rowOf('saga-command', step.commandId), row)
-    }
   }
 
   async append(name: string, id: string, entries: readonly SagaEntry[]): Promise<void> {
@@ -123,6 +118,19 @@ export class SessionSagas implements TransactionSagas {
     await this.#session.lock(row)
     const known = (this.#session.read(row) as readonly SagaEntry[] | undefined) ?? []
     await this.#session.write(row, [...known, ...entries])
+  }
+
+  async #lock(name: string, id: string): Promise<SagaRow | undefined> {
+    const row = rowOf('saga', name, id)
+    await this.#session.lock(row)
+
+    return this.#session.read(row) as SagaRow | undefined
+  }
+
+  async #saveStep(step: SagaStep): Promise<void> {
+    const row = stepRow(step)
+    await this.#session.write(row, step)
+    if (step.commandId !== undefined) await this.#session.write(rowOf('saga-command', step.commandId), row)
   }
 }
 

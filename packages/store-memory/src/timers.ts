@@ -63,6 +63,11 @@ export class SessionTimers implements TransactionTimers {
     return cancelled
   }
 
+  /** As `cancel`, but for those that somebody else fires at this moment. */
+  async disarm(filter: TimerFilter): Promise<void> {
+    for (const { id } of this.#matching(filter)) if (this.#session.tryLock(rowOf('timer', id))) await this.#session.write(rowOf('timer', id), undefined)
+  }
+
   #matching(filter: TimerFilter): readonly Timer[] {
     // A saga disarms one at a time: it need not look at all others for it.
     const known = filter.ids?.map((id) => this.#session.read(rowOf('timer', id)) as Timer | undefined).filter((timer) => timer !== undefined)

@@ -22,8 +22,9 @@ export class MemoryTransaction implements StoreTransaction {
     this.#readOnly = readOnly
     this.client = new MemoryTables(session, readOnly)
     this.inbox = new SessionInbox(session, connection)
-    this.timers = new SessionTimers(session, connection)
-    this.sagas = new SessionSagas(session)
+    const timers = new SessionTimers(session, connection)
+    this.timers = timers
+    this.sagas = new SessionSagas(session, timers)
   }
 
   async commit(last: Flush): Promise<void> {

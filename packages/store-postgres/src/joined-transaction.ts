@@ -23,7 +23,7 @@ export class JoinedTransaction implements StoreTransaction, Runner {
     this.#writers = writers
     this.inbox = { insert: (entries) => writers.inbox.insert(this, entries) }
     this.timers = new TransactionTimers(this, writers.timers)
-    this.sagas = new TransactionSagas(this, writers.sagas)
+    this.sagas = new TransactionSagas(this, writers.sagas, writers.timers)
   }
 
   readonly query: StoreQuery = async (text, values = []) => (await this.run({ text, values: [...values] })).rows

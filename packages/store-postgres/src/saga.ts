@@ -1,8 +1,9 @@
-import type { Correlation, SagaEntry, SagaFilter, SagaRow, SagaStep, SagaStore, TransactionSagas as SagasWithin } from '@waybill/core'
+import type { Correlation, LoadedSaga, SagaChange, SagaEntry, SagaFilter, SagaRow, SagaStep, SagaStore, TransactionSagas as SagasWithin } from '@waybill/core'
 import type { Connection } from './connection.js'
-import type { Row } from './options.js'
+import type { Row, Statement } from './options.js'
 import type { Runner } from './runner.js'
 import { numberOf, optionalNumberOf, optionalTextOf, type Prepare, textOf } from './statement.js'
+import type { TimerStatements } from './timers.js'
 
 /** The statements about sagas of one schema. */
 export class SagaStatements {
@@ -17,14 +18,17 @@ export class SagaStatements {
 export class TransactionSagas implements SagasWithin {
   readonly #runner: Runner
   readonly #sql: SagaStatements['sql']
+  readonly #timers: TimerStatements
 
-  constructor(runner: Runner, { sql }: SagaStatements) {
+  constructor(runner: Runner, { sql }: SagaStatements, timers: TimerStatements) {
     this.#runner = runner
     this.#sql = sql
+    this.#timers = timers
   }
 
   // A correlation that is taken leaves no saga behind: what was written is undone with the savepoint.
   async insert(saga: SagaRow, correlations: readonly Correlation[]): Promise<boolean> {
+    if (correlations.length === 0) return (await this.#runner.run(this.#sql.insert(...valuesOf(saga)))).rows.length === 1
     await this.#runner.run({ text: 'SAVEPOINT saga' })
     const { rows } = await this.#runner.run(this.#sql.insert(...valuesOf(saga)))
     const isNew = rows.length === 1 && (await this.#correlateAll(saga, correlations))
@@ -33,10 +37,12 @@ export class TransactionSagas implements SagasWithin {
     return isNew
   }
 
-  async load(name: string, id: string): Promise<SagaRow | undefined> {
-    const { rows } = await this.#runner.run(this.#sql.load(name, id))
+  load(name: string, id: string): Promise<LoadedSaga | undefined> {
+    return this.#load([this.#sql.load(name, id), this.#sql.steps(name, id)])
+  }
 
-    return rows[0] && sagaOf(rows[0])
+  loadBy(name: string, commandId: string): Promise<LoadedSaga | undefined> {
+    return this.#load([this.#sql.loadBy(name, commandId), this.#sql.stepsBy(name, commandId)])
   }
 
   async find(name: string, { key, value }: Correlation): Promise<string | undefined> {
@@ -51,53 +57,40 @@ export class TransactionSagas implements SagasWithin {
     return (await this.find(name, { key, value })) === id
   }
 
-  async save(saga: SagaRow): Promise<boolean> {
-    const { rows } = await this.#runner.run(this.#sql.save(...valuesOf(saga)))
+  async save({ saga, steps, entries, arm, disarm }: SagaChange): Promise<boolean> {
+    const [saved] = await this.#runner.runAll([
+      this.#sql.save(...valuesOf(saga)),
+      ...this.#saving(saga, steps),
+      ...this.#appending(saga.name, saga.id, entries),
+      ...this.#timers.disarming(disarm),
+      ...this.#timers.arming(arm),
+    ])
 
-    return rows.length === 1
-  }
-
-  async steps(name: string, id: string): Promise<readonly SagaStep[]> {
-    const { rows } = await this.#runner.run(this.#sql.steps(name, id))
-
-    return rows.map(stepOf)
-  }
-
-  async stepOf(commandId: string): Promise<SagaStep | undefined> {
-    const { rows } = await this.#runner.run(this.#sql.stepOf(commandId))
-
-    return rows[0] && stepOf(rows[0])
-  }
-
-  async saveSteps(steps: readonly SagaStep[]): Promise<void> {
-    for (const step of steps) {
-      await this.#runner.run(
-        this.#sql.saveStep(
-          step.saga,
-          step.id,
-          step.step,
-          step.phase,
-          step.attempt,
-          step.status,
-          step.commandId ?? null,
-          step.deadlineAt ?? null,
-          step.result ?? null,
-          step.error ?? null,
-        ),
-      )
-    }
+    return saved?.rows.length === 1
   }
 
   async append(name: string, id: string, entries: readonly SagaEntry[]): Promise<void> {
-    if (entries.length > 0)
-      await this.#runner.run(
-        this.#sql.append(
-          name,
-          id,
-          entries.map(({ at }) => at),
-          entries.map(({ event }) => event),
-        ),
-      )
+    await this.#runner.runAll(this.#appending(name, id, entries))
+  }
+
+  async #load(statements: readonly Statement[]): Promise<LoadedSaga | undefined> {
+    const [saga, steps] = await this.#runner.runAll(statements)
+
+    return saga?.rows[0] && { saga: sagaOf(saga.rows[0]), steps: (steps?.rows ?? []).map(stepOf) }
+  }
+
+  #saving({ name, id }: SagaRow, steps: readonly SagaStep[]): readonly Statement[] {
+    if (steps.length === 0) return []
+    const rows = steps.map(({ step, phase, attempt, status, commandId, deadlineAt, result, error }) => [step, phase, attempt, status, commandId, deadlineAt, result, error])
+
+    return [this.#sql.saveSteps(name, id, ...[0, 1, 2, 3, 4, 5, 6, 7].map((column) => rows.map((row) => row[column] ?? null)))]
+  }
+
+  #appending(name: string, id: string, entries: readonly SagaEntry[]): readonly Statement[] {
+    if (entries.length === 0) return []
+    const [moments, events] = [entries.map(({ at }) => at), entries.map(({ event }) => event)]
+
+    return [this.#sql.append(name, id, moments, events)]
   }
 
   async #correlateAll({ name, id }: SagaRow, correlations: readonly Correlation[]): Promise<boolean> {
@@ -210,10 +203,13 @@ function sqlOf(prepare: Prepare) {
     find: prepare('SELECT id FROM {}.saga_correlation WHERE name = $1 AND key_name = $2 AND key_value = $3'),
     correlate: prepare('INSERT INTO {}.saga_correlation (name, key_name, key_value, id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING id'),
     steps: prepare(`SELECT ${step} FROM {}.saga_step WHERE name = $1 AND id = $2 ORDER BY n`),
-    stepOf: prepare(`SELECT ${step} FROM {}.saga_step WHERE command_id = $1`),
-    saveStep: prepare(`
+    loadBy: prepare(`SELECT ${saga} FROM {}.saga WHERE name = $1 AND id = (SELECT id FROM {}.saga_step WHERE command_id = $2 AND name = $1) FOR UPDATE`),
+    stepsBy: prepare(`SELECT ${step} FROM {}.saga_step WHERE name = $1 AND id = (SELECT id FROM {}.saga_step WHERE command_id = $2 AND name = $1) ORDER BY n`),
+    saveSteps: prepare(`
       INSERT INTO {}.saga_step (name, id, step, phase, attempt, status, command_id, deadline_at, result, error)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, ${moment('$8')}, $9, $10)
+      SELECT $1, $2, s.step, s.phase, s.attempt, s.status, s.command_id, to_timestamp(s.deadline_ms / 1000), s.result, s.error
+      FROM unnest($3::text[], $4::text[], $5::int[], $6::text[], $7::text[], $8::float8[], $9::json[], $10::json[])
+        WITH ORDINALITY AS s (step, phase, attempt, status, command_id, deadline_ms, result, error, n) ORDER BY s.n
       ON CONFLICT (name, id, step, phase, attempt) DO UPDATE
         SET status = excluded.status, command_id = excluded.command_id, deadline_at = excluded.deadline_at, result = excluded.result, error = excluded.error`),
     append: prepare(`

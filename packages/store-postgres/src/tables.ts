@@ -96,7 +96,7 @@ export const migrations: readonly Migration[] = [
          payload bytea NOT NULL
        )`,
       `CREATE INDEX inbox_sequence_seen_at ON {}.inbox_sequence (seen_at)`,
-      `CREATE INDEX timer_due_at ON {}.timer (due_at)`,
+      `CREATE INDEX timer_target ON {}.timer (target, due_at)`,
       `CREATE INDEX timer_subject ON {}.timer (subject)`,
       `CREATE TABLE {}.saga (
          name text NOT NULL,

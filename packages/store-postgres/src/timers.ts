@@ -1,4 +1,4 @@
-import type { Timer, TimerFilter, TimerStore, TransactionTimers as TimersWithin } from '@waybill/core'
+import type { SagaChange, Timer, TimerFilter, TimerStore, TransactionTimers as TimersWithin } from '@waybill/core'
 import type { Connection } from './connection.js'
 import type { Row, Statement } from './options.js'
 import { bufferOf } from './outbox-writer.js'
@@ -20,6 +20,12 @@ export class TimerStatements {
     const rows = last.map(({ id, dueAt, target, subject, payload }) => [id, dueAt, target, subject, bufferOf(payload)])
 
     return [this.sql.arm(...[0, 1, 2, 3, 4].map((column) => rows.map((row) => row[column])))]
+  }
+
+  disarming(filter: SagaChange['disarm']): readonly Statement[] {
+    if (!filter) return []
+
+    return ['subject' in filter ? this.sql.disarmAll(filter.target, filter.subject) : this.sql.disarm(filter.ids)]
   }
 }
 
@@ -98,11 +104,17 @@ function sqlOf(prepare: Prepare) {
       ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at, target = excluded.target, subject = excluded.subject, payload = excluded.payload`),
     move: prepare('UPDATE {}.timer SET due_at = to_timestamp($2::float8 / 1000) WHERE id = $1 RETURNING id'),
     cancel: prepare(`DELETE FROM {}.timer WHERE ${matching} RETURNING id`),
+    disarm: prepare('DELETE FROM {}.timer WHERE id IN (SELECT id FROM {}.timer WHERE id = ANY ($1::text[]) FOR UPDATE SKIP LOCKED)'),
+    disarmAll: prepare('DELETE FROM {}.timer WHERE id IN (SELECT id FROM {}.timer WHERE target = $1 AND subject = $2 FOR UPDATE SKIP LOCKED)'),
     takeDue: prepare(`
       DELETE FROM {}.timer WHERE id IN (
-        SELECT id FROM {}.timer WHERE target = ANY ($1::text[]) AND due_at <= clock_timestamp() ORDER BY due_at, id LIMIT $2 FOR UPDATE SKIP LOCKED
+        SELECT due.id FROM unnest($1::text[]) AS t (target) CROSS JOIN LATERAL (
+          SELECT id, due_at FROM {}.timer WHERE target = t.target AND due_at <= statement_timestamp() ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+        ) AS due ORDER BY due.due_at, due.id LIMIT $2
       ) RETURNING ${columns}`),
     list: prepare(`SELECT ${columns} FROM {}.timer WHERE ${matching} ORDER BY due_at, id LIMIT $4`),
-    next: prepare('SELECT extract(epoch FROM min(due_at) - clock_timestamp()) * 1000 AS ms FROM {}.timer WHERE target = ANY ($1::text[])'),
+    next: prepare(`
+      SELECT extract(epoch FROM min(next.due_at) - clock_timestamp()) * 1000 AS ms FROM unnest($1::text[]) AS t (target)
+      CROSS JOIN LATERAL (SELECT due_at FROM {}.timer WHERE target = t.target ORDER BY due_at LIMIT 1) AS next`),
   }
 }

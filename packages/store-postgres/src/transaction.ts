@@ -43,7 +43,7 @@ export class Transaction implements StoreTransaction, Runner {
     this.client = guardedClient(session.client, (work) => this.#guard(work))
     this.inbox = { insert: (entries) => writers.inbox.insert(this, entries) }
     this.timers = new TransactionTimers(this, writers.timers)
-    this.sagas = new TransactionSagas(this, writers.sagas)
+    this.sagas = new TransactionSagas(this, writers.sagas, writers.timers)
   }
 
   /** Rolls back by itself when it is open for longer. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { Correlation, SagaRow, SagaStep, Store } from '@waybill/core'
-import type { StoreBench } from './store-bench.js'
+import type { Begun, Correlation, SagaChange, SagaRow, SagaStep, Store, Timer } from '@waybill/core'
+import { nothing, type StoreBench } from './store-bench.js'
 import type { StoreScenario } from './store-contract.js'
 
 export const storeSagas: readonly StoreScenario[] = [
@@ -38,7 +38,8 @@ export const storeSagas: readonly StoreScenario[] = [
         bench.commit(store, {}, async ({ transaction: { sagas } }) => {
           const known = await sagas.load('checkout', 's-1')
           assert.ok(known)
-          assert.equal(await sagas.save({ ...known, state: JSON.stringify([...(JSON.parse(known.state) as string[]), name]) }), true)
+          const state = JSON.stringify([...(JSON.parse(known.saga.state) as string[]), name])
+          assert.equal(await sagas.save(change({ ...known.saga, state })), true)
         })
 
       await bench.within('both end', Promise.all([apply('a'), apply('b')]))
@@ -55,7 +56,7 @@ export const storeSagas: readonly StoreScenario[] = [
       let isSaved = true
 
       await bench.commit(store, {}, async ({ transaction: { sagas } }) => {
-        isSaved = await sagas.save({ ...saga(bench, 's-1'), version: 7, status: 'lost' })
+        isSaved = await sagas.save(change({ ...saga(bench, 's-1'), version: 7, status: 'lost' }))
       })
 
       assert.deepEqual([isSaved, (await store.sagas.get('checkout', 's-1'))?.status], [false, 'running'])
@@ -85,16 +86,53 @@ export const storeSagas: readonly StoreScenario[] = [
       await insert(bench, store, saga(bench, 's-1'), [])
       const [reserve, pay, again] = [step('reserve', 1, 'c-1'), step('pay', 1, 'c-2'), step('pay', 2, 'c-3')]
       const done = { ...reserve, status: 'done', result: '{"stock":"s"}' }
+      const row = saga(bench, 's-1')
       const found: unknown[] = []
 
-      await bench.commit(store, {}, ({ transaction: { sagas } }) => sagas.saveSteps([reserve, pay]))
+      await bench.commit(store, {}, saving(change(row, { steps: [reserve, pay] })))
       await bench.commit(store, {}, async ({ transaction: { sagas } }) => {
-        await sagas.saveSteps([done, again])
-        found.push(await sagas.stepOf('c-1'), await sagas.stepOf('nobody'))
+        await sagas.save(change({ ...row, version: 2 }, { steps: [done, again] }))
+        found.push((await sagas.loadBy('checkout', 'c-1'))?.steps, await sagas.loadBy('checkout', 'nobody'), await sagas.loadBy('other', 'c-1'))
       })
 
-      assert.deepEqual(found, [done, undefined])
+      assert.deepEqual(found, [[done, pay, again], undefined, undefined])
       assert.deepEqual(await store.sagas.steps('checkout', 's-1'), [done, pay, again])
+    },
+  },
+  {
+    title: 'the id of a command goes from one try to the next within one save',
+    async run(bench) {
+      const store = await bench.open()
+      const row = saga(bench, 's-1')
+      await insert(bench, store, row, [])
+      const [first, second] = [step('pay', 1, 'c-1'), step('pay', 2, 'c-1')]
+      const left = { ...first, status: 'failed', commandId: undefined }
+
+      await bench.commit(store, {}, saving(change(row, { steps: [first] })))
+      await bench.commit(store, {}, saving(change({ ...row, version: 2 }, { steps: [left, second] })))
+
+      assert.deepEqual(await store.sagas.steps('checkout', 's-1'), [left, second])
+    },
+  },
+  {
+    title: 'G5 timers are armed and disarmed with what a saga saves, but for those that are being fired, which it does not wait for',
+    async run(bench) {
+      const store = await bench.open()
+      const row = saga(bench, 's-1')
+      const timerOf = (id: string, dueInMs: number): Timer => bench.timer(id, dueInMs, { target: 'saga.checkout', subject: 's-1' })
+      await insert(bench, store, row, [])
+      const left = async (): Promise<readonly string[]> => (await store.timers.list({}, 10)).map(({ id }) => id)
+      const arm = [timerOf('due', -1_000), timerOf('a', 60_000), timerOf('b', 60_000)]
+      await bench.commit(store, { timers: [bench.timer('other', 60_000)] }, saving(change(row, { arm })))
+      const firing = bench.capabilities.concurrent ? (await store.begin({})).transaction : undefined
+      await firing?.timers.takeDue(['saga.checkout'], 1)
+
+      await bench.within('it does not wait', bench.commit(store, {}, saving(change({ ...row, version: 2 }, { disarm: { ids: ['a', 'due'] }, arm: [timerOf('c', 60_000)] }))))
+      await firing?.commit(nothing)
+      const before = await left()
+      await bench.commit(store, {}, saving(change({ ...row, version: 3 }, { disarm: { target: 'saga.checkout', subject: 's-1' } })))
+
+      assert.deepEqual([[...before].sort(), await left()], [['b', 'c', 'other'], ['other']])
     },
   },
   {
@@ -139,9 +177,10 @@ export const storeSagas: readonly StoreScenario[] = [
     async run(bench) {
       const store = await bench.open()
       const order = { key: 'order', value: 'o-1' }
-      await insert(bench, store, { ...saga(bench, 's-1'), status: 'completed', updatedAt: bench.runtime.now() - 60_000 }, [order])
+      const first: SagaRow = { ...saga(bench, 's-1'), status: 'completed', updatedAt: bench.runtime.now() - 60_000 }
+      await insert(bench, store, first, [order])
       await insert(bench, store, { ...saga(bench, 's-2'), status: 'completed' }, [])
-      await bench.commit(store, {}, ({ transaction: { sagas } }) => sagas.saveSteps([step('pay', 1, 'c-1')]))
+      await bench.commit(store, {}, saving(change(first, { steps: [step('pay', 1, 'c-1')] })))
 
       const purged = await store.sagas.purge('checkout', ['completed'], 30_000)
 
@@ -159,6 +198,16 @@ function saga(bench: StoreBench, id: string): SagaRow {
   moments.set(bench, at)
 
   return { name: 'checkout', id, definition: 1, status: 'running', step: undefined, state: '[]', version: 1, startedAt: at, updatedAt: at, deadlineAt: undefined, trace: undefined }
+}
+
+function change(row: SagaRow, more: Partial<SagaChange> = {}): SagaChange {
+  return { saga: row, steps: [], entries: [], arm: [], disarm: undefined, ...more }
+}
+
+function saving(made: SagaChange): (begun: Begun) => Promise<void> {
+  return async ({ transaction }) => {
+    assert.equal(await transaction.sagas.save(made), true)
+  }
 }
 
 function step(name: string, attempt: number, commandId: string): SagaStep {
