@@ -18,6 +18,12 @@ export interface Contender {
   fill?(room: Room, count: number): Promise<void>
   /** Takes bodies and handles each in a transaction: an inbox row, an update, an outbox row. */
   openHandler?(room: Room, handle: Handle): Promise<Receiver>
+  /** Runs sagas of five steps, each with its time; `taken` is called with `saga * 5 + step` when the reply of a step was taken. */
+  openSagas?(room: Room, taken: (id: number) => void): Promise<SagaStarter>
+  /** Leaves sagas that wait for a reply, and their timers, as if they had been started; without it nothing waits beside what is measured. */
+  leaveOpen?(room: Room, waiting: readonly WaitingSaga[]): Promise<void>
+  /** Fires the timers of those sagas; `fired` is called with the number of a saga that ended by its timer, when its message says so. */
+  openTimers?(room: Room, fired: (saga: number) => void): Promise<Closable>
   /** Answers each order that is asked about; `handle` sees it first. Without it the contender does not play where orders are asked about. */
   openResponder?(room: Room, handle: Handle): Promise<Closable>
   /** Its `send` asks, and is done when the reply is there. */
@@ -60,6 +66,16 @@ export interface Receiver extends Closable {
   receive(bodies: readonly Buffer[]): void
   /** How much of the time was parsing, the schema and the handler, since the beginning; where it has clocks there. Latencies leave that out. */
   theirsMs?(): number
+}
+
+export interface SagaStarter extends Closable {
+  start(saga: number): void
+}
+
+/** Its timer is due at that moment, in ms since the epoch. */
+export interface WaitingSaga {
+  readonly saga: number
+  readonly dueAt: number
 }
 
 export interface Closable {

@@ -5,13 +5,15 @@ import { openKafka } from './broker-kafka.js'
 import { openOutbox } from './broker-outbox.js'
 import { findListener } from './broker-pid.js'
 import { openRabbitmq } from './broker-rabbitmq.js'
+import { openSaga } from './broker-saga.js'
 import { type Entrant, chooseEntrants, installRivals } from './entrants.js'
 import { rateOf, resultLine, table } from './report.js'
 import { type Progress, playRounds } from './rounds.js'
 import { type Scenario, labelOf } from './scenario.js'
 import { canPlay, type Setting, Stage } from './stage.js'
 
-const openBroker = { rabbitmq: openRabbitmq, kafka: openKafka, dispatch: openDispatch, observe: openRabbitmq, outbox: openOutbox, harness: openDispatch }
+const openBroker = { rabbitmq: openRabbitmq, kafka: openKafka, dispatch: openDispatch, observe: openRabbitmq, outbox: openOutbox, saga: openSaga, harness: openDispatch }
+const latencies: ReadonlySet<Scenario['work']['kind']> = new Set(['latency', 'relay', 'relay-remote', 'lateness'])
 const interrupted = 130
 const open: Stage[] = []
 let isInterrupted = false
@@ -44,7 +46,7 @@ async function play(scenario: Scenario, entrants: readonly Entrant[], broker: Br
   await Promise.all(open.splice(0).map((stage) => stage.close()))
 
   if (options.json) for (const series of all) console.log(JSON.stringify(resultLine(label, series)))
-  else console.log(`\n${table(label, all, ['latency', 'relay', 'relay-remote'].includes(scenario.work.kind))}\n`)
+  else console.log(`\n${table(label, all, latencies.has(scenario.work.kind))}\n`)
 }
 
 /** On stderr, so that stdout holds results alone. */

@@ -1,10 +1,10 @@
 import type { Load } from './load.js'
 
-export type BrokerName = 'rabbitmq' | 'kafka' | 'dispatch' | 'observe' | 'outbox' | 'harness'
+export type BrokerName = 'rabbitmq' | 'kafka' | 'dispatch' | 'observe' | 'outbox' | 'saga' | 'harness'
 
 /** One thing that is measured. `messages` is sized for rounds of two to four seconds. */
 export interface Scenario {
-  /** `observe` is RabbitMQ with somebody who looks, `outbox` with a PostgreSQL before it. `dispatch` has none: orders stay in the process, so what is seen is our own work alone. Nor has `harness`, where an order is a test of its own. */
+  /** `observe` is RabbitMQ with somebody who looks, `outbox` with a PostgreSQL before it. `dispatch` has none: orders stay in the process, so what is seen is our own work alone. Nor has `harness`, where an order is a test of its own, and `saga`, which has a PostgreSQL and the broker in memory. */
   readonly broker: BrokerName
   readonly name: string
   readonly messages: number
@@ -36,11 +36,18 @@ export type Work =
   | { readonly kind: 'relay-remote'; readonly perSecond: number }
   /** Orders that are here already are handled in a transaction each: an inbox row, an update, an outbox row. */
   | { readonly kind: 'handle'; readonly ahead: number }
+  /** So many sagas at a time, of five steps each: an id is a step whose reply was taken. `open`: so many more wait for a reply that does not come. */
+  | { readonly kind: 'steps'; readonly ahead: number; readonly open: number }
+  /** Timers of sagas that are all due when the process begins to fire them; `armed`: so many more are due tomorrow. */
+  | { readonly kind: 'timers'; readonly armed: number }
+  /** So many timers a second become due. What is measured runs from there to the end of its saga, as its message says it. */
+  | { readonly kind: 'lateness'; readonly armed: number; readonly perSecond: number }
   /** One process with so many listeners as there are messages, each in a group of its own, until all are attached; `again`: at a broker that has it all. */
   | { readonly kind: 'start'; readonly again: boolean }
 
 export const prefetch = 100
 export const partitions = 4
+export const stepsOfSaga = 5
 /** To the database, where transactions are measured. */
 export const connections = 8
 
@@ -68,6 +75,11 @@ export const scenarios: readonly Scenario[] = [
   { broker: 'outbox', name: 'backlog-million', messages: 10_000, work: { kind: 'backlog', rows: 1_000_000 }, isLong: true },
   { broker: 'outbox', name: 'backlog-10-million', messages: 10_000, work: { kind: 'backlog', rows: 10_000_000 }, isLong: true },
   { broker: 'outbox', name: 'inbox/handle', messages: 10_000, work: { kind: 'handle', ahead: 200 } },
+  { broker: 'saga', name: 'steps', messages: 8_000, work: { kind: 'steps', ahead: 40, open: 0 } },
+  { broker: 'saga', name: 'steps-10000-open', messages: 8_000, work: { kind: 'steps', ahead: 40, open: 10_000 } },
+  { broker: 'saga', name: 'timers', messages: 3_000, work: { kind: 'timers', armed: 100 } },
+  { broker: 'saga', name: 'timers-100000', messages: 3_000, work: { kind: 'timers', armed: 100_000 } },
+  { broker: 'saga', name: 'timers-late', messages: 600, work: { kind: 'lateness', armed: 10_000, perSecond: 200 } },
   { broker: 'dispatch', name: 'through', messages: 200_000, work: { kind: 'through', callers: 256, batch: 1 } },
   { broker: 'harness', name: 'tests', messages: 50, work: { kind: 'through', callers: 1, batch: 1 } },
 ]

@@ -19,7 +19,7 @@ export interface Setting {
   readonly execArgv: readonly string[]
 }
 
-const needs: Partial<Record<Scenario['work']['kind'], keyof Contender>> = {
+const needs: Partial<Record<Work['kind'], keyof Contender>> = {
   ask: 'openAsker',
   start: 'openGroups',
   drain: 'openRelay',
@@ -27,7 +27,13 @@ const needs: Partial<Record<Scenario['work']['kind'], keyof Contender>> = {
   'relay-remote': 'openRelay',
   backlog: 'fill',
   handle: 'openHandler',
+  steps: 'openSagas',
+  timers: 'openTimers',
+  lateness: 'openTimers',
 }
+
+/** What they did is read back from the database, where there is one. */
+const inRows: ReadonlySet<Work['kind']> = new Set(['publish', 'handle', 'steps', 'timers', 'lateness'])
 
 /** Whether a contender has what a scenario asks for. */
 export async function canPlay({ file }: Entrant, { work }: Scenario): Promise<boolean> {
@@ -127,8 +133,7 @@ export class Stage {
     if (verdict) return { lost: verdict.lost, duplicated: verdict.duplicated + Math.max(0, (await broker.leftover(footprint)) - verdict.lost) }
 
     const ledger = new Ledger(messages)
-    const endsInRows = scenario.work.kind === 'publish' || scenario.work.kind === 'handle'
-    if (endsInRows && broker.rows) await broker.rows(room, ledger)
+    if (inRows.has(scenario.work.kind) && broker.rows) await broker.rows(room, ledger)
     else await broker.drain(room, footprint, ledger)
 
     return ledger.verdict

@@ -6,6 +6,7 @@ import { type Load, type SendErrors, type SendReport, sendAll, sendPaced } from 
 import { type Cost, peakRssMb, startMeter } from './meter.js'
 import { type Chunks, receive } from './receive.js'
 import { backlog, drain, handle, heed, relay, write } from './relaying.js'
+import { lateness, steps, timers } from './sagas.js'
 import { percentiles } from './statistics.js'
 import { watch } from './watch.js'
 
@@ -24,6 +25,9 @@ export type Task =
   | ({ readonly kind: 'fill' } & Job)
   | ({ readonly kind: 'backlog' } & Job)
   | ({ readonly kind: 'handle'; readonly ahead: number } & Job)
+  | ({ readonly kind: 'steps'; readonly ahead: number; readonly open: number } & Job)
+  | ({ readonly kind: 'timers'; readonly armed: number } & Job)
+  | ({ readonly kind: 'lateness'; readonly armed: number; readonly perSecond: number } & Job)
   | ({ readonly kind: 'ask' } & Job & Load)
   | ({ readonly kind: 'start' } & Job)
 
@@ -81,6 +85,12 @@ async function perform(contender: Contender, task: Task): Promise<Measurement | 
       return await backlog(contender, task)
     case 'handle':
       return await handle(contender, task)
+    case 'steps':
+      return await steps(contender, task)
+    case 'timers':
+      return await timers(contender, task)
+    case 'lateness':
+      return await lateness(contender, task)
     case 'ask':
       return await ask(contender, task)
     case 'start':
