@@ -20,14 +20,19 @@ export const postgres = {
 
 /** Starts one server on this port. The caller waits for the port. */
 async function start(folder, port) {
+  spawnDetached(folder, ...(await madeIn(dataFolder(folder, port), port)))
+}
+
+/** Makes a database in this folder, anew; resolves with the program that serves it on this port, and its arguments. */
+export async function madeIn(data, port) {
   if (!programs()) await install()
-  const data = dataFolder(folder, port)
   rmSync(data, { recursive: true, force: true })
   mkdirSync(data, { recursive: true })
   const as = await somebody(data)
   const [initdb, server] = ['initdb', 'postgres'].map((name) => join(programs(), name))
   await run(...as([initdb, '-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync']))
-  spawnDetached(folder, ...as([server, '-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', data]))
+
+  return as([server, '-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', data])
 }
 
 // The newest of those that are installed.
