@@ -117,6 +117,18 @@ test('a reply that nobody sends is a fault where the app takes the command', asy
   expect(await faultsOf([Waits, Scales])).toEqual([expect.stringMatching(/^REPLY_NOT_SENT Saga "waits": Step "weigh": it waits for "stock.reserved"/)])
 })
 
+test('a message that starts a saga and is to cancel it too is a fault', async () => {
+  @Saga('both', { version: 1 })
+  class BothWays {
+    readonly flow = begin()
+      .cancelledBy(OrderPlaced, (order) => order.orderId)
+      .pivot('reserve', (step) => step.send(ReserveStock, (s) => s).done(StockReserved))
+      .ends(ends)
+  }
+
+  expect(await faultsOf([BothWays, Stock])).toEqual([expect.stringMatching(/^SAGA_UNREACHABLE Saga "both": "order.placed" both starts and cancels it/)])
+})
+
 test('a saga without a store is a fault', async () => {
   expect(await faultsOf([Checkout], [sagas() as never])).toEqual([expect.stringMatching(/^NO_STORE The saga "checkout" keeps what it knows in a store/)])
 })

@@ -44,6 +44,27 @@ test('an operator retries at once what waits', async () => {
   expect(await status('o-1')).toBe('completed')
 })
 
+test('an operator retries one step of those that wait', async () => {
+  const { shop, script, sagas, kinds } = await startBed()
+  script.fail('break ship o-1')
+  await shop.when(placed)
+
+  await sagas.retry('checkout', 'o-1', 'ship')
+  await shop.settled()
+
+  expect((await kinds('o-1')).slice(-4)).toEqual(['retried by an operator ship', 'sent ship', 'done ship', 'completed'])
+  script.fail('break charge o-2')
+  await shop.when(new OrderPlaced({ orderId: 'o-2', total: 5 }))
+  await expect(sagas.retry('checkout', 'o-2', 'ship')).rejects.toMatchObject({ code: 'STEP_NOT_OPEN' })
+})
+
+test('an operator finds the sagas of a key, whatever their name', async () => {
+  const { shop, sagas } = await startBed()
+  for (const orderId of ['o-1', 'o-2']) await shop.when(new OrderPlaced({ orderId, total: 5 }))
+
+  expect((await sagas.list({ id: 'o-2' })).map(({ name, id }) => [name, id])).toEqual([['checkout', 'o-2']])
+})
+
 test('an operator skips a step with what it would have told', async () => {
   const { shop, script, sagas } = await startBed()
   script.fail('break charge o-1')

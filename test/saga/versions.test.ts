@@ -80,3 +80,13 @@ test('a saga is brought up to the next version where the flow says how', async (
   expect([await status('o-1'), shop.published(OrderConfirmed)]).toMatchObject(['completed', [{ charge: '500' }]])
   expect(await kinds('o-1')).toContain('migrated')
 })
+
+test('an operator brings a saga up to the next version before anything happens to it, and it stands in its history', async () => {
+  const database = await withOneOpen()
+  const { sagas, kinds } = await startBed({ database, services: [Moved, Stock] })
+
+  const isCurrent = await sagas.migrate('checkout', 'o-1')
+
+  expect([isCurrent, (await sagas.get('checkout', 'o-1'))?.version, (await kinds('o-1')).at(-1)]).toEqual([true, 2, 'migrated'])
+  expect(await sagas.migrate('checkout', 'nobody')).toBe(false)
+})

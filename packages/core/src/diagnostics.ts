@@ -126,3 +126,20 @@ export interface RelayEvent {
   /** From the commit to the confirm, of the oldest. */
   readonly oldestMs: number
 }
+
+/** `waybill:saga`: what became of a saga, told when that is committed. `compensating`: it turned back. */
+export interface SagaEvent {
+  readonly app: string
+  readonly saga: string
+  readonly what: 'started' | 'compensating' | 'stuck' | 'completed' | 'compensated'
+}
+
+/** `waybill:sagas`: how the sagas of a name are in their store, now and then. */
+export interface SagasEvent {
+  readonly app: string
+  readonly saga: string
+  /** How many are not over, by their status. */
+  readonly open: Readonly<Record<string, number>>
+  /** Timers whose moment has passed; at most 1,000 are counted. */
+  readonly timersDue: number
+}

@@ -16,6 +16,8 @@ const channels: Readonly<Record<keyof Observer, string>> = {
   connection: 'waybill:connection',
   outbox: 'waybill:outbox',
   relayed: 'waybill:relay',
+  saga: 'waybill:saga',
+  sagas: 'waybill:sagas',
 }
 
 export const observed = Object.keys(channels) as readonly (keyof Observer)[]

@@ -13,7 +13,19 @@ export type { DeadLetterEdit, DeadLetters } from './dead-letters.js'
 export type { DeadLetterFilter, DeadMessage } from './dead-message.js'
 export type { RedriveOptions, RedriveProgress } from './redrive.js'
 export { DeadLetter, Ignore, Retry } from './decision.js'
-export type { ConnectionEvent, DeadLetterEvent, DuplicateEvent, OutboxEvent, ProcessEvent, PublishEvent, RelayEvent, RetryEvent, SkipEvent } from './diagnostics.js'
+export type {
+  ConnectionEvent,
+  DeadLetterEvent,
+  DuplicateEvent,
+  OutboxEvent,
+  ProcessEvent,
+  PublishEvent,
+  RelayEvent,
+  RetryEvent,
+  SagaEvent,
+  SagasEvent,
+  SkipEvent,
+} from './diagnostics.js'
 export { diagnostics } from './diagnostics.js'
 export type { DirectoryLock } from './directory-lock.js'
 export { lockDirectory } from './directory-lock.js'

@@ -1,4 +1,16 @@
-import type { ConnectionEvent, DeadLetterEvent, DuplicateEvent, OutboxEvent, ProcessEvent, PublishEvent, RelayEvent, RetryEvent, SkipEvent } from './diagnostics.js'
+import type {
+  ConnectionEvent,
+  DeadLetterEvent,
+  DuplicateEvent,
+  OutboxEvent,
+  ProcessEvent,
+  PublishEvent,
+  RelayEvent,
+  RetryEvent,
+  SagaEvent,
+  SagasEvent,
+  SkipEvent,
+} from './diagnostics.js'
 import { hear, observed } from './hearing.js'
 
 /** What somebody wants to hear of the apps of this process, in the turn in which it happens. */
@@ -21,6 +33,10 @@ export interface Observer {
   readonly outbox?: (event: OutboxEvent) => unknown
   /** An outbox has sent a page of what waited. */
   readonly relayed?: (event: RelayEvent) => unknown
+  /** A saga started, turned back, is stuck or ended. */
+  readonly saga?: (event: SagaEvent) => unknown
+  /** How many sagas are open, every few seconds. */
+  readonly sagas?: (event: SagasEvent) => unknown
 }
 
 /**

@@ -14,6 +14,7 @@ export class OpenTransaction {
   readonly isolation: Isolation | undefined
   readonly readOnly: boolean
   readonly replies: StoredReply[] = []
+  readonly #told: (() => void)[] = []
   #uses = 0
   #statement: Promise<unknown> | undefined
   #joined = 0
@@ -25,6 +26,11 @@ export class OpenTransaction {
     this.held = held
     this.isolation = isolation
     this.readOnly = readOnly ?? false
+  }
+
+  /** Calls back when it has committed; never where it has not. */
+  onCommitted(told: () => void): void {
+    this.#told.push(told)
   }
 
   /** What other tools take to run in it. Throws where it has ended. */
@@ -77,6 +83,7 @@ export class OpenTransaction {
       timers: later.map(({ message, transport }) => timerOf(message, transport, now)),
       replies: this.replies,
     })
+    for (const told of this.#told) told()
 
     return [...new Set(this.held.outgoing.map(({ transport }) => transport))]
   }

@@ -44,6 +44,7 @@ export interface SagaEntry {
 
 export interface SagaFilter {
   readonly name?: string | undefined
+  readonly id?: string | undefined
   readonly status?: string | undefined
   readonly step?: string | undefined
   /** Not changed for so long. */
@@ -99,6 +100,8 @@ export interface SagaStore {
   history(name: string, id: string): Promise<readonly SagaEntry[]>
   /** How many with none of these statuses there are of each definition. */
   live(name: string, ended: readonly string[]): Promise<ReadonlyMap<number, number>>
+  /** How many of these statuses there are. */
+  counts(name: string, statuses: readonly string[]): Promise<ReadonlyMap<string, number>>
   /** Removes those of a status that were not changed for `keepMs`, with all that belongs to them. */
   purge(name: string, statuses: readonly string[], keepMs: number): Promise<number>
 }

@@ -11,6 +11,8 @@ export const label = {
   keptBy: 'kept_by',
   transport: 'transport',
   shard: 'shard',
+  saga: 'saga',
+  status: 'status',
   purpose: 'purpose',
   quantile: 'quantile',
   app: 'app',

@@ -14,6 +14,7 @@ import { Meters } from './meters.js'
 import { metric } from './names.js'
 import { type MetricsOptions, type MetricsRegistry, resolveOptions, type ResolvedOptions } from './options.js'
 import { outboxMetrics } from './outbox.js'
+import { sagaMetrics } from './sagas.js'
 import { Pages } from './pages.js'
 import { processMetrics } from './process.js'
 import { publishedMetrics } from './published.js'
@@ -129,7 +130,7 @@ function register(host: PluginHost, options: ResolvedOptions): (() => void)[] {
     systemOf: (transport) => systems.get(transport) ?? transport,
   }
   const ends = [() => observing.stop()]
-  for (const add of [publishedMetrics, listenedMetrics, deadMetrics, connectionMetrics, outboxMetrics]) observing.safely(() => add(subject))
+  for (const add of [publishedMetrics, listenedMetrics, deadMetrics, connectionMetrics, outboxMetrics, sagaMetrics]) observing.safely(() => add(subject))
   for (const add of [backlogMetrics, processMetrics]) observing.safely(() => ends.push(add(subject)))
 
   return ends

@@ -8,6 +8,8 @@ export function checkFlow(saga: string, graph: FlowGraph): readonly Fault[] {
   const faults = [...graph.faults, ...checkNames(steps), ...steps.flatMap((step) => [...checkReplies(step), ...checkTime(step), ...checkUndo(step)])]
   if (steps.length === 0) faults.push({ code: 'SAGA_EMPTY', message: 'Its flow has no step, so it would end where it starts. Add one by `step`.' })
 
+  faults.push(...checkCancels(graph))
+
   return faults.map(({ code, message }) => ({ code, message: `${title}: ${message}` }))
 }
 
@@ -26,6 +28,13 @@ export function checkAnswers(saga: string, graph: FlowGraph, { listeners, publis
           message: `Saga "${saga}": Step "${name}": it waits for "${message.messageName}", and this app takes its command "${command.message.messageName}" but publishes no such reply. Publish it by @Publisher, or name the reply that is sent.`,
         })),
     )
+}
+
+/** What starts a saga starts it, so as a cancel it would never be heard. */
+function checkCancels({ start, cancels }: FlowGraph): readonly Fault[] {
+  return cancels
+    .filter(({ message }) => message === start.message)
+    .map(({ message }) => ({ code: 'SAGA_UNREACHABLE', message: `"${message.messageName}" both starts and cancels it, so it would never cancel. Use two messages.` }))
 }
 
 function checkNames(steps: readonly StepPlan[]): readonly Fault[] {

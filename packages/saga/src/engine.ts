@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import {
   DeadLetter,
   header,
@@ -6,6 +7,7 @@ import {
   type LoadedSaga,
   type PluginHost,
   type PluginTransactions,
+  type SagaEvent,
   type StoreTransaction,
   type Timer,
   WaybillError,
@@ -16,6 +18,8 @@ import { type Contexts, Instance, type Kept, type Origin, timerTarget } from './
 import { settledOf, type Settlement, SagaStuck } from './notice.js'
 import { type Order, Orders, type Wake } from './orders.js'
 import { Progress } from './progress.js'
+
+const events = channel('waybill:saga')
 
 export type Head = ListenCall['heads'][number]
 
@@ -105,6 +109,7 @@ export class Engine {
         saga.note('started', { by: graph.start.message.messageName, definition: definition.version })
         progress.begin(definition.deadlineMs)
       })
+      this.#tell('started')
     })
   }
 
@@ -191,12 +196,19 @@ export class Engine {
     const orders = new Orders(graph, saga, this.#host.runtime.now())
     act(new Progress(graph, saga, orders), saga, graph)
     await saga.save(transaction.sagas)
+    for (const what of saga.news) this.#tell(what)
     for (const order of orders.all) await this.#send(order, saga.origin)
   }
 
   async #send({ message, id, headers }: Order, { contexts, ...origin }: Origin): Promise<void> {
     if (message instanceof SagaStuck) this.#host.log.error(`The saga "${message.saga}" "${message.id}" is stuck at "${message.step}": ${message.reason} It is tried on.`)
     await this.#host.publish([message], { id }, { headers: { ...contexts, ...headers }, origin })
+  }
+
+  #tell(what: SagaEvent['what']): void {
+    if (!events.hasSubscribers) return
+    const { app } = this.#host
+    this.#transactions.current()?.onCommitted(() => events.publish({ app, saga: this.name, what } satisfies SagaEvent))
   }
 
   #note({ sagas }: StoreTransaction, id: string, kind: string, more: object = {}): Promise<void> {

@@ -1,5 +1,16 @@
 import { createHash } from 'node:crypto'
-import { type LoadedSaga, type SagaChange, type SagaEntry, type SagaRow, type SagaStep, type Timer, type TransactionSagas, StoreConflict, uuid8From } from '@waybill/core'
+import {
+  type LoadedSaga,
+  type SagaChange,
+  type SagaEntry,
+  type SagaEvent,
+  type SagaRow,
+  type SagaStep,
+  type Timer,
+  type TransactionSagas,
+  StoreConflict,
+  uuid8From,
+} from '@waybill/core'
 import type { Failure, State } from './graph.js'
 
 export type Phase = SagaStep['phase']
@@ -83,6 +94,15 @@ export class Instance {
 
   get isOver(): boolean {
     return ended.includes(this.status)
+  }
+
+  /** What became of it that somebody may want to count. */
+  get news(): readonly SagaEvent['what'][] {
+    const { why }: Kept = JSON.parse(this.#row.state)
+    const turned = !why && this.why ? (['compensating'] as const) : []
+    const isNew = this.status !== this.#row.status && (this.isOver || this.status === 'stuck')
+
+    return [...turned, ...(isNew ? [this.status as 'stuck' | 'completed' | 'compensated'] : [])]
   }
 
   /** The one whose last try sent that command. */

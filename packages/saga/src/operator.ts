@@ -1,6 +1,6 @@
 import { type Duration, parseDuration, type Plugin, type PluginTransactions, type SagaEntry, type SagaRow, type SagaStep, suggest, WaybillError } from '@waybill/core'
 import { dataOf, mermaidOf, type SagaGraph } from './drawing.js'
-import { type Act, type Engine, stepOf } from './engine.js'
+import type { Act, Engine } from './engine.js'
 import type { Failure, FlowGraph, State, StepPlan } from './graph.js'
 import { ended, type Instance, type Kept, type Phase, timerTarget } from './instance.js'
 
@@ -49,6 +49,8 @@ export interface SagaMoment {
 
 export interface SagaListing {
   readonly name?: string
+  /** The sagas of every name that have this id. */
+  readonly id?: string
   readonly status?: SagaStatus
   readonly step?: string
   /** Nothing has happened for so long. */
@@ -67,8 +69,8 @@ export interface Sagas extends Plugin {
   timeline(name: string, id: string): Promise<readonly SagaMoment[]>
   /** Those that cannot go on by themselves, and those on which nothing has happened for `idle` (default: 1 h) though they are not over. */
   stuck(idle?: Duration): Promise<readonly SagaView[]>
-  /** Sends what it waits for again, now, under the same ids. */
-  retry(name: string, id: string): Promise<boolean>
+  /** Sends what it waits for again, now, under the same ids: all of it, or one step. */
+  retry(name: string, id: string, step?: string): Promise<boolean>
   /** Counts a step as done, with what it would have learned; or its undo as done. */
   skip(name: string, id: string, step: string, result?: State): Promise<boolean>
   /** Undoes everything now, without waiting for answers. False: it is past its pivot, over, or undone already. */
@@ -77,6 +79,8 @@ export interface Sagas extends Plugin {
   cancel(name: string, id: string, reason: string): Promise<boolean>
   /** Changes what it knows. */
   patch(name: string, id: string, change: (state: State) => State, reason: string): Promise<boolean>
+  /** Brings it to the current version of its flow, as its next event would. False: it is over, or it cannot be brought where it stands. */
+  migrate(name: string, id: string): Promise<boolean>
   /** The flow as data. */
   graph(name: string): SagaGraph
   /** The flow as a Mermaid flowchart. */
@@ -95,9 +99,9 @@ export class Operator {
     this.#transactions = transactions
   }
 
-  async list({ name, status, step, idle, limit = 100, after }: SagaListing = {}): Promise<readonly SagaView[]> {
+  async list({ name, id, status, step, idle, limit = 100, after }: SagaListing = {}): Promise<readonly SagaView[]> {
     const idleMs = idle === undefined ? undefined : msOf('list', idle)
-    const rows = await this.#transactions.store.sagas.list({ name, status, step, idleMs }, limit, after && rowOf(after))
+    const rows = await this.#transactions.store.sagas.list({ name, id, status, step, idleMs }, limit, after && rowOf(after))
 
     return rows.map(viewOf)
   }
@@ -125,27 +129,18 @@ export class Operator {
     return found.map(viewOf)
   }
 
-  retry(name: string, id: string): Promise<boolean> {
+  retry(name: string, id: string, step?: string): Promise<boolean> {
     return this.#change('retry', name, id, (progress, saga, graph) => {
-      saga.note('retried by an operator')
-      for (const { step, phase } of openOf(saga, graph)) progress.resend(step, phase)
+      const open = step === undefined ? openOf(saga, graph) : [openStep(saga, graph, step)]
+      saga.note('retried by an operator', step === undefined ? {} : { step })
+      for (const one of open) progress.resend(one.step, one.phase)
     })
   }
 
   skip(name: string, id: string, step: string, result: State = {}): Promise<boolean> {
     return this.#change('skip', name, id, (progress, saga, graph) => {
-      const known = stepOf(graph, step)
-      if (!known)
-        throw new WaybillError(
-          'UNKNOWN_STEP',
-          `The saga "${name}" has no step "${step}".${suggest(
-            step,
-            graph.stages.flat().map((one) => one.name),
-          )}`,
-        )
-      const open = openOf(saga, graph).find((one) => one.step === known)
-      if (!open) throw new WaybillError('STEP_NOT_OPEN', `The step "${step}" of the saga "${name}" "${id}" is not under way, so it cannot be skipped. Look at it by get().`)
-      progress.skip(known, open.phase, result)
+      const open = openStep(saga, graph, step)
+      progress.skip(open.step, open.phase, result)
     })
   }
 
@@ -163,6 +158,16 @@ export class Operator {
       saga.data = change(before)
       saga.note('patched by an operator', { reason, before, after: saga.data })
     })
+  }
+
+  async migrate(name: string, id: string): Promise<boolean> {
+    const { definition } = this.#engine('migrate', name).current
+    let isCurrent = false
+    await this.#change('migrate', name, id, (_progress, saga) => {
+      isCurrent = saga.definition === definition.version
+    })
+
+    return isCurrent
   }
 
   graph(name: string): SagaGraph {
@@ -223,6 +228,16 @@ function openOf(saga: Instance, graph: FlowGraph): readonly Open[] {
 
     return phases.filter(({ phase }) => isOpen(saga.statusOf(phase, step.name)))
   })
+}
+
+/** The step of that name that it waits for; a clear error where it does not. */
+function openStep(saga: Instance, graph: FlowGraph, step: string): Open {
+  const open = openOf(saga, graph).find((one) => one.step.name === step)
+  if (open) return open
+  const names = graph.stages.flat().map(({ name }) => name)
+  if (!names.includes(step)) throw new WaybillError('UNKNOWN_STEP', `The saga "${saga.saga}" has no step "${step}".${suggest(step, names)}`)
+
+  throw new WaybillError('STEP_NOT_OPEN', `The step "${step}" of the saga "${saga.saga}" "${saga.id}" is not under way, so there is nothing to retry or skip. Look at it by get().`)
 }
 
 function viewOf({ name, id, definition, status, step, state, startedAt, updatedAt, deadlineAt, trace }: SagaRow): SagaView {

@@ -7,6 +7,7 @@ import { ended } from './instance.js'
 import { Operator, type Sagas } from './operator.js'
 import { Participant } from './participant.js'
 import { attach } from './saga.js'
+import { Watch } from './watch.js'
 
 /**
  * Runs the classes marked `@Saga` among an app's services, and does for listeners that take commands of sagas, of this app or another, what these would
@@ -23,6 +24,7 @@ class SagasPlugin implements Sagas {
   readonly #engines = new Map<string, Engine>()
   #participant: Participant | undefined
   #operator: Operator | undefined
+  #watch: Watch | undefined
 
   open(host: PluginHost): void {
     const definitions = definitionsOf(host)
@@ -47,9 +49,12 @@ class SagasPlugin implements Sagas {
       transactions.onTimer(engine.target, (timer) => engine.fired(timer))
     }
     if (faults.length > 0) throw new ConfigError(faults)
+    this.#watch = new Watch(host, transactions.store, [...this.#engines.keys()])
+    this.#watch.start()
   }
 
   stop(): void {
+    this.#watch?.stop()
     this.#operator = undefined
   }
 
@@ -62,6 +67,7 @@ class SagasPlugin implements Sagas {
   compensate: Sagas['compensate'] = (...args) => this.#running('compensate').compensate(...args)
   cancel: Sagas['cancel'] = (...args) => this.#running('cancel').cancel(...args)
   patch: Sagas['patch'] = (...args) => this.#running('patch').patch(...args)
+  migrate: Sagas['migrate'] = (...args) => this.#running('migrate').migrate(...args)
   graph: Sagas['graph'] = (...args) => this.#running('graph').graph(...args)
   mermaid: Sagas['mermaid'] = (...args) => this.#running('mermaid').mermaid(...args)
   purge: Sagas['purge'] = (...args) => this.#running('purge').purge(...args)

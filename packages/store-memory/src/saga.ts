@@ -39,6 +39,13 @@ export class MemorySagas implements SagaStore {
     return counts
   }
 
+  async counts(name: string, statuses: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const counts = new Map<string, number>()
+    for (const saga of this.#all()) if (saga.name === name && statuses.includes(saga.status)) counts.set(saga.status, (counts.get(saga.status) ?? 0) + 1)
+
+    return counts
+  }
+
   async purge(name: string, statuses: readonly string[], keepMs: number): Promise<number> {
     const { space, now } = this.#connection
     const gone = this.#all().filter((saga) => saga.name === name && statuses.includes(saga.status) && saga.updatedAt < now - keepMs)
@@ -155,9 +162,10 @@ function stepsIn(rows: Iterable<readonly [row: string, value: unknown]>): readon
   return [...rows].map(([, value]) => value as SagaStep)
 }
 
-function matches({ name, status, step, updatedAt }: SagaRow, filter: SagaFilter, now: number): boolean {
+function matches({ name, id, status, step, updatedAt }: SagaRow, filter: SagaFilter, now: number): boolean {
   if (filter.idleMs !== undefined && updatedAt > now - filter.idleMs) return false
   if (filter.name !== undefined && filter.name !== name) return false
+  if (filter.id !== undefined && filter.id !== id) return false
 
   return (filter.status === undefined || filter.status === status) && (filter.step === undefined || filter.step === step)
 }

@@ -110,9 +110,9 @@ export class Sagas implements SagaStore {
     this.#sql = sql
   }
 
-  async list({ name, status, step, idleMs }: SagaFilter, limit: number, after?: SagaRow): Promise<readonly SagaRow[]> {
+  async list({ name, id, status, step, idleMs }: SagaFilter, limit: number, after?: SagaRow): Promise<readonly SagaRow[]> {
     const { rows } = await this.#connection.run(
-      this.#sql.list(name ?? null, status ?? null, step ?? null, idleMs ?? null, after?.updatedAt ?? null, after?.name ?? null, after?.id ?? null, limit),
+      this.#sql.list(name ?? null, status ?? null, step ?? null, idleMs ?? null, after?.updatedAt ?? null, after?.name ?? null, after?.id ?? null, limit, id ?? null),
     )
 
     return rows.map(sagaOf)
@@ -140,6 +140,12 @@ export class Sagas implements SagaStore {
     const { rows } = await this.#connection.run(this.#sql.live(name, [...ended]))
 
     return new Map(rows.map((row) => [numberOf(row['definition']), numberOf(row['count'])]))
+  }
+
+  async counts(name: string, statuses: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const { rows } = await this.#connection.run(this.#sql.counts(name, [...statuses]))
+
+    return new Map(rows.map((row) => [textOf(row['status']), numberOf(row['count'])]))
   }
 
   async purge(name: string, statuses: readonly string[], keepMs: number): Promise<number> {
@@ -219,10 +225,11 @@ function sqlOf(prepare: Prepare) {
     list: prepare(`
       SELECT ${saga} FROM {}.saga
       WHERE ($1::text IS NULL OR name = $1) AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR step = $3)
-        AND ($4::float8 IS NULL OR updated_at <= clock_timestamp() - $4 * interval '1 ms')
+        AND ($9::text IS NULL OR id = $9) AND ($4::float8 IS NULL OR updated_at <= clock_timestamp() - $4 * interval '1 ms')
         AND ($5::float8 IS NULL OR (updated_at, name, id) > (${moment('$5')}, $6::text, $7::text))
       ORDER BY updated_at, name, id LIMIT $8`),
     live: prepare('SELECT definition, count(*) AS count FROM {}.saga WHERE name = $1 AND status <> ALL ($2::text[]) GROUP BY definition'),
+    counts: prepare('SELECT status, count(*) AS count FROM {}.saga WHERE name = $1 AND status = ANY ($2::text[]) GROUP BY status'),
     purge: prepare(`DELETE FROM {}.saga WHERE name = $1 AND status = ANY ($2::text[]) AND updated_at < clock_timestamp() - $3::float8 * interval '1 ms'`),
   }
 }

@@ -112,7 +112,7 @@ export const migrations: readonly Migration[] = [
          trace text,
          PRIMARY KEY (name, id)
        )`,
-      `CREATE INDEX saga_updated_at ON {}.saga (updated_at, name, id)`,
+      `CREATE INDEX saga_status ON {}.saga (status, updated_at, name, id)`,
       `CREATE TABLE {}.saga_step (
          n bigint GENERATED ALWAYS AS IDENTITY,
          name text NOT NULL,

@@ -150,7 +150,7 @@ export const storeSagas: readonly StoreScenario[] = [
     },
   },
   {
-    title: 'sagas are listed by status, step and age, page after page, and counted by definition',
+    title: 'sagas are listed by status, step and age, page after page, and counted by definition and status',
     async run(bench) {
       const store = await bench.open()
       const old = bench.runtime.now() - 60_000
@@ -162,14 +162,22 @@ export const storeSagas: readonly StoreScenario[] = [
 
       assert.deepEqual(await list({}), ['s-1', 's-2', 's-3'])
       assert.deepEqual(
-        [await list({ status: 'stuck' }), await list({ step: 'pay' }), await list({ name: 'other' }), await list({ idleMs: 30_000 })],
-        [['s-2'], ['s-1'], [], ['s-1', 's-2']],
+        [await list({ status: 'stuck' }), await list({ step: 'pay' }), await list({ name: 'other' }), await list({ id: 's-3' }), await list({ idleMs: 30_000 })],
+        [['s-2'], ['s-1'], [], ['s-3'], ['s-1', 's-2']],
       )
       assert.deepEqual(
         (await store.sagas.list({}, 10, first)).map(({ id }) => id),
         ['s-2', 's-3'],
       )
       assert.deepEqual([...(await store.sagas.live('checkout', ['stuck']))], [[1, 2]])
+      assert.deepEqual(
+        new Map(await store.sagas.counts('checkout', ['running', 'stuck', 'over'])),
+        new Map([
+          ['running', 2],
+          ['stuck', 1],
+        ]),
+      )
+      assert.deepEqual([...(await store.sagas.counts('other', ['running']))], [])
     },
   },
   {

@@ -1,0 +1,29 @@
+import type { SagasEvent } from '@waybill/core'
+import { label } from './labels.js'
+import { metric } from './names.js'
+import type { Subject } from './subject.js'
+
+/** How many sagas are open, stuck, turned back and over. Nothing where the app has none. */
+export function sagaMetrics({ meters, observing }: Subject): void {
+  const labels = [label.saga] as const
+  const known = new Map<string, SagasEvent>()
+  observing.on('sagas', (event) => known.set(event.saga, event))
+  meters.gauge({ name: metric.sagas, help: 'Sagas in the store that are not over.', labels: [label.saga, label.status] }, (gauge) => {
+    for (const { saga, open } of known.values()) for (const [status, count] of Object.entries(open)) gauge.set({ [label.saga]: saga, [label.status]: status }, count)
+  })
+  meters.gauge({ name: metric.timersDue, help: 'Timers of sagas whose moment has passed, at most 1,000.', labels }, (gauge) => {
+    for (const { saga, timersDue } of known.values()) gauge.set({ [label.saga]: saga }, timersDue)
+  })
+
+  const started = meters.counter({ name: metric.sagasStarted, help: 'Sagas that started.', labels })
+  const ended = meters.counter({ name: metric.sagasEnded, help: 'Sagas that ended, completed or compensated.', labels: [label.saga, label.status] })
+  const turned = meters.counter({ name: metric.compensations, help: 'Sagas that turned back, to be undone.', labels })
+  const stuck = meters.counter({ name: metric.sagasStuck, help: 'How often a saga became stuck.', labels })
+  observing.on('saga', ({ saga, what }) => {
+    const of = { [label.saga]: saga }
+    if (what === 'started') started.inc(of)
+    else if (what === 'compensating') turned.inc(of)
+    else if (what === 'stuck') stuck.inc(of)
+    else ended.inc({ ...of, [label.status]: what })
+  })
+}
