@@ -83,7 +83,8 @@ class Trip {
 export function fate(number: number, kind: Kind): 'refuse' | 'mute' | 'break' | 'do' {
   const chance = hash(`${kind} ${number}`) % 1_000
   if (chance < 30) return 'refuse'
-  if (chance < 40) return 'mute'
+  // What a flight did not say nobody could take back: its reference is needed for that.
+  if (chance < 40 && kind === 'hotel') return 'mute'
 
   return chance < 70 ? 'break' : 'do'
 }
@@ -99,11 +100,10 @@ export function servicesOf(table: string): AppOptions['services'] {
 
     @Listener(BookFlight, { retry })
     @Publisher(FlightBooked, FlightFull)
-    async flight(wanted: BookFlight): Promise<FlightBooked | FlightFull | undefined> {
+    async flight(wanted: BookFlight): Promise<FlightBooked | FlightFull> {
       const end = await this.#take('flight', wanted.trip)
-      if (end === 'refused') return new FlightFull({ trip: wanted.trip })
 
-      return end === 'mute' ? undefined : new FlightBooked({ trip: wanted.trip, reference: `f-${wanted.trip}` })
+      return end === 'refused' ? new FlightFull({ trip: wanted.trip }) : new FlightBooked({ trip: wanted.trip, reference: `f-${wanted.trip}` })
     }
 
     @Listener(BookHotel, { retry })
