@@ -19,9 +19,9 @@ export interface KilledTrips extends TripsEnded {
 
 /** Two processes do so many trips on PostgreSQL and RabbitMQ, and one of them is killed every few seconds, and another one started. */
 export async function bookTripsWhileKilled(count: number, between: readonly [number, number]): Promise<KilledTrips> {
-  const namespace = `trips-${randomUUID().slice(0, 8)}`
-  const schema = `${namespace.replaceAll('-', '_')}_outbox`
-  const table = `${namespace.replaceAll('-', '_')}_books`
+  const namespace = `trips${randomUUID().slice(0, 8)}`
+  const schema = `${namespace}_outbox`
+  const table = `${namespace}_books`
   const pool = new Pool({ connectionString: url, max: 1 })
   onTestFinished(async () => {
     await pool.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`)

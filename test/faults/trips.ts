@@ -5,7 +5,7 @@ import { expect, onTestFinished } from 'vitest'
 import { kinds, TripWanted } from './program/trip.js'
 
 /** More would wait longer for their steps than a step may take. */
-const openAtMost = 300
+const openAtMost = 150
 
 export interface Trips {
   readonly url: string
@@ -35,7 +35,9 @@ export async function bookTrips(app: App, trips: Trips, count: number): Promise<
 
     return ended === count
   }
-  await eventually(go, { within: 60_000 + count * 200 })
+  await eventually(go, { within: 80_000 + count * 200 }).catch(async (error: unknown) => {
+    throw new Error(`Of ${started} sagas ${ended} ended. ${JSON.stringify(await openOf(pool, trips))}`, { cause: error })
+  })
   await expectBalanced(pool, trips)
 
   return statuses(pool, trips)
@@ -87,6 +89,12 @@ async function endedOf(pool: Pool, { schema }: Trips): Promise<number | undefine
   } catch {
     return undefined
   }
+}
+
+async function openOf(pool: Pool, { schema }: Trips): Promise<unknown> {
+  const { rows } = await pool.query(`SELECT status, step, count(*)::int AS count, min(id) AS first FROM ${schema}.saga GROUP BY status, step`)
+
+  return rows
 }
 
 async function statuses(pool: Pool, { schema }: Trips): Promise<TripsEnded> {

@@ -10,6 +10,8 @@ export interface SagasSimulated {
   readonly violations: readonly string[]
   readonly completed: number
   readonly compensated: number
+  /** Everything that happened to each saga, with its moment. */
+  readonly history: string
   /** How often a process ended at each of the points. */
   readonly crashes: ReadonlyMap<StoreCrashPoint, number>
 }
@@ -21,10 +23,10 @@ export async function simulateSagas(seed: number): Promise<SagasSimulated> {
   const run = new SagaRun(seed)
   await run.start()
   const violations = await run.play().catch((error: unknown) => [`I6 ${error instanceof Error ? error.message : String(error)}`])
-  const [completed, compensated] = run.ends
+  const [[completed, compensated], history] = [run.ends, await run.history()]
   await run.stop()
 
-  return { seed, violations, completed, compensated, crashes: run.crashes }
+  return { seed, violations, completed, compensated, history, crashes: run.crashes }
 }
 
 class SagaRun {
@@ -32,6 +34,7 @@ class SagaRun {
   readonly #seed: number
   readonly #chance: Random
   readonly #database: MemoryDatabase = memoryDatabase()
+  readonly #placed = new Set<string>()
   readonly #started = new Set<string>()
   readonly #processes: Harness[] = []
   #front: Harness | undefined
@@ -93,6 +96,12 @@ class SagaRun {
     return this.#judge()
   }
 
+  async history(): Promise<string> {
+    const told = [...this.#ended.keys()].sort().map(async (id) => [id, await this.#operator.timeline('checkout', id)])
+
+    return JSON.stringify(await Promise.all(told))
+  }
+
   async stop(): Promise<void> {
     for (const process of [...this.#processes, this.front]) await process.stop()
   }
@@ -112,6 +121,7 @@ class SagaRun {
     const fates = ['refuse reserve', 'mute reserve', 'break reserve', 'refuse charge', 'break charge', 'break ship', 'break release', 'break refund']
     for (const fate of fates) if (this.#chance.chance(0.2)) script.current.fail(`${fate} ${orderId}`, this.#chance.between(1, 4))
     const placed = new OrderPlaced({ orderId, total: 1 })
+    this.#placed.add(orderId)
     const place = (): void =>
       void this.front.app.publish(placed).then(
         () => this.#started.add(orderId),
@@ -150,6 +160,7 @@ class SagaRun {
 
     return [
       ...[...this.#started].filter((id) => !this.#ended.has(id)).map((id) => `I1 ${id} was placed, and no saga is there`),
+      ...[...this.#ended.keys()].filter((id) => !this.#placed.has(id)).map((id) => `I2 ${id} runs, and nobody placed it`),
       ...[...this.#ended].filter(([, status]) => !isOver(status)).map(([id, status]) => `I6 ${id} is ${status} for ever`),
       ...[...this.#ended].flatMap(([id, status]) => unbalanced(id, status, books)),
       ...[...this.#ended.keys()].filter((id) => !said.has(id)).map((id) => `I5 ${id} ended, and nobody was told`),

@@ -10,8 +10,8 @@ export interface Dashboard {
 }
 
 /** What operators look at, by the name of the file that the package ships. */
-export function grafanaDashboards(): Readonly<Record<'overview' | 'listeners' | 'outbox', Dashboard>> {
-  return { overview: overview(), listeners: listeners(), outbox: outbox() }
+export function grafanaDashboards(): Readonly<Record<'overview' | 'listeners' | 'outbox' | 'sagas', Dashboard>> {
+  return { overview: overview(), listeners: listeners(), outbox: outbox(), sagas: sagas() }
 }
 
 const { channel, group } = label
@@ -41,6 +41,19 @@ function overview(): Dashboard {
     graph('Not taken by the broker', 'ops', `sum by (${channel}, ${label.error}) (rate(${metric.sent}{${label.error}!=""}[$__rate_interval]))`, channel, label.error),
     graph('Returned', 'ops', `sum by (${channel}) (rate(${metric.returned}[$__rate_interval]))`, channel),
     graph('Event loop late, 99 of 100', 's', `max(${metric.loopDelay}{${label.quantile}="0.99"})`),
+  ])
+}
+
+function sagas(): Dashboard {
+  const { saga, status } = label
+
+  return dashboard('waybill-sagas', 'Waybill: sagas', [
+    graph('Open', 'short', `max by (${saga}, ${status}) (${metric.sagas})`, saga, status),
+    graph('Timers whose moment has passed', 'short', `max by (${saga}) (${metric.timersDue})`, saga),
+    graph('Started', 'ops', `sum by (${saga}) (rate(${metric.sagasStarted}[$__rate_interval]))`, saga),
+    graph('Ended', 'ops', `sum by (${saga}, ${status}) (rate(${metric.sagasEnded}[$__rate_interval]))`, saga, status),
+    graph('Turned back', 'ops', `sum by (${saga}) (rate(${metric.compensations}[$__rate_interval]))`, saga),
+    graph('Became stuck', 'short', `sum by (${saga}) (increase(${metric.sagasStuck}[$__rate_interval]))`, saga),
   ])
 }
 

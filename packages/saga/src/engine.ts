@@ -196,7 +196,7 @@ export class Engine {
     const orders = new Orders(graph, saga, this.#host.runtime.now())
     act(new Progress(graph, saga, orders), saga, graph)
     await saga.save(transaction.sagas)
-    for (const what of saga.news) this.#tell(what)
+    if (events.hasSubscribers) for (const what of saga.news) this.#tell(what)
     for (const order of orders.all) await this.#send(order, saga.origin)
   }
 

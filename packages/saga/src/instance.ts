@@ -66,6 +66,7 @@ export class Instance {
   /** Of the message that started it. */
   readonly origin: Origin
   readonly #row: SagaRow
+  readonly #wasTurned: boolean
   readonly #steps = new Map<string, SagaStep>()
   readonly #changed = new Map<string, SagaStep>()
   readonly #entries: SagaEntry[] = []
@@ -82,6 +83,7 @@ export class Instance {
     this.definition = row.definition
     this.data = data
     this.why = why
+    this.#wasTurned = why !== undefined
     this.origin = { correlationId, traceparent: row.trace, contexts }
     this.#row = row
     this.#at = row.step
@@ -98,8 +100,7 @@ export class Instance {
 
   /** What became of it that somebody may want to count. */
   get news(): readonly SagaEvent['what'][] {
-    const { why }: Kept = JSON.parse(this.#row.state)
-    const turned = !why && this.why ? (['compensating'] as const) : []
+    const turned = !this.#wasTurned && this.why ? (['compensating'] as const) : []
     const isNew = this.status !== this.#row.status && (this.isOver || this.status === 'stuck')
 
     return [...turned, ...(isNew ? [this.status as 'stuck' | 'completed' | 'compensated'] : [])]

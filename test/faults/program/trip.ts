@@ -42,7 +42,7 @@ class Trip {
         .done(FlightBooked, ({ reference }) => ({ flight: reference }))
         .refused(FlightFull)
         .undo(CancelFlight, (s) => ({ trip: s.trip, reference: s.flight }))
-        .within('5s', 'undo')
+        .within('20s', 'undo')
         .retry(retry),
     )
     .together({
@@ -52,13 +52,13 @@ class Trip {
           .done(HotelBooked)
           .refused(HotelFull)
           .undo(CancelHotel, (s) => ({ trip: s.trip }))
-          .within('5s', 'undo')
+          .within('20s', 'undo')
           .retry(retry),
       car: (step) =>
         step
           .send(BookCar, (s) => ({ trip: s.trip }))
           .undo(CancelCar, (s) => ({ trip: s.trip }))
-          .within('5s', 'retry')
+          .within('20s', 'retry')
           .retry(retry),
     })
     .pivot('purse', (step) =>
@@ -66,14 +66,14 @@ class Trip {
         .send(ChargeTrip, (s) => ({ trip: s.trip }))
         .done(TripCharged)
         .refused(PurseEmpty)
-        .within('5s', 'retry')
+        .within('20s', 'retry')
         .retry(retry),
     )
     .step('mail', (step) =>
       step
         .send(SendTicket, (s) => ({ trip: s.trip }))
         .done(TicketSent)
-        .within('5s')
+        .within('20s')
         .retry(retry),
     )
     .ends({ completed: [TripBooked, (s) => ({ trip: s.trip })], compensated: [TripRefused, ({ trip: number = -1 }, { code }) => ({ trip: number, code })] })
