@@ -1,6 +1,6 @@
 import type { Contender } from './contender.js'
 import { Ledger } from './ledger.js'
-import { peakRssMb, startMeter } from './meter.js'
+import { type Cost, peakRssMb, startMeter } from './meter.js'
 import { stepsOfSaga } from './scenario.js'
 import { percentiles } from './statistics.js'
 import { watch } from './watch.js'
@@ -33,7 +33,7 @@ export async function steps(contender: Contender, { room, count, ahead, open }: 
   return { ...cost, p50Ms: null, p99Ms: null, ...ended, handled: ledger.sightings, rssMb }
 }
 
-/** From the moment at which the process begins to fire to the end of the last. */
+/** From the end of the first that was fired to the end of the last. */
 export async function timers(contender: Contender, { room, count, armed }: Job & { readonly armed: number }): Promise<Measurement> {
   await leaveBeside(contender, room, armed)
   const dueAt = Date.now()
@@ -43,13 +43,14 @@ export async function timers(contender: Contender, { room, count, armed }: Job &
   )
   const ledger = new Ledger(count)
   const progress = watch(ledger)
-  const read = startMeter(undefined)
+  let read: (() => Cost) | undefined
   const firing = await contender.openTimers?.(room, (saga) => {
+    read ??= startMeter(undefined)
     ledger.see(saga)
     if (ledger.isComplete) progress.finish()
   })
   await progress.ended
-  const cost = read()
+  const cost = (read ?? startMeter(undefined))()
   const rssMb = peakRssMb()
   await firing?.close()
 

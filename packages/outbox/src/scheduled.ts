@@ -24,8 +24,8 @@ export interface TimerView {
 }
 
 const page = 500
-/** So many timers are fired side by side. */
-const width = 4
+/** So many timers are fired side by side at most. */
+const widest = 4
 const longestSleepMs = 1_000
 const backOffMs = 5_000
 const stopMs = 5_000
@@ -86,13 +86,17 @@ export class Scheduled {
     }
   }
 
+  /** Looks before it opens a transaction: mostly nothing is due. */
   async #turn(): Promise<number> {
-    const fired = (await this.#publishDue()) + (await this.#fireDue())
-    if (fired > 0) return 0
-    const next = await this.#transactions.store.timers.nextDueMs([publishTarget, ...this.#transactions.timerHandlers.keys()])
+    const { store, timerHandlers } = this.#transactions
+    const publishMs = await store.timers.nextDueMs([publishTarget])
+    const fireMs = timerHandlers.size === 0 ? undefined : await store.timers.nextDueMs([...timerHandlers.keys()])
+    const next = Math.min(publishMs ?? longestSleepMs, fireMs ?? longestSleepMs, longestSleepMs)
+    if (next > 0) return next
+    const fired = (publishMs === 0 ? await this.#publishDue() : 0) + (fireMs === 0 ? await this.#fireDue() : 0)
 
     // Due, but taken by somebody else just now.
-    return next === 0 ? 50 : Math.min(longestSleepMs, next ?? longestSleepMs)
+    return fired > 0 ? 0 : 50
   }
 
   /** Delayed messages need no handler: they move from one table to the other. */
@@ -118,18 +122,19 @@ export class Scheduled {
     }
   }
 
-  /** Where one was due there may be many: then several at a time, each in a transaction of its own. */
+  /** One, then two, then four at a time, each in a transaction of its own, as long as each of them finds one. */
   async #fireDue(): Promise<number> {
-    if (this.#transactions.timerHandlers.size === 0 || !(await this.#fireNext())) return 0
-    const ends = await Promise.allSettled(Array.from({ length: width }, () => this.#fireOn()))
-    const failed = ends.find((end) => end.status === 'rejected')
-    if (failed) throw failed.reason
+    let fired = 0
+    for (let width = 1; fired < page && !this.#isOver; width = Math.min(2 * width, widest)) {
+      const ends = await Promise.allSettled(Array.from({ length: width }, () => this.#fireNext()))
+      const failed = ends.find((end) => end.status === 'rejected')
+      if (failed) throw failed.reason
+      const found = ends.filter((end) => end.status === 'fulfilled' && end.value).length
+      fired += found
+      if (found < width) break
+    }
 
-    return 1
-  }
-
-  async #fireOn(): Promise<void> {
-    for (let fired = 0; fired < page / width && !this.#isOver; fired++) if (!(await this.#fireNext())) return
+    return fired
   }
 
   /** False: nothing is due. */
