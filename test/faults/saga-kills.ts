@@ -11,14 +11,14 @@ import { removeTopology } from '../contract/rabbit-subject.js'
 import { type Program, runProgram } from '../e2e/program.js'
 import { silent, url } from '../store-postgres/bed.js'
 import { servicesOf } from './program/trip.js'
-import { bookTrips, strikeOften, type TripsEnded } from './trips.js'
+import { type Amount, bookTrips, strikeOften, type TripsEnded } from './trips.js'
 
 export interface KilledTrips extends TripsEnded {
   readonly kills: number
 }
 
 /** Two processes do so many trips on PostgreSQL and RabbitMQ, and one of them is killed every few seconds, and another one started. */
-export async function bookTripsWhileKilled(count: number, between: readonly [number, number]): Promise<KilledTrips> {
+export async function bookTripsWhileKilled(amount: Amount, between: readonly [number, number]): Promise<KilledTrips> {
   const namespace = `trips${randomUUID().slice(0, 8)}`
   const schema = `${namespace}_outbox`
   const table = `${namespace}_books`
@@ -49,7 +49,7 @@ export async function bookTripsWhileKilled(count: number, between: readonly [num
   onTestFinished(() => front.stop())
   await front.start()
   const stop = strikeOften({
-    seed: count,
+    seed: amount.count,
     between,
     strike: async () => {
       const [victim] = programs.splice(0, 1)
@@ -57,7 +57,7 @@ export async function bookTripsWhileKilled(count: number, between: readonly [num
       programs.push(await begin())
     },
   })
-  const ended = await bookTrips(front, { url, schema, table }, count)
+  const ended = await bookTrips(front, { url, schema, table }, amount)
   const kills = await stop()
   for (const program of programs) await program.end()
 

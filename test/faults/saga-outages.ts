@@ -8,14 +8,14 @@ import { onTestFinished } from 'vitest'
 import { silent } from '../store-postgres/bed.js'
 import { ownPostgres } from './own-postgres.js'
 import { servicesOf } from './program/trip.js'
-import { bookTrips, strikeOften, type TripsEnded } from './trips.js'
+import { type Amount, bookTrips, strikeOften, type TripsEnded } from './trips.js'
 
 export interface StoppedTrips extends TripsEnded {
   readonly stops: number
 }
 
 /** Two apps do so many trips on a database that stops every few seconds, as by a cut of its power, and starts again. */
-export async function bookTripsWhileStopped(count: number, between: readonly [number, number]): Promise<StoppedTrips> {
+export async function bookTripsWhileStopped(amount: Amount, between: readonly [number, number]): Promise<StoppedTrips> {
   const [server, broker] = [await ownPostgres(), memoryBroker()]
   const pool = new Pool({ connectionString: server.url, max: 1 })
   await pool.query('CREATE TABLE books (kind text NOT NULL, trip int NOT NULL, change int NOT NULL)')
@@ -30,7 +30,7 @@ export async function bookTripsWhileStopped(count: number, between: readonly [nu
     await app.start()
   }
   const stop = strikeOften({
-    seed: count,
+    seed: amount.count,
     between,
     strike: async () => {
       await server.stop()
@@ -39,7 +39,7 @@ export async function bookTripsWhileStopped(count: number, between: readonly [nu
   })
   const [app] = apps
   if (!app) throw new Error('There is no app.')
-  const ended = await bookTrips(app, { url: server.url, schema: 'waybill', table: 'public.books' }, count)
+  const ended = await bookTrips(app, { url: server.url, schema: 'waybill', table: 'public.books' }, amount)
 
   return { ...ended, stops: await stop() }
 }

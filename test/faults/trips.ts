@@ -4,8 +4,11 @@ import { Pool } from 'pg'
 import { expect, onTestFinished } from 'vitest'
 import { kinds, TripWanted } from './program/trip.js'
 
-/** More would wait longer for their steps than a step may take. */
-const openAtMost = 150
+export interface Amount {
+  readonly count: number
+  /** So many are under way at a time: more would wait longer for their steps than a step may take. */
+  readonly open: number
+}
 
 export interface Trips {
   readonly url: string
@@ -20,7 +23,7 @@ export interface TripsEnded {
 }
 
 /** Starts so many trips, a tenth of them twice, as others end. Resolves when all have ended. */
-export async function bookTrips(app: App, trips: Trips, count: number): Promise<TripsEnded> {
+export async function bookTrips(app: App, trips: Trips, { count, open }: Amount): Promise<TripsEnded> {
   const pool = new Pool({ connectionString: trips.url, max: 1 })
   // A server that stops says so to those who wait for nothing.
   pool.on('error', () => undefined)
@@ -28,7 +31,7 @@ export async function bookTrips(app: App, trips: Trips, count: number): Promise<
   let [started, ended] = [0, 0]
   const go = async (): Promise<boolean> => {
     ended = (await endedOf(pool, trips)) ?? ended
-    const more = Math.min(count - started, openAtMost - (started - ended))
+    const more = Math.min(count - started, open - (started - ended))
     const wanted = Array.from({ length: Math.max(0, more) }, (_, n) => new TripWanted({ trip: started + n }))
     await app.publish([...wanted, ...wanted.filter(({ trip }) => trip % 10 === 0)])
     started += wanted.length

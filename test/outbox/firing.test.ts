@@ -1,0 +1,44 @@
+import type { Plugin, Timer } from '@waybill/core'
+import { outbox } from '@waybill/outbox'
+import { memoryStore } from '@waybill/store-memory'
+import { harness } from '@waybill/testing'
+import { expect, test } from 'vitest'
+
+/** Acts for timers, and notes how many are acted for at a time. */
+class Acting implements Plugin {
+  readonly name = 'acting'
+  readonly fired: string[] = []
+  most = 0
+  #running = 0
+  #arm: (timers: readonly Timer[]) => Promise<void> = async () => undefined
+
+  start({ transactions, runtime }: Parameters<NonNullable<Plugin['start']>>[0]): void {
+    if (!transactions) return
+    this.#arm = (timers) => transactions.run('Acting.arm', {}, () => transactions.use((open) => open.timers.arm(timers)))
+    transactions.onTimer('acting', async ({ id }) => {
+      this.#running++
+      this.most = Math.max(this.most, this.#running)
+      await new Promise<void>((resolve) => runtime.after(1, resolve))
+      this.#running--
+      this.fired.push(id)
+    })
+  }
+
+  arm(ids: readonly string[], dueAt: number): Promise<void> {
+    return this.#arm(ids.map((id) => ({ id, dueAt, target: 'acting', subject: 'test', payload: new Uint8Array() })))
+  }
+}
+
+test('timers that are due at once are fired side by side, each once', async () => {
+  const acting = new Acting()
+  await using shop = await harness({ services: [], plugins: [outbox(memoryStore()), acting], log: false })
+  const ids = Array.from({ length: 20 }, (_, n) => `t-${n}`)
+
+  await acting.arm(ids, shop.runtime.now() + 5_000)
+  await shop.advance('4s')
+  const before = [...acting.fired]
+  await shop.advance('2s')
+
+  expect([before, [...acting.fired].sort()]).toEqual([[], [...ids].sort()])
+  expect(acting.most).toBe(4)
+})
