@@ -92,6 +92,7 @@ function timerOf(row: Row): Timer {
   return { id: textOf(row['id']), dueAt: numberOf(row['due_ms']), target: textOf(row['target']), subject: textOf(row['subject']), payload: bytesOf(row['payload']) }
 }
 
+// A plan that is kept for any number of rows would read the whole table for IN (SELECT …); an array is looked up by the index.
 function sqlOf(prepare: Prepare) {
   const columns = 'id, round(extract(epoch FROM due_at) * 1000) AS due_ms, target, subject, payload'
   const matching = '($1::text IS NULL OR target = $1) AND ($2::text IS NULL OR subject = $2) AND ($3::text[] IS NULL OR id = ANY ($3))'
@@ -104,14 +105,14 @@ function sqlOf(prepare: Prepare) {
       ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at, target = excluded.target, subject = excluded.subject, payload = excluded.payload`),
     move: prepare('UPDATE {}.timer SET due_at = to_timestamp($2::float8 / 1000) WHERE id = $1 RETURNING id'),
     cancel: prepare(`DELETE FROM {}.timer WHERE ${matching} RETURNING id`),
-    disarm: prepare('DELETE FROM {}.timer WHERE id IN (SELECT id FROM {}.timer WHERE id = ANY ($1::text[]) FOR UPDATE SKIP LOCKED)'),
-    disarmAll: prepare('DELETE FROM {}.timer WHERE id IN (SELECT id FROM {}.timer WHERE target = $1 AND subject = $2 FOR UPDATE SKIP LOCKED)'),
+    disarm: prepare('DELETE FROM {}.timer WHERE id = ANY (ARRAY(SELECT id FROM {}.timer WHERE id = ANY ($1::text[]) FOR UPDATE SKIP LOCKED))'),
+    disarmAll: prepare('DELETE FROM {}.timer WHERE id = ANY (ARRAY(SELECT id FROM {}.timer WHERE target = $1 AND subject = $2 FOR UPDATE SKIP LOCKED))'),
     takeDue: prepare(`
-      DELETE FROM {}.timer WHERE id IN (
+      DELETE FROM {}.timer WHERE id = ANY (ARRAY(
         SELECT due.id FROM unnest($1::text[]) AS t (target) CROSS JOIN LATERAL (
           SELECT id, due_at FROM {}.timer WHERE target = t.target AND due_at <= statement_timestamp() ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
         ) AS due ORDER BY due.due_at, due.id LIMIT $2
-      ) RETURNING ${columns}`),
+      )) RETURNING ${columns}`),
     list: prepare(`SELECT ${columns} FROM {}.timer WHERE ${matching} ORDER BY due_at, id LIMIT $4`),
     next: prepare(`
       SELECT extract(epoch FROM min(next.due_at) - clock_timestamp()) * 1000 AS ms FROM unnest($1::text[]) AS t (target)

@@ -182,5 +182,5 @@ function hash(text: string): number {
   let value = 2_166_136_261
   for (const letter of text) value = Math.imul(value ^ letter.charCodeAt(0), 16_777_619) >>> 0
 
-  return value ^ (value >>> 15)
+  return (value ^ (value >>> 15)) >>> 0
 }
