@@ -1,6 +1,6 @@
 import { storeOf } from './check-transactions.js'
 import type { Logger } from './logger.js'
-import type { Middleware } from './middleware.js'
+import type { NamedMiddleware } from './middleware.js'
 import type { Plugin, PluginHost } from './plugin.js'
 import type { Store } from './store.js'
 import { safeTrace, type TraceSource } from './trace.js'
@@ -15,8 +15,8 @@ export class Plugins {
     this.#log = log
   }
 
-  get middleware(): readonly Middleware[] {
-    return this.#all.flatMap(({ middleware }) => middleware ?? [])
+  get middleware(): readonly NamedMiddleware[] {
+    return this.#all.flatMap(({ name, middleware }) => (middleware ? { name: `The middleware of the plugin "${name}"`, middleware } : []))
   }
 
   get trace(): TraceSource | undefined {

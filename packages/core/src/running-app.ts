@@ -25,7 +25,7 @@ import { Link } from './link.js'
 import { Links } from './links.js'
 import { consoleLogger, safeLogger, silentLogger, type Logger } from './logger.js'
 import { definitionOf, freshMessage, type Message, type MessageClass } from './message.js'
-import type { Middleware } from './middleware.js'
+import { nameMiddleware, type NamedMiddleware } from './middleware.js'
 import { marks, type OutgoingRules } from './outgoing.js'
 import type { Plan, PlannedListener, ServiceClass } from './plan.js'
 import type { GroupDepth, PluginHost } from './plugin.js'
@@ -56,7 +56,7 @@ export class RunningApp implements App {
   readonly #plan: Plan
   readonly #faults: readonly Fault[]
   readonly #limits: Limits
-  readonly #middleware: readonly Middleware[]
+  readonly #middleware: readonly NamedMiddleware[]
   readonly #plugins: Plugins
   readonly #host: TransportHost
   readonly #links: Links
@@ -84,7 +84,7 @@ export class RunningApp implements App {
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#host = { app: options.name, instance: this.#runtime.id(), namespace: options.namespace, runtime: this.#runtime, log: this.#log }
     this.#plugins = new Plugins(recordsOf(options.plugins), this.#log)
-    this.#middleware = [...this.#plugins.middleware, ...recordsOf(options.middleware)]
+    this.#middleware = [...this.#plugins.middleware, ...nameMiddleware(recordsOf(options.middleware))]
     const transports = transportsOf(options)
     const deadlineMs = parseDuration(options.publishDeadline) ?? 10_000
     this.#faults = [...faults, ...transports.flatMap(([, transport]) => transport.faults)]
@@ -257,7 +257,7 @@ export class RunningApp implements App {
     }
 
     // Without a middleware it is bytes before its caller goes on.
-    const make = this.#middleware.some(({ publish }) => publish) ? (item: unknown) => new type(item) : (item: unknown) => freshMessage(type, item)
+    const make = this.#middleware.some(({ middleware }) => middleware.publish) ? (item: unknown) => new type(item) : (item: unknown) => freshMessage(type, item)
 
     return (payload, options = {}) => {
       try {
@@ -314,6 +314,7 @@ export class RunningApp implements App {
         transport: link.name,
         runtime: this.#runtime,
         middleware: this.#middleware,
+        log: this.#log,
         transaction: this.#store.around(this.#options.name, listener, replier),
       })),
     })
