@@ -9,7 +9,7 @@ import { isTransport } from './check-options.js'
 import { ChannelRules, covers } from './channel-rules.js'
 import { checkCapabilities } from './check-capabilities.js'
 import { jsonCodec } from './codec.js'
-import { buildContainer, type ServiceContainer } from './container.js'
+import { buildContainer, letGo, type ServiceContainer } from './container.js'
 import { loggedOf } from './dead-letter.js'
 import { DeathNotices } from './death-notices.js'
 import { GroupDeadLetters } from './dead-letters.js'
@@ -174,7 +174,7 @@ export class RunningApp implements App {
       const isStopped = this.#stopping !== undefined
       await this.stop()
       // What was made before a stop or a constructor that threw has nobody else to let go of it.
-      await container.close()
+      await letGo(container, 1_000, this.#host)
       throw this.#late ?? (isStopped ? new WaybillError('STOPPED', `"${this.#options.name}" was stopped before it had started.`, { cause: error }) : error)
     }
     const brokers = this.#links.all.map(({ capabilities }) => capabilities.broker).join(', ')
@@ -331,10 +331,11 @@ export class RunningApp implements App {
     await redrives
     if (abandoned.length > 0) this.#log.warn(`${abandoned.length} listeners did not finish within ${deadlineMs} ms; their messages return to the broker: ${listOf(abandoned)}.`)
     await this.#asking.close(Math.max(1_000, left() / 2))
-    await this.#plugins.stop()
-    await Promise.all(this.#links.all.map((link) => link.close(Math.max(1_000, left()))))
-    await this.#store.close(Math.max(1_000, left()))
-    await this.#container?.close()
+    const atLeast = (): number => Math.max(1_000, left())
+    await this.#plugins.stop(atLeast, this.#runtime)
+    await Promise.all(this.#links.all.map((link) => link.close(atLeast())))
+    await this.#store.close(atLeast())
+    await letGo(this.#container, atLeast(), this.#host)
     this.#release?.()
     this.#state = 'stopped'
     if (began) this.#log.info(`${this.#options.name} has stopped`)
