@@ -1,10 +1,11 @@
 import type { Codec } from './codec.js'
 import { textUpTo } from './dead-letter.js'
-import { checkDeadLetterOptions } from './dead-letter-options.js'
+import { checkDeadLetterOptions, checkLetterId } from './dead-letter-options.js'
 import { deadMessageOf, matches, type DeadLetterFilter, type DeadMessage } from './dead-message.js'
 import type { DeathNotices } from './death-notices.js'
 import { withoutDeath } from './envelope.js'
 import { BrokerRefused, WaybillError } from './error.js'
+import { isRecord } from './found.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
 import type { Logger } from './logger.js'
@@ -85,6 +86,7 @@ export class GroupDeadLetters implements DeadLetters {
 
   async show(of: GroupAddress, id: string, options: { readonly limit?: number } = {}): Promise<DeadMessage | undefined> {
     checkDeadLetterOptions('show', options)
+    checkLetterId('show', id)
     const letters = await this.#look(of, options.limit ?? oldest)
     const found = letters.find((letter) => matches(letter, { ids: [id] }))
 
@@ -130,6 +132,7 @@ export class GroupDeadLetters implements DeadLetters {
 
   async edit(of: GroupAddress, id: string, change: DeadLetterEdit): Promise<string> {
     checkDeadLetterOptions('edit', change)
+    checkLetterId('edit', id)
     const link = this.#ownLinkOf(of)
     const newId = this.#options.runtime.id()
     const removed = await link.transport.dead.take(of, change.limit ?? oldest, async (letter) => {
@@ -174,16 +177,19 @@ export class GroupDeadLetters implements DeadLetters {
     }
   }
 
-  #linkOf({ channel, group }: GroupAddress): Link {
+  #linkOf(of: GroupAddress): Link {
+    const { channel, group }: Partial<GroupAddress> = isRecord(of) ? of : {}
     const wrong = faultOfName('channel', channel) ?? faultOfName('group', group)
     if (wrong !== undefined) throw new WaybillError('UNKNOWN_GROUP', `Dead letters are those of a { channel, group }. ${wrong}`)
 
-    return this.#options.links.of(channel)
+    return this.#options.links.of(channel as string)
   }
 
   /** Of a group that this app has. */
-  #ownLinkOf({ channel, group }: GroupAddress): Link {
-    if (this.#own.includes(nameOf({ channel, group }))) return this.#options.links.of(channel)
+  #ownLinkOf(of: GroupAddress): Link {
+    const link = this.#linkOf(of)
+    const { channel, group } = of
+    if (this.#own.includes(nameOf(of))) return link
 
     throw new WaybillError('UNKNOWN_GROUP', `"${group}" on channel "${channel}" is no group of this app, so it cannot send to it: that takes the app that has it. ${this.#has}`)
   }
