@@ -35,7 +35,7 @@ export interface DeadLetters {
    */
   redrive(of: GroupAddress, which?: RedriveOptions): Promise<number>
   /**
-   * Sends one to its group with another payload (validated) or other bytes, under a new id that remembers the old one.
+   * Sends one to its group with another payload (validated) or other bytes, under a new id that remembers the old one; of several with that id the oldest.
    * Resolves with the new id. Rejects with `InvalidMessage`, or `NO_DEAD_LETTER` where there is none of that id: nothing has changed then.
    */
   edit(of: GroupAddress, id: string, change: DeadLetterEdit): Promise<string>
@@ -66,6 +66,8 @@ const oldest = 1_000
 export class GroupDeadLetters implements DeadLetters {
   readonly #options: DeadLetterOptions
   readonly #redrives = new Set<Promise<number>>()
+  /** Per group, the change that was asked for last: the next one finds the letters as it leaves them, and sends or forgets none twice. */
+  readonly #turns = new Map<string, Promise<void>>()
   readonly #stopping = new AbortController()
 
   constructor(options: DeadLetterOptions) {
@@ -112,13 +114,18 @@ export class GroupDeadLetters implements DeadLetters {
     checkDeadLetterOptions('redrive', which)
     const signal = which.signal ? AbortSignal.any([which.signal, this.#stopping.signal]) : this.#stopping.signal
     const link = this.#ownLinkOf(of)
+
+    return this.#inTurn(of, () => this.#redriveNow(link, of, { ...which, signal }))
+  }
+
+  async #redriveNow(link: Link, of: GroupAddress, which: RedriveOptions): Promise<number> {
     const { runtime, notices } = this.#options
     const run = runtime.id()
     const limit = which.limit ?? oldest
     const letters = await link.transport.dead.list(of, limit)
     const redrive = new Redrive(
       { of, run, runtime, notices, send: (letter) => this.#send(link, of, movedMessage(letter, this.#move(link, of, letter, run))) },
-      { ...which, signal },
+      which,
       letters,
     )
     try {
@@ -134,12 +141,23 @@ export class GroupDeadLetters implements DeadLetters {
     checkDeadLetterOptions('edit', change)
     checkLetterId('edit', id)
     const link = this.#ownLinkOf(of)
+
+    return this.#inTurn(of, () => this.#editNow(link, of, id, change))
+  }
+
+  async #editNow(link: Link, of: GroupAddress, id: string, change: DeadLetterEdit): Promise<string> {
     const newId = this.#options.runtime.id()
+    let isSent = false
     const removed = await link.transport.dead.take(of, change.limit ?? oldest, async (letter) => {
+      if (isSent) return 'stop'
       if (!matches(letter, { ids: [id] })) return 'keep'
       const edited = this.#edited(link, of, letter, newId, change)
       const outcome = await this.#send(link, of, edited)
-      if (outcome.kind === 'confirmed') return this.#replaced(of, letter, edited)
+      if (outcome.kind === 'confirmed') {
+        isSent = true
+
+        return this.#replaced(of, letter, edited)
+      }
 
       throw new WaybillError(outcome.kind.toUpperCase(), `The edited message was not taken, so ${id} stays a dead letter as it was: ${outcome.reason}`)
     })
@@ -150,11 +168,15 @@ export class GroupDeadLetters implements DeadLetters {
 
   async discard(of: GroupAddress, which: DeadLetterFilter & { readonly because: string; readonly limit?: number }): Promise<number> {
     checkDeadLetterOptions('discard', which)
-    const { because, limit = oldest, ...filter } = which
-    const { transport } = this.#linkOf(of)
+    this.#linkOf(of)
+
+    return this.#inTurn(of, () => this.#discardNow(of, which))
+  }
+
+  async #discardNow(of: GroupAddress, { because, limit = oldest, ...filter }: Parameters<DeadLetters['discard']>[1]): Promise<number> {
     await this.#look(of, 1)
 
-    return transport.dead.take(of, limit, async (letter) => {
+    return this.#linkOf(of).transport.dead.take(of, limit, async (letter) => {
       if (!matches(letter, filter)) return 'keep'
       const key = textUpTo(letter.envelope.subject, 255)
       const id = textUpTo(letter.envelope.id, 255)
@@ -163,6 +185,19 @@ export class GroupDeadLetters implements DeadLetters {
 
       return 'remove'
     })
+  }
+
+  #inTurn<T>(of: GroupAddress, change: () => Promise<T>): Promise<T> {
+    const name = nameOf(of)
+    const mine = (this.#turns.get(name) ?? Promise.resolve()).then(change)
+    const over = mine.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#turns.set(name, over)
+    void over.then(() => this.#turns.get(name) === over && this.#turns.delete(name))
+
+    return mine
   }
 
   async #look(of: GroupAddress, limit: number): Promise<readonly RawDelivery[]> {
