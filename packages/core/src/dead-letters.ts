@@ -123,11 +123,7 @@ export class GroupDeadLetters implements DeadLetters {
     const run = runtime.id()
     const limit = which.limit ?? oldest
     const letters = await link.transport.dead.list(of, limit)
-    const redrive = new Redrive(
-      { of, run, runtime, notices, send: (letter) => this.#send(link, of, movedMessage(letter, this.#move(link, of, letter, run))) },
-      which,
-      letters,
-    )
+    const redrive = new Redrive({ of, run, runtime, notices, send: (letter) => this.#send(link, of, movedMessage(letter, this.#move(link, of, letter, run))) }, which, letters)
     try {
       return await link.transport.dead.take(of, limit, (letter) => redrive.decide(letter))
     } finally {
