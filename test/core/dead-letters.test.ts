@@ -222,6 +222,37 @@ test('an edit that does not fit the schema changes nothing', async () => {
   expect(await letters.list(of)).toHaveLength(6)
 })
 
+test.each([
+  [{}, '`payload` and `body` says what the letter is to carry; found neither'],
+  [{ payload: undefined }, 'found neither'],
+  [{ payload: { n: 2, to: 'bob' }, body: new Uint8Array() }, 'found both'],
+  [{ body: '{"n":2}' }, '`body` is bytes'],
+])('an edit to %o is refused before a letter is touched', async (change, message) => {
+  const { letters, lines } = await closedBank()
+  const before = ids(await letters.list(of))
+  const told = lines.length
+
+  await expect(letters.edit(of, 'p-2', change as never)).rejects.toMatchObject({ code: 'DEAD_LETTER_OPTION', message: expect.stringContaining(message) })
+  expect(ids(await letters.list(of))).toEqual(before)
+  expect(lines).toHaveLength(told)
+})
+
+test.each([undefined, null, 'payments', {}, { channel: 'payments' }])('dead letters of %o are those of nobody, and that is said', async (group) => {
+  const { letters } = await closedBank()
+  const nobody = { code: 'UNKNOWN_GROUP', message: expect.stringContaining('{ channel, group }') }
+
+  await expect(letters.list(group as never)).rejects.toMatchObject(nobody)
+  await expect(letters.redrive(group as never)).rejects.toMatchObject(nobody)
+  await expect(letters.discard(group as never, { because: 'a test' })).rejects.toMatchObject(nobody)
+})
+
+test.each([undefined, 5, ''])('a letter is asked for by its id, and not by %o', async (id) => {
+  const { letters } = await closedBank()
+
+  await expect(letters.show(of, id as never)).rejects.toMatchObject({ code: 'DEAD_LETTER_OPTION' })
+  await expect(letters.edit(of, id as never, { body: new Uint8Array() })).rejects.toMatchObject({ code: 'DEAD_LETTER_OPTION' })
+})
+
 test('letters of one message are discarded, and the log says why', async () => {
   const { letters, lines } = await closedBank()
 

@@ -1,12 +1,28 @@
 import { ConfigError, createApp, type LogFields, type Logger, Listener, Event, Command, type Publish, Publisher, Service, type Transport, BrokerRefused } from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
-import { eventually } from '@waybill/testing'
+import { eventually, virtualRuntime } from '@waybill/testing'
 import { ContainerModule } from 'inversify'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import { gate, startApp } from './on-memory.js'
 
 const payload = z.object({ n: z.number() })
+
+class Pool {}
+
+@Service('pooled')
+class Pooled {
+  constructor(readonly pool: Pool) {}
+}
+
+function poolThat(letGo: () => unknown): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    bind(Pool)
+      .toDynamicValue(() => new Pool())
+      .inSingletonScope()
+      .onDeactivation(() => letGo() as void)
+  })
+}
 
 class Work extends Command('work.do', { payload }) {}
 class Done extends Event('done.done', { payload }) {}
@@ -118,6 +134,65 @@ test('D4 an app stops its listeners, then its plugins, then its transports', asy
   await app.stop()
 
   expect(order).toEqual(['listener begins', 'listener ends', 'second', 'first', 'transport'])
+})
+
+test('a plugin opens before a broker is reached, starts before the first message, and stops after the last', async () => {
+  const order: string[] = []
+  const transport: Transport = memory()
+  const connect = transport.connect.bind(transport)
+  transport.connect = (host) => {
+    order.push('connect')
+
+    return connect(host)
+  }
+  @Service('worker')
+  class Worker {
+    @Listener(Work)
+    work(): void {
+      order.push('work')
+    }
+  }
+  const plugin = { name: 'cache', open: () => void order.push('open'), start: () => void order.push('start'), stop: () => void order.push('stop') }
+  const app = createApp({ name: 'test', services: [Worker], signals: false, log: false, transport, plugins: [plugin] })
+  onTestFinished(() => app.stop())
+  await app.start()
+  await app.publish(new Work({ n: 1 }))
+  await eventually(() => order.includes('work'))
+  await app.stop()
+
+  expect(order).toEqual(['open', 'connect', 'start', 'work', 'stop'])
+})
+
+const hang = (): Promise<never> => new Promise(() => undefined)
+const fail = (): never => {
+  throw new Error('the pool is broken')
+}
+
+test.each([
+  ['a plugin that never stops', { plugins: [{ name: 'stuck', stop: hang }] }, 'The plugin "stuck" did not stop within'],
+  ['a binding that never lets go', { modules: [poolThat(hang)] }, '`onDeactivation` of `modules` did not end within'],
+  ['a binding that fails to let go', { modules: [poolThat(fail)] }, '`onDeactivation` of `modules` failed: the pool is broken'],
+] as const)('S1 an app stops inside its deadline, and says so, with %s', async (_title, parts, line) => {
+  const lines: string[] = []
+  const note = (text: string): void => void lines.push(text)
+  const runtime = virtualRuntime()
+  const ends: string[] = []
+  const { app } = await startApp({
+    services: [Pooled],
+    runtime,
+    shutdown: '5s',
+    log: { debug: note, info: note, warn: note, error: note },
+    modules: [poolThat(() => undefined)],
+    ...parts,
+  })
+
+  const stopping = app.stop().then(() => ends.push('stopped'))
+  await runtime.advance('30s')
+  await stopping
+
+  expect(ends).toEqual(['stopped'])
+  expect(lines.join('\n')).toContain(line)
+  expect(lines.at(-1)).toBe('test has stopped')
 })
 
 test('F38 a logger that throws changes nothing for messages', async () => {

@@ -1,4 +1,4 @@
-import { Command, Event, Listener, type Logger, type ManualDelivery, type Publish, Publisher, Retry, Service } from '@waybill/core'
+import { Command, Event, Listener, type Logger, type ManualDelivery, type Middleware, type Publish, Publisher, Retry, Service } from '@waybill/core'
 import { eventually } from '@waybill/testing'
 import type { MemoryBroker } from '@waybill/transport-memory'
 import { expect, test } from 'vitest'
@@ -108,4 +108,55 @@ test('a message that was made a dead letter by hand is one with that reason, wha
   await eventually(async () => (await app.deadLetters.list(dead)).length === 1)
 
   expect((await app.deadLetters.list(dead))[0]).toMatchObject({ reason: 'DEAD_LETTER', message: 'nobody wants it', attempts: 1 })
+})
+
+test('C2 a listener that settles by hand and then hangs is told about as one that settled, and its message stays so', async () => {
+  @Service('worker')
+  class Worker {
+    runs = 0
+
+    @Listener(Work, { settle: 'manual', timeout: '20ms', retry: { attempts: 2, backoff: ['1ms'] } })
+    work(_work: Work, delivery: ManualDelivery): Promise<void> {
+      this.runs++
+      delivery.ack()
+
+      return new Promise(() => undefined)
+    }
+  }
+  const lines: string[] = []
+  const { app, broker } = await startApp({ services: [Worker], log: collectInto(lines) })
+
+  await app.publish(new Work({ n: 1 }))
+  await eventually(() => lines.some((line) => line.includes('Worker.work')) && isSettled(broker))
+  const line = lines.find((text) => text.includes('Worker.work'))
+
+  expect(line).toMatch(/^Worker\.work had settled its message, which stays acked, when its time was over: .*did not finish within 20 ms/)
+  expect(line).not.toMatch(/threw|Settle last/)
+  expect(app.get(Worker).runs).toBe(1)
+})
+
+test('C2 a message that was acked by hand stays so when its listener then hangs in a publish, and the log says that this is not sent', async () => {
+  class Done extends Event('work.done', { payload: z.object({ n: z.number() }) }) {}
+  @Service('worker')
+  class Worker {
+    runs = 0
+
+    constructor(@Publisher(Done) private readonly tell: Publish<Done>) {}
+
+    @Listener(Work, { settle: 'manual', timeout: '20ms', retry: { attempts: 2, backoff: ['1ms'] } })
+    async work({ n }: Work, delivery: ManualDelivery): Promise<void> {
+      this.runs++
+      delivery.ack()
+      await this.tell({ n })
+    }
+  }
+  const lines: string[] = []
+  const hangs: Middleware = { publish: ({ messages }, next) => (messages[0] instanceof Done ? new Promise(() => undefined) : next()) }
+  const { app, broker } = await startApp({ services: [Worker], log: collectInto(lines), middleware: [hangs] })
+
+  await app.publish(new Work({ n: 1 }))
+  await eventually(() => lines.some((line) => line.includes('Worker.work')) && isSettled(broker))
+
+  expect(lines.filter((line) => line.includes('Worker.work'))).toEqual([expect.stringMatching(/which stays acked, .* A publish of its own was still under way and is not sent\.$/)])
+  expect(app.get(Worker).runs).toBe(1)
 })

@@ -209,3 +209,26 @@ test.each(['before', 'after'] as const)('a key that dies while the dead letters 
   await runtime.advance('1s')
   expect(taken).toEqual(['b1', 'a3'])
 })
+
+test('a key stays parked until each of two letters that the broker made of one id is redriven', async () => {
+  const { runtime, broker, taken, start } = bench()
+  const { app: before } = await start()
+  await before.stop()
+  const { app: sender } = await startApp({ name: 'sender', runtime, broker, services: [] })
+  for (const move of moves('a1', 'a1')) await sender.publish(move, { id: 'twice', expires: '1s' })
+  await runtime.advance('2s')
+  const { app } = await start()
+
+  const redriven = await app.deadLetters.redrive(of, { limit: 1 })
+  await app.publish(moves('a2'))
+  await runtime.advance('1s')
+  const between = [[...taken], (await letters(app)).length]
+  await app.deadLetters.redrive(of)
+  await runtime.advance('1s')
+  await app.publish(moves('a3'))
+  await runtime.advance('1s')
+
+  expect(redriven).toBe(1)
+  expect(between).toEqual([['a1'], 2])
+  expect(taken).toEqual(['a1', 'a1', 'a2', 'a3'])
+})

@@ -64,6 +64,20 @@ test('a key stays parked while one of two letters with one id is left', async ()
   expect(taken).toEqual(['a1', 'a2', 'a3', 'a4'])
 })
 
+test('an edit changes one of two letters with one id, the oldest, and leaves the other', async () => {
+  const { runtime, broker, taken, bad, start } = bench('a1', 'a2')
+  const { app } = await start()
+  for (const n of [1, 2]) broker.send(sameId(n))
+  await runtime.advance('1s')
+  bad.clear()
+
+  await app.deadLetters.edit(of, 'same', { payload: { id: 'b', n: 7 } })
+  await runtime.advance('1s')
+
+  expect(taken).toEqual(['b7'])
+  expect(await letters(app)).toEqual(['a2 PARKED'])
+})
+
 function sameId(n: number): Parameters<MemoryBroker['send']>[0] {
   const headers = { cloudEvents_id: 'same', cloudEvents_type: 'goods.moved', cloudEvents_source: '/x', cloudEvents_subject: 'a' }
 
@@ -159,4 +173,32 @@ test('B15 a message that says of itself that it was redriven is parked all the s
 
   expect(taken).toEqual([])
   expect(await letters(app)).toEqual(['a1 FAILED', 'a2 PARKED'])
+})
+
+test('two redrives that are asked for at once send each letter once', async () => {
+  const { runtime, taken, bad, start } = bench('a1')
+  const { app } = await start()
+  await app.publish(moves('a1', 'a2', 'a3'))
+  await runtime.advance('1s')
+  bad.clear()
+
+  const redriving = Promise.all([app.deadLetters.redrive(of, { limit: 1 }), app.deadLetters.redrive(of)])
+  await runtime.advance('1s')
+
+  expect(await redriving).toEqual([1, 2])
+  expect(taken).toEqual(['a1', 'a2', 'a3'])
+})
+
+test('a letter that is discarded while a redrive is asked for does not come back', async () => {
+  const { runtime, taken, bad, start } = bench('a1')
+  const { app } = await start()
+  await app.publish(moves('a1', 'a2', 'a3'))
+  await runtime.advance('1s')
+  bad.clear()
+
+  const both = Promise.all([app.deadLetters.discard(of, { reason: 'FAILED', because: 'a test' }), app.deadLetters.redrive(of)])
+  await runtime.advance('1s')
+
+  expect(await both).toEqual([1, 2])
+  expect(taken).toEqual(['a2', 'a3'])
 })

@@ -189,6 +189,23 @@ test('after healing nothing that was planned happens any more', async () => {
   expect(shop.get(Till).runs).toEqual(['a1 1'])
 })
 
+class NoMessage {}
+
+test.each<[string, string, (shop: Harness) => void]>([
+  ['of what is no message', 'NOT_A_MESSAGE', (shop) => shop.faults.drop({ of: NoMessage as never })],
+  ['that crashes by what is no message', 'NOT_A_MESSAGE', (shop) => shop.faults.crash({ at: 'before settle', of: NoMessage as never })],
+  ['that never comes', 'FAULT_OPTION', (shop) => shop.faults.duplicate({ times: 0 })],
+  ['at no point', 'FAULT_OPTION', (shop) => shop.faults.crash({ at: 'before listening' as never })],
+  ['for no time', 'DURATION', (shop) => shop.faults.crash({ at: 'before settle', downFor: 'soon' as never })],
+])('a fault %s is refused, and none is planned', async (_title, code, plan) => {
+  const shop = await started()
+
+  expect(() => plan(shop)).toThrow(expect.objectContaining({ code }))
+  await shop.when(pay(1))
+
+  expect(shop.get(Till).runs).toEqual(['a1 1'])
+})
+
 test('a broker that restarts finds its services again', async () => {
   const shop = await started()
 

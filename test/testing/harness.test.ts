@@ -169,6 +169,23 @@ test('an option that harness does not know is refused in its name, with a sugges
   await expect(harness(mistyped)).rejects.toMatchObject({ code: 'UNKNOWN_OPTION', message: expect.stringContaining('harness has no option "sede". Did you mean "seed"?') })
 })
 
+test.each([
+  [undefined, 'takes an object of options'],
+  [{ services: [Stock], seed: {} }, 'takes "seed" as a number or a text; found {}'],
+  [{ services: [Stock], patience: 5 }, 'takes "patience" as a duration, such as "5s"; found 5'],
+  [{ services: [Stock], beside: {} }, 'takes "beside" as another harness'],
+])('a harness of %o is refused and says why', async (options, message) => {
+  await expect(harness(options as never)).rejects.toMatchObject({ code: 'HARNESS_OPTION', message: expect.stringContaining(message) })
+})
+
+test('what was published is asked for by the class of a message, and by nothing else', async () => {
+  await using shop = await harness({ services: [Orders, Stock] })
+  const none = expect.objectContaining({ code: 'NOT_A_MESSAGE', message: expect.stringContaining('found the class Stock') })
+
+  expect(() => shop.published(Stock as never)).toThrow(none)
+  expect(() => recorded(Stock as never)).toThrow(none)
+})
+
 test('what a harness refuses has a code', async () => {
   await using shop = await harness({ services: [Stock] })
 

@@ -1,4 +1,4 @@
-import { header, type RawDelivery } from '@waybill/core'
+import { header, type RawDelivery, systemRuntime } from '@waybill/core'
 import { describe, expect, test } from 'vitest'
 import { bed, billing, channelOf, dead, depth, message, type Party, send, soon } from './bed.js'
 
@@ -14,6 +14,80 @@ describe('dead letters on RabbitMQ', () => {
 
     expect(looks.map((letters) => letters.map(({ body }) => Buffer.from(body).toString()).join(''))).toEqual(['012', '012', '0123'])
     await soon(async () => (await depth(broker.connection, `${namespace}.orders.billing.dead`)).messages === 4)
+  })
+
+  test('two thousand dead letters are read in their order, as often as somebody looks', async () => {
+    const party = await broker.party(broker.namespace())
+    const texts = Array.from({ length: 2_000 }, (_, n) => String(n))
+    await send(party, ...texts.map((text) => message(text, { to: dead })))
+
+    const looks: string[][] = []
+    for (const limit of [9_999, 1_000, 10, 10, 9_999]) looks.push((await party.transport.dead.list(billing, limit)).map(({ body }) => Buffer.from(body).toString()))
+
+    expect(looks).toEqual([texts, texts.slice(0, 1_000), texts.slice(0, 10), texts.slice(0, 10), texts])
+  })
+
+  test('two thousand dead letters that are removed at once stay away', async () => {
+    const namespace = broker.namespace()
+    const party = await broker.party(namespace)
+    await send(party, ...Array.from({ length: 2_000 }, (_, n) => message(String(n), { to: dead })))
+
+    const removed = await party.transport.dead.take(billing, 1_990, async () => 'remove')
+
+    expect(removed).toBe(1_990)
+    expect((await party.transport.dead.list(billing, 99)).length).toBe(10)
+  })
+
+  test('what is kept stays in its order among two thousand of which some are removed', async () => {
+    const party = await broker.party(broker.namespace())
+    const texts = Array.from({ length: 2_000 }, (_, n) => String(n))
+    await send(party, ...texts.map((text) => message(text, { to: dead })))
+    const isThird = (letter: RawDelivery): boolean => Number(Buffer.from(letter.body).toString()) % 3 === 0
+
+    const removed = await party.transport.dead.take(billing, 1_500, async (letter) => (isThird(letter) ? 'remove' : 'keep'))
+    const left = (await party.transport.dead.list(billing, 9_999)).map(({ body }) => Buffer.from(body).toString())
+
+    expect(removed).toBe(500)
+    expect(left).toEqual(texts.filter((text) => Number(text) >= 1_500 || Number(text) % 3 !== 0))
+  })
+
+  test('no letter beyond the limit is in hand while those before it are decided on', async () => {
+    const party = await broker.party(broker.namespace())
+    const other = await broker.party(party.host.namespace as string)
+    await send(party, ...Array.from({ length: 40 }, (_, n) => message(String(n), { to: dead })))
+    const seen: number[] = []
+
+    await party.transport.dead.take(billing, 30, async (letter) => {
+      if (Buffer.from(letter.body).toString() === '29') seen.push((await depth(broker.connection, `${party.host.namespace}.orders.billing.dead`)).messages)
+
+      return 'remove'
+    })
+
+    expect(seen).toEqual([10])
+    expect((await other.transport.dead.list(billing, 99)).length).toBe(10)
+  })
+
+  test('who looks while another process has letters in hand for long sees the rest, and the log says so', async () => {
+    const namespace = broker.namespace()
+    const holder = await broker.party(namespace)
+    const looker = broker.stranger(undefined, namespace)
+    // Its seconds are short.
+    const runtime = { ...systemRuntime, elapsed: () => systemRuntime.elapsed() * 1_000 }
+    await looker.transport.connect({ ...looker.host, runtime })
+    await send(holder, ...['0', '1', '2'].map((text) => message(text, { to: dead })))
+    let letGo: (answer: 'keep') => void = () => undefined
+    const decision = new Promise<'keep'>((resolve) => {
+      letGo = resolve
+    })
+
+    const taking = holder.transport.dead.take(billing, 2, () => decision)
+    await soon(async () => (await depth(broker.connection, `${namespace}.orders.billing.dead`)).messages === 1)
+    const seen = await looker.transport.dead.list(billing, 9)
+    letGo('keep')
+    await taking
+
+    expect(seen.map(({ body }) => Buffer.from(body).toString())).toEqual(['2'])
+    expect(looker.warnings).toEqual([expect.stringContaining(`"${namespace}.orders.billing.dead" in hand`)])
   })
 
   test('two looks at once see the same', async () => {

@@ -198,6 +198,70 @@ describe('the HTTP API of RabbitMQ', () => {
     expect(removed).toMatchObject([{ isRemoved: true, messages: 2 }])
   })
 
+  test('what the broker does not let go is kept and says why, and all else that was named goes', async () => {
+    const namespace = broker.namespace()
+    await hasRun(appOf(namespace, [Billing], { channels: { orders: { partitions: 2 } } }))
+    class Unkeyed extends Event('order.placed', { channel: 'orders', payload: unchecked<{ readonly number: string }>() }) {}
+    @Service('billing')
+    class BillingNow {
+      @Listener(Unkeyed)
+      take(): void {
+        // Nobody asks what it did.
+      }
+    }
+    const channel = await bare.createChannel()
+    const { queue } = await channel.assertQueue('', { exclusive: true })
+    await channel.bindQueue(queue, `${namespace}.orders.billing.keyed`, 'anything')
+    const app = appOf(namespace, [BillingNow])
+    const exchangeFirst = [...(await app.topology.unused())].sort((a, b) => a.kind.localeCompare(b.kind)).sort((a) => (a.kind === 'exchange' ? -1 : 1))
+
+    const removals = await app.topology.remove(exchangeFirst)
+    await channel.close()
+
+    const { kind } = exchangeFirst[0] ?? {}
+    expect(kind).toBe('exchange')
+    expect(removals.length).toBeGreaterThan(2)
+    expect(removals.filter(({ isRemoved }) => !isRemoved)).toMatchObject([
+      { thing: `exchange "${namespace}.orders.billing.keyed"`, reason: expect.stringMatching(/RabbitMQ refuses: ".*in use/) },
+    ])
+    expect(await queuesOf(namespace)).toEqual(['orders.billing', 'orders.billing.dead'])
+  })
+
+  test('a binding with arguments is listed with them, and removed', async () => {
+    const namespace = broker.namespace()
+    const app = appOf(namespace, [Billing])
+    await hasRun(app)
+    const channel = await bare.createChannel()
+    for (const [key, table] of Object.entries({
+      'text.of': { 'x-of': 'eu' },
+      'short.of': { 'x-of': 7 },
+      'int.of': { 'x-of': { '!': 'int', value: 7 } },
+      'long.of': { 'x-of': { '!': 'long', value: 7 } },
+    }))
+      await channel.bindQueue(`${namespace}.orders.billing`, `${namespace}.orders`, key, table)
+    await channel.close()
+
+    const unused = await app.topology.unused()
+    const removals = await app.topology.remove(unused)
+
+    expect(unused.map(({ thing }) => thing)).toContain(`binding of queue "${namespace}.orders.billing" to exchange "${namespace}.orders" by "text.of" with {"x-of":"eu"}`)
+    expect(removals.map(({ isRemoved }) => isRemoved)).toEqual([true, true, true, true])
+    expect(await app.topology.unused()).toEqual([])
+  })
+
+  test('a binding whose arguments cannot be written as they are is not said to be removed', async () => {
+    const namespace = broker.namespace()
+    const app = appOf(namespace, [Billing])
+    await hasRun(app)
+    const channel = await bare.createChannel()
+    await channel.bindQueue(`${namespace}.orders.billing`, `${namespace}.orders`, 'of', { 'x-of': { '!': 'timestamp', value: 7 } })
+    await channel.close()
+
+    const removals = await app.topology.remove(await app.topology.unused())
+
+    expect(removals).toMatchObject([{ isRemoved: false, reason: expect.stringContaining('types that the HTTP API does not tell') }])
+  })
+
   test('a queue that another process takes from is not unused, and is kept if it was named all the same', async () => {
     const namespace = broker.namespace()
     await appOf(namespace, [Archive]).start()

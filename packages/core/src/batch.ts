@@ -226,9 +226,8 @@ export class BatchRunner implements Runner {
   #failed(run: BatchRun, error: unknown): void {
     if (run.isOver) return
     this.#close(run, error)
-    const [alone, ...others] = run.jobs
-    if (alone && others.length === 0) this.#options.end.failed(alone, readable(error))
-    else this.#apart(run.jobs)
+    if (run.jobs.length > 1 && !isNoTry(error)) this.#apart(run.jobs)
+    else for (const job of run.jobs) this.#options.end.failed(job, readable(error))
     this.#pump()
   }
 
@@ -248,6 +247,11 @@ export class BatchRunner implements Runner {
     this.#pace?.ended(run.since)
     run.close(error)
   }
+}
+
+/** Run apart, its items would find the same middleware. */
+function isNoTry(error: unknown): boolean {
+  return error instanceof WaybillError && error.code === 'NEXT_TWICE'
 }
 
 interface Work {

@@ -6,10 +6,13 @@ import { ConfigError, WaybillError } from './error.js'
 import type { Fault } from './fault.js'
 import { describeFound } from './found.js'
 import { describeToken, type Injection, injectionsOf } from './injection.js'
+import type { Logger } from './logger.js'
 import { listedServices, type MarkedService, reachableServices } from './marked-service.js'
 import { definitionOf, type MessageClass } from './message.js'
 import { isOfStore, metadataOf } from './metadata.js'
 import type { ServiceClass } from './plan.js'
+import type { Runtime } from './runtime.js'
+import { isDoneWithin } from './within.js'
 
 /** The user's own bindings, in inversify's words. */
 export type Module = ContainerModule
@@ -65,6 +68,17 @@ export async function buildContainer(parts: ContainerParts): Promise<ServiceCont
     },
     getSilent: (type) => getOne(container, { maker, listed }, type),
     close: () => container.unbindAllAsync(),
+  }
+}
+
+/** Lets go of everything that was made, in its time; what fails then is told, and keeps nobody from stopping. */
+export async function letGo(container: ServiceContainer | undefined, ms: number, { log, runtime }: { readonly log: Logger; readonly runtime: Runtime }): Promise<void> {
+  if (!container) return
+  try {
+    if (await isDoneWithin(container.close(), ms, runtime)) return
+    log.error(`An \`onDeactivation\` of \`modules\` did not end within ${Math.round(ms)} ms; the app stops without it.`)
+  } catch (error) {
+    log.error(`An \`onDeactivation\` of \`modules\` failed: ${error instanceof Error ? error.message : describeFound(error)}`)
   }
 }
 

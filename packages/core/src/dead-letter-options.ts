@@ -28,6 +28,14 @@ export function checkDeadLetterOptions(verb: Verb, given: unknown): void {
   if (faults.length > 0) throw new ConfigError(faults)
 }
 
+export function checkLetterId(verb: Verb, id: unknown): void {
+  if (typeof id === 'string' && id !== '') return
+
+  throw new ConfigError([
+    { code: 'DEAD_LETTER_OPTION', message: `deadLetters.${verb} takes the id of a letter, a text; found ${describeFound(id)}. deadLetters.list tells the ids.` },
+  ])
+}
+
 function faultsOf(verb: Verb, given: unknown): readonly Fault[] {
   const owner = `deadLetters.${verb}`
   if (!isRecord(given)) return [{ code: 'DEAD_LETTER_OPTION', message: `${owner} takes an object of options, such as { ids: ['…'] }; found ${describeFound(given)}.` }]
@@ -38,6 +46,7 @@ function faultsOf(verb: Verb, given: unknown): readonly Fault[] {
   numberOption(given, 'limit', fault, { otherwise: 1, min: 1, max: Number.MAX_SAFE_INTEGER })
   if (verb === 'discard') checkBecause(given['because'], fault)
   if (verb === 'redrive') checkRedrive(given, fault)
+  if (verb === 'edit') checkEdit(given, fault)
 
   return faults
 }
@@ -53,6 +62,16 @@ function checkFilter(option: string, value: unknown, fault: Complain): void {
 function checkBecause(because: unknown, fault: Complain): void {
   if (typeof because !== 'string' || because.trim() === '')
     fault('DEAD_LETTER_OPTION', `\`because\` says why they are forgotten, for the log; found ${describeFound(because)}. Give a reason that is not empty.`)
+}
+
+/** With neither it would be the same letter again, and with both nobody could tell which of them was sent. */
+function checkEdit({ payload, body }: Options, fault: Complain): void {
+  if ((payload === undefined) === (body === undefined))
+    fault(
+      'DEAD_LETTER_OPTION',
+      `one of \`payload\` and \`body\` says what the letter is to carry; found ${payload === undefined ? 'neither' : 'both'}. To send it as it is, redrive it.`,
+    )
+  if (body !== undefined && !(body instanceof Uint8Array)) fault('DEAD_LETTER_OPTION', `\`body\` is bytes, such as Buffer.from('…'); found ${describeFound(body)}.`)
 }
 
 function checkRedrive({ rate, onProgress, signal }: Options, fault: Complain): void {

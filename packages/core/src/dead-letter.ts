@@ -20,12 +20,20 @@ export interface Death {
   readonly firstDeath: string
 }
 
+export interface Mark {
+  readonly text: string
+  /** Several letters may have it: those of one id that the broker buried. */
+  readonly isShared: boolean
+}
+
 /** What tells one dead letter from another. */
 export type Letter = Pick<RawDelivery, 'headers'> & { readonly envelope: { readonly id?: unknown } }
 
 /** Its first death where it has one, which stays with it when it dies again; two letters may have one id. Of what the broker buried, the id. */
-export function markOf({ envelope, headers }: Letter): string | undefined {
-  return textUpTo(headers[header.firstDeath], 64) ?? textUpTo(envelope.id, 255)
+export function markOf({ envelope, headers }: Letter): Mark {
+  const death = textUpTo(headers[header.firstDeath], 64)
+
+  return death === undefined ? { text: `id ${textUpTo(envelope.id, 255) ?? ''}`, isShared: true } : { text: `death ${death}`, isShared: false }
 }
 
 /** The message as it came, bytes untouched, with where it came from and why it is dead. */

@@ -1,10 +1,11 @@
 import type { Codec } from './codec.js'
 import { textUpTo } from './dead-letter.js'
-import { checkDeadLetterOptions } from './dead-letter-options.js'
+import { checkDeadLetterOptions, checkLetterId } from './dead-letter-options.js'
 import { deadMessageOf, matches, type DeadLetterFilter, type DeadMessage } from './dead-message.js'
 import type { DeathNotices } from './death-notices.js'
 import { withoutDeath } from './envelope.js'
 import { BrokerRefused, WaybillError } from './error.js'
+import { isRecord } from './found.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
 import type { Logger } from './logger.js'
@@ -34,7 +35,7 @@ export interface DeadLetters {
    */
   redrive(of: GroupAddress, which?: RedriveOptions): Promise<number>
   /**
-   * Sends one to its group with another payload (validated) or other bytes, under a new id that remembers the old one.
+   * Sends one to its group with another payload (validated) or other bytes, under a new id that remembers the old one; of several with that id the oldest.
    * Resolves with the new id. Rejects with `InvalidMessage`, or `NO_DEAD_LETTER` where there is none of that id: nothing has changed then.
    */
   edit(of: GroupAddress, id: string, change: DeadLetterEdit): Promise<string>
@@ -65,6 +66,8 @@ const oldest = 1_000
 export class GroupDeadLetters implements DeadLetters {
   readonly #options: DeadLetterOptions
   readonly #redrives = new Set<Promise<number>>()
+  /** Per group, the change that was asked for last: the next one finds the letters as it leaves them, and sends or forgets none twice. */
+  readonly #turns = new Map<string, Promise<void>>()
   readonly #stopping = new AbortController()
 
   constructor(options: DeadLetterOptions) {
@@ -85,6 +88,7 @@ export class GroupDeadLetters implements DeadLetters {
 
   async show(of: GroupAddress, id: string, options: { readonly limit?: number } = {}): Promise<DeadMessage | undefined> {
     checkDeadLetterOptions('show', options)
+    checkLetterId('show', id)
     const letters = await this.#look(of, options.limit ?? oldest)
     const found = letters.find((letter) => matches(letter, { ids: [id] }))
 
@@ -110,15 +114,16 @@ export class GroupDeadLetters implements DeadLetters {
     checkDeadLetterOptions('redrive', which)
     const signal = which.signal ? AbortSignal.any([which.signal, this.#stopping.signal]) : this.#stopping.signal
     const link = this.#ownLinkOf(of)
+
+    return this.#inTurn(of, () => this.#redriveNow(link, of, { ...which, signal }))
+  }
+
+  async #redriveNow(link: Link, of: GroupAddress, which: RedriveOptions): Promise<number> {
     const { runtime, notices } = this.#options
     const run = runtime.id()
     const limit = which.limit ?? oldest
     const letters = await link.transport.dead.list(of, limit)
-    const redrive = new Redrive(
-      { of, run, runtime, notices, send: (letter) => this.#send(link, of, movedMessage(letter, this.#move(link, of, letter, run))) },
-      { ...which, signal },
-      letters,
-    )
+    const redrive = new Redrive({ of, run, runtime, notices, send: (letter) => this.#send(link, of, movedMessage(letter, this.#move(link, of, letter, run))) }, which, letters)
     try {
       return await link.transport.dead.take(of, limit, (letter) => redrive.decide(letter))
     } finally {
@@ -130,13 +135,25 @@ export class GroupDeadLetters implements DeadLetters {
 
   async edit(of: GroupAddress, id: string, change: DeadLetterEdit): Promise<string> {
     checkDeadLetterOptions('edit', change)
+    checkLetterId('edit', id)
     const link = this.#ownLinkOf(of)
+
+    return this.#inTurn(of, () => this.#editNow(link, of, id, change))
+  }
+
+  async #editNow(link: Link, of: GroupAddress, id: string, change: DeadLetterEdit): Promise<string> {
     const newId = this.#options.runtime.id()
+    let isSent = false
     const removed = await link.transport.dead.take(of, change.limit ?? oldest, async (letter) => {
+      if (isSent) return 'stop'
       if (!matches(letter, { ids: [id] })) return 'keep'
       const edited = this.#edited(link, of, letter, newId, change)
       const outcome = await this.#send(link, of, edited)
-      if (outcome.kind === 'confirmed') return this.#replaced(of, letter, edited)
+      if (outcome.kind === 'confirmed') {
+        isSent = true
+
+        return this.#replaced(of, letter, edited)
+      }
 
       throw new WaybillError(outcome.kind.toUpperCase(), `The edited message was not taken, so ${id} stays a dead letter as it was: ${outcome.reason}`)
     })
@@ -147,11 +164,15 @@ export class GroupDeadLetters implements DeadLetters {
 
   async discard(of: GroupAddress, which: DeadLetterFilter & { readonly because: string; readonly limit?: number }): Promise<number> {
     checkDeadLetterOptions('discard', which)
-    const { because, limit = oldest, ...filter } = which
-    const { transport } = this.#linkOf(of)
+    this.#linkOf(of)
+
+    return this.#inTurn(of, () => this.#discardNow(of, which))
+  }
+
+  async #discardNow(of: GroupAddress, { because, limit = oldest, ...filter }: Parameters<DeadLetters['discard']>[1]): Promise<number> {
     await this.#look(of, 1)
 
-    return transport.dead.take(of, limit, async (letter) => {
+    return this.#linkOf(of).transport.dead.take(of, limit, async (letter) => {
       if (!matches(letter, filter)) return 'keep'
       const key = textUpTo(letter.envelope.subject, 255)
       const id = textUpTo(letter.envelope.id, 255)
@@ -160,6 +181,19 @@ export class GroupDeadLetters implements DeadLetters {
 
       return 'remove'
     })
+  }
+
+  #inTurn<T>(of: GroupAddress, change: () => Promise<T>): Promise<T> {
+    const name = nameOf(of)
+    const mine = (this.#turns.get(name) ?? Promise.resolve()).then(change)
+    const over = mine.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#turns.set(name, over)
+    void over.then(() => this.#turns.get(name) === over && this.#turns.delete(name))
+
+    return mine
   }
 
   async #look(of: GroupAddress, limit: number): Promise<readonly RawDelivery[]> {
@@ -174,16 +208,19 @@ export class GroupDeadLetters implements DeadLetters {
     }
   }
 
-  #linkOf({ channel, group }: GroupAddress): Link {
+  #linkOf(of: GroupAddress): Link {
+    const { channel, group }: Partial<GroupAddress> = isRecord(of) ? of : {}
     const wrong = faultOfName('channel', channel) ?? faultOfName('group', group)
     if (wrong !== undefined) throw new WaybillError('UNKNOWN_GROUP', `Dead letters are those of a { channel, group }. ${wrong}`)
 
-    return this.#options.links.of(channel)
+    return this.#options.links.of(channel as string)
   }
 
   /** Of a group that this app has. */
-  #ownLinkOf({ channel, group }: GroupAddress): Link {
-    if (this.#own.includes(nameOf({ channel, group }))) return this.#options.links.of(channel)
+  #ownLinkOf(of: GroupAddress): Link {
+    const link = this.#linkOf(of)
+    const { channel, group } = of
+    if (this.#own.includes(nameOf(of))) return link
 
     throw new WaybillError('UNKNOWN_GROUP', `"${group}" on channel "${channel}" is no group of this app, so it cannot send to it: that takes the app that has it. ${this.#has}`)
   }

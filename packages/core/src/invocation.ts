@@ -5,9 +5,10 @@ import type { WaybillError } from './error.js'
 import type { Job } from './job.js'
 import { JobScope } from './job-scope.js'
 import type { ListenerTransaction } from './listener-transaction.js'
+import type { Logger } from './logger.js'
 import { definitionOf, Message } from './message.js'
-import type { ListenCall, Middleware } from './middleware.js'
-import { runAround } from './next.js'
+import type { ListenCall, NamedMiddleware } from './middleware.js'
+import { type Around, runAround } from './next.js'
 import type { PlannedListener } from './plan.js'
 import { isDeclared, undeclared } from './returned.js'
 import type { Runtime } from './runtime.js'
@@ -23,7 +24,8 @@ export interface InvocationOptions {
   readonly instance: object
   readonly listener: PlannedListener
   readonly rules: DecodeRules
-  readonly middleware: readonly Middleware[]
+  readonly middleware: readonly NamedMiddleware[]
+  readonly log: Logger
   readonly runtime: Runtime
   /** Undefined: it runs without a transaction. */
   readonly transaction: ListenerTransaction | undefined
@@ -132,17 +134,29 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
-function invoker({ instance, listener, middleware }: InvocationOptions): (call: ListenCall) => unknown {
+function invoker({ instance, listener, middleware: all, log }: InvocationOptions): (call: ListenCall) => unknown {
   const method = (instance as Record<string | symbol, (message: unknown, delivery: unknown) => unknown>)[listener.method]
   const innermost = (call: ListenCall): unknown => method?.call(instance, call.message, call.items ?? call.delivery)
 
-  return middleware.reduceRight<(call: ListenCall) => unknown>((inner, { listen }) => {
-    if (!listen) return inner
+  return all.reduceRight<(call: ListenCall) => unknown>((inner, { name, middleware }) => {
+    if (!middleware.listen) return inner
 
     return (call) =>
       runAround(
-        (next) => listen(call, next),
+        aroundListener(name, call, log),
+        (next) => middleware.listen?.(call, next),
         () => inner(call),
       )
   }, innermost)
+}
+
+function aroundListener(outer: string, { delivery, listener, channel, group }: ListenCall, log: Logger): Around {
+  const held = scopes.getStore()?.held
+
+  return {
+    outer,
+    inner: () => `${listener} with the message "${delivery.id}"`,
+    isOver: () => held?.isOver === true,
+    onLate: ({ code, message }) => log.error(message, { code, id: delivery.id, key: delivery.key, channel, group }),
+  }
 }

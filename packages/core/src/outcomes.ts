@@ -84,10 +84,14 @@ export class Outcomes implements BatchEnd, RetryEnd {
   }
 
   succeeded(job: Job, value: unknown, held: Held, word: ManualWord | undefined): void {
+    if (held.pending > 0 && (word?.kind ?? 'ack') === 'ack') return this.failed(job, forgottenPublish(job.runner.listener.label))
+    this.#carryOut(job, value, held, word)
+  }
+
+  #carryOut(job: Job, value: unknown, held: Held, word: ManualWord | undefined): void {
     if (word?.kind === 'retry')
       return this.#again(job, Math.min(parseDuration(word.after ?? '0ms') ?? 0, longestMs), { how: 'asked for another try', why: 'it settled by retry.', error: undefined })
     if (word?.kind === 'dead') return this.bury(job, 'DEAD_LETTER', word.reason)
-    if (held.pending > 0) return this.failed(job, forgottenPublish(job.runner.listener.label))
     if (held.outgoing.length === 0 && !job.runner.isQuery) return this.#ack(job)
 
     this.#settling++
@@ -135,11 +139,8 @@ export class Outcomes implements BatchEnd, RetryEnd {
 
   /** What is settled is settled. */
   threwSettled(job: Job, error: unknown, held: Held, word: ManualWord): void {
-    this.#options.log.error(
-      `${job.runner.listener.label} threw after it had settled its message, which stays ${settledAs[word.kind]}: ${describeError(error, loggedOf)}. Settle last, or catch what may fail afterwards.`,
-      identity(job),
-    )
-    this.succeeded(job, undefined, held, word)
+    this.#options.log.error(afterSettling(job.runner.listener.label, error, settledAs[word.kind]) + (held.pending > 0 ? unsentLine : ''), identity(job))
+    this.#carryOut(job, undefined, held, word)
   }
 
   refused(job: Job, { code, reason }: Refusal): void {
@@ -288,6 +289,15 @@ function forgottenPublish(label: string): WaybillError {
 }
 
 const settledAs = { ack: 'acked', retry: 'to be tried again', dead: 'a dead letter' } as const satisfies Record<ManualWord['kind'], string>
+
+const unsentLine = ' A publish of its own was still under way and is not sent.'
+
+function afterSettling(label: string, error: unknown, settled: string): string {
+  const why = describeError(error, loggedOf)
+  if (error instanceof WaybillError && error.code === 'LISTENER_TIMEOUT') return `${label} had settled its message, which stays ${settled}, when its time was over: ${why}`
+
+  return `${label} threw after it had settled its message, which stays ${settled}: ${why}. Settle last, or catch what may fail afterwards.`
+}
 
 function failure(error: unknown): Cause {
   return { how: 'failed', why: loggedOf(error), error }

@@ -1,4 +1,4 @@
-import { type Letter, markOf, textUpTo } from './dead-letter.js'
+import { type Letter, type Mark, markOf, textUpTo } from './dead-letter.js'
 import type { DeathNotices } from './death-notices.js'
 import type { Job } from './job.js'
 import type { Link } from './link.js'
@@ -33,7 +33,7 @@ export interface ParkingEnd {
 
 interface DeadKey {
   /** By their marks: one that dies again in a redrive is the same letter. */
-  readonly letters: Set<string | undefined>
+  readonly letters: Set<string>
   /** The redrive in which one of them died again. */
   failedIn: string | undefined
 }
@@ -41,7 +41,7 @@ interface DeadKey {
 /** What became of a letter while the letters were read, which the read may have seen or not. */
 interface Change {
   readonly key: string
-  readonly mark: string | undefined
+  readonly mark: Mark
   readonly isBurial: boolean
 }
 
@@ -59,6 +59,8 @@ export class Parking {
   #reading: Promise<void> | undefined
   #isLate = false
   #changes: Change[] | undefined
+  /** The read that is under way may have seen what is gone by now. */
+  #isDoubtful = false
 
   constructor(options: ParkingOptions, end: ParkingEnd) {
     this.#options = options
@@ -81,6 +83,8 @@ export class Parking {
       this.#changes = undefined
     })
     this.#dead = this.#counted(letters, changes)
+    if (this.#isDoubtful) this.forget()
+    this.#isDoubtful = false
     if (letters.length >= mostLetters)
       log.warn(`Group "${group}" on "${channel}" has ${mostLetters} dead letters or more; keys of later ones are not parked. Redrive or discard the oldest.`)
   }
@@ -112,7 +116,7 @@ export class Parking {
     const key = job.key as string
     const mark = markOf(letter)
     const redrive = redriveOf(job)
-    if (redrive !== undefined && markOf(job.raw) !== mark) this.#gone(key, markOf(job.raw))
+    if (redrive !== undefined && markOf(job.raw).text !== mark.text) this.#gone(key, markOf(job.raw))
     const known = more(this.#dead, key, mark, undefined)
     known.failedIn = redrive ?? known.failedIn
     this.#changes?.push({ key, mark, isBurial: true })
@@ -147,9 +151,16 @@ export class Parking {
     else this.#end.parked(job)
   }
 
-  #gone(key: string, mark: string | undefined): void {
+  #gone(key: string, mark: Mark): void {
+    if (mark.isShared) return this.#mayBeGone(key, mark)
     less(this.#dead, key, mark)
     this.#changes?.push({ key, mark, isBurial: false })
+  }
+
+  /** Another letter may have the same mark, which only the dead letters themselves can tell: the next message makes it look. */
+  #mayBeGone(key: string, { text }: Mark): void {
+    if (this.#changes) this.#isDoubtful = true
+    else if (this.#dead.get(key)?.letters.has(text)) this.forget()
   }
 
   /** What the read found, and on top what changed meanwhile, where the read shows the time before. */
@@ -177,17 +188,17 @@ export class Parking {
   }
 }
 
-function more(dead: Map<string, DeadKey>, key: string, mark: string | undefined, before: DeadKey | undefined): DeadKey {
+function more(dead: Map<string, DeadKey>, key: string, { text }: Mark, before: DeadKey | undefined): DeadKey {
   const known = dead.get(key) ?? { letters: new Set(), failedIn: before?.failedIn }
-  known.letters.add(mark)
+  known.letters.add(text)
   dead.set(key, known)
 
   return known
 }
 
-function less(dead: Map<string, DeadKey>, key: string, mark: string | undefined): void {
+function less(dead: Map<string, DeadKey>, key: string, { text }: Mark): void {
   const known = dead.get(key)
-  if (known?.letters.delete(mark) && known.letters.size === 0) dead.delete(key)
+  if (known?.letters.delete(text) && known.letters.size === 0) dead.delete(key)
 }
 
 /** The redrive that brought it; a header of that name on a message that came over its channel says nothing. */

@@ -1,9 +1,11 @@
 import { storeOf } from './check-transactions.js'
 import type { Logger } from './logger.js'
-import type { Middleware } from './middleware.js'
+import type { NamedMiddleware } from './middleware.js'
 import type { Plugin, PluginHost } from './plugin.js'
+import type { Runtime } from './runtime.js'
 import type { Store } from './store.js'
 import { safeTrace, type TraceSource } from './trace.js'
+import { isDoneWithin } from './within.js'
 
 /** The plugins of an app, in the order in which it names them. */
 export class Plugins {
@@ -15,8 +17,8 @@ export class Plugins {
     this.#log = log
   }
 
-  get middleware(): readonly Middleware[] {
-    return this.#all.flatMap(({ middleware }) => middleware ?? [])
+  get middleware(): readonly NamedMiddleware[] {
+    return this.#all.flatMap(({ name, middleware }) => (middleware ? { name: `The middleware of the plugin "${name}"`, middleware } : []))
   }
 
   get trace(): TraceSource | undefined {
@@ -43,11 +45,13 @@ export class Plugins {
     for (const plugin of this.#all) await plugin.start?.(host)
   }
 
-  /** Stops each, the last first, whatever one of them throws. */
-  async stop(): Promise<void> {
+  /** Stops each, the last first, whatever one of them throws; each in the time that is left. */
+  async stop(leftMs: () => number, runtime: Runtime): Promise<void> {
     for (const plugin of [...this.#all].reverse()) {
+      const ms = leftMs()
       try {
-        await plugin.stop?.()
+        if (await isDoneWithin(Promise.resolve(plugin.stop?.()), ms, runtime)) continue
+        this.#log.error(`The plugin "${plugin.name}" did not stop within ${Math.round(ms)} ms; the app stops without it.`)
       } catch (error) {
         this.#log.error(`The plugin "${plugin.name}" did not stop cleanly: ${error instanceof Error ? error.message : String(error)}`)
       }

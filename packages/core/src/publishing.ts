@@ -1,12 +1,13 @@
 import { checkCallOptions } from './call-options.js'
 import { PublishError, WaybillError, type PublishFailure } from './error.js'
+import { nameOf } from './found.js'
 import { loggedOf } from './dead-letter.js'
 import type { Fallback } from './fallback.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
 import type { Logger } from './logger.js'
-import type { Message } from './message.js'
-import type { Middleware } from './middleware.js'
+import { definitionOf, type Message } from './message.js'
+import type { NamedMiddleware } from './middleware.js'
 import { runAround } from './next.js'
 import { definitionOfMessage, prepareOutgoing, type OutgoingRules } from './outgoing.js'
 import type { PublishOptions } from './publisher.js'
@@ -22,15 +23,15 @@ export class Publishing {
   readonly #log: Logger
   readonly #fallback: Fallback | undefined
   readonly #isAround: boolean
-  readonly #publish: (messages: readonly Message[], options: PublishOptions) => Promise<void>
+  readonly #publish: Send
 
-  constructor(links: Links, rules: OutgoingRules, log: Logger, middleware: readonly Middleware[], fallback?: Fallback) {
+  constructor(links: Links, rules: OutgoingRules, log: Logger, middleware: readonly NamedMiddleware[], fallback?: Fallback) {
     this.#fallback = fallback
     this.#links = links
     this.#rules = rules
     this.#log = log
-    this.#isAround = middleware.some(({ publish }) => publish)
-    this.#publish = around(middleware, (messages, options) => this.#send(messages, options))
+    this.#isAround = middleware.some(({ middleware: { publish } }) => publish)
+    this.#publish = this.#around(middleware)
   }
 
   /** Resolves when each is confirmed or held. A rejection that nobody awaits is logged and ends there. */
@@ -68,6 +69,22 @@ export class Publishing {
     const links = this.#links.all
     const leaving = held.outgoing.map(({ transport, message }) => ({ link: links.find(({ name }) => name === transport) as Link, outgoing: message }))
     await this.#outside(leaving, undefined, (all) => this.#settle(all, undefined))
+  }
+
+  #around(all: readonly NamedMiddleware[]): Send {
+    return all.reduceRight<Send>(
+      (inner, { name, middleware }) => {
+        if (!middleware.publish) return inner
+
+        return (messages, options) =>
+          runAround<PublishOptions, void>(
+            { outer: name, inner: () => `the publish of ${namesOf(messages)}`, isOver: () => false, onLate: ({ code, message }) => this.#log.error(message, { code }) },
+            async (next) => middleware.publish?.({ messages, options }, next),
+            (changed) => inner(messages, changed ?? options),
+          )
+      },
+      (messages, options) => this.#send(messages, options),
+    )
   }
 
   #send(messages: readonly Message[], options: PublishOptions): Promise<void> {
@@ -220,6 +237,8 @@ export class Publishing {
   }
 }
 
+type Send = (messages: readonly Message[], options: PublishOptions) => Promise<void>
+
 interface Leaving {
   readonly link: Link
   readonly outgoing: Outgoing
@@ -233,16 +252,10 @@ function failureOf(index: number, { envelope }: Outgoing, outcome: PublishFailur
   return { index, id: envelope.id, messageName: envelope.type, outcome }
 }
 
-function around(middleware: readonly Middleware[], innermost: (messages: readonly Message[], options: PublishOptions) => Promise<void>): typeof innermost {
-  return middleware.reduceRight<typeof innermost>((inner, { publish }) => {
-    if (!publish) return inner
+function namesOf(messages: readonly Message[]): string {
+  const names = messages.map((message) => `"${definitionOf(message?.constructor)?.name ?? nameOf(message?.constructor)}"`)
 
-    return (messages, options) =>
-      runAround(
-        (next) => publish({ messages, options }, next),
-        (changed?: PublishOptions) => inner(messages, changed ?? options),
-      )
-  }, innermost)
+  return [...new Set(names)].slice(0, 5).join(', ')
 }
 
 function late(scope: Scope): WaybillError {

@@ -4,16 +4,19 @@ import { parseDuration } from './duration.js'
 import { longestMs } from './option.js'
 import type { ResolvedRetry } from './plan.js'
 import type { Runtime } from './runtime.js'
-import { InvalidMessage, WaybillError } from './error.js'
+import { WaybillError } from './error.js'
 
 /** What becomes of a delivery whose listener threw. */
 export type Verdict = { readonly kind: 'ignore'; readonly reason: string } | { readonly kind: 'retry'; readonly afterMs: number } | { readonly kind: 'dead'; readonly code: string }
+
+/** Mistakes in the code: another try would only repeat them. */
+const hopeless: ReadonlySet<string> = new Set(['INVALID_MESSAGE', 'NEXT_TWICE', 'UNDECLARED_RETURN'])
 
 /** Decides by what was thrown and by how often it was tried. Always bounded. */
 export function judge(error: unknown, attempt: number, retry: ResolvedRetry, runtime: Runtime): Verdict {
   if (error instanceof Ignore) return { kind: 'ignore', reason: error.message }
   if (error instanceof DeadLetter) return { kind: 'dead', code: 'DEAD_LETTER' }
-  if (error instanceof InvalidMessage || (error instanceof WaybillError && error.code === 'UNDECLARED_RETURN')) return { kind: 'dead', code: error.code }
+  if (error instanceof WaybillError && hopeless.has(error.code)) return { kind: 'dead', code: error.code }
   if (retry.unless.some((type) => error instanceof type)) return { kind: 'dead', code: 'UNLESS' }
   if (attempt >= retry.attempts) return { kind: 'dead', code: error instanceof WaybillError && error.code === 'LISTENER_TIMEOUT' ? error.code : 'FAILED' }
   if (error instanceof Retry) return { kind: 'retry', afterMs: Math.min(parseDuration(error.after) ?? 0, longestMs) }

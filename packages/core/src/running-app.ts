@@ -9,7 +9,7 @@ import { isTransport } from './check-options.js'
 import { ChannelRules, covers } from './channel-rules.js'
 import { checkCapabilities } from './check-capabilities.js'
 import { jsonCodec } from './codec.js'
-import { buildContainer, type ServiceContainer } from './container.js'
+import { buildContainer, letGo, type ServiceContainer } from './container.js'
 import { loggedOf } from './dead-letter.js'
 import { DeathNotices } from './death-notices.js'
 import { GroupDeadLetters } from './dead-letters.js'
@@ -25,7 +25,7 @@ import { Link } from './link.js'
 import { Links } from './links.js'
 import { consoleLogger, safeLogger, silentLogger, type Logger } from './logger.js'
 import { definitionOf, freshMessage, type Message, type MessageClass } from './message.js'
-import type { Middleware } from './middleware.js'
+import { nameMiddleware, type NamedMiddleware } from './middleware.js'
 import { marks, type OutgoingRules } from './outgoing.js'
 import type { Plan, PlannedListener, ServiceClass } from './plan.js'
 import type { GroupDepth, PluginHost } from './plugin.js'
@@ -56,7 +56,7 @@ export class RunningApp implements App {
   readonly #plan: Plan
   readonly #faults: readonly Fault[]
   readonly #limits: Limits
-  readonly #middleware: readonly Middleware[]
+  readonly #middleware: readonly NamedMiddleware[]
   readonly #plugins: Plugins
   readonly #host: TransportHost
   readonly #links: Links
@@ -84,7 +84,7 @@ export class RunningApp implements App {
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#host = { app: options.name, instance: this.#runtime.id(), namespace: options.namespace, runtime: this.#runtime, log: this.#log }
     this.#plugins = new Plugins(recordsOf(options.plugins), this.#log)
-    this.#middleware = [...this.#plugins.middleware, ...recordsOf(options.middleware)]
+    this.#middleware = [...this.#plugins.middleware, ...nameMiddleware(recordsOf(options.middleware))]
     const transports = transportsOf(options)
     const deadlineMs = parseDuration(options.publishDeadline) ?? 10_000
     this.#faults = [...faults, ...transports.flatMap(([, transport]) => transport.faults)]
@@ -174,7 +174,7 @@ export class RunningApp implements App {
       const isStopped = this.#stopping !== undefined
       await this.stop()
       // What was made before a stop or a constructor that threw has nobody else to let go of it.
-      await container.close()
+      await letGo(container, 1_000, this.#host)
       throw this.#late ?? (isStopped ? new WaybillError('STOPPED', `"${this.#options.name}" was stopped before it had started.`, { cause: error }) : error)
     }
     const brokers = this.#links.all.map(({ capabilities }) => capabilities.broker).join(', ')
@@ -257,7 +257,7 @@ export class RunningApp implements App {
     }
 
     // Without a middleware it is bytes before its caller goes on.
-    const make = this.#middleware.some(({ publish }) => publish) ? (item: unknown) => new type(item) : (item: unknown) => freshMessage(type, item)
+    const make = this.#middleware.some(({ middleware }) => middleware.publish) ? (item: unknown) => new type(item) : (item: unknown) => freshMessage(type, item)
 
     return (payload, options = {}) => {
       try {
@@ -314,6 +314,7 @@ export class RunningApp implements App {
         transport: link.name,
         runtime: this.#runtime,
         middleware: this.#middleware,
+        log: this.#log,
         transaction: this.#store.around(this.#options.name, listener, replier),
       })),
     })
@@ -330,10 +331,11 @@ export class RunningApp implements App {
     await redrives
     if (abandoned.length > 0) this.#log.warn(`${abandoned.length} listeners did not finish within ${deadlineMs} ms; their messages return to the broker: ${listOf(abandoned)}.`)
     await this.#asking.close(Math.max(1_000, left() / 2))
-    await this.#plugins.stop()
-    await Promise.all(this.#links.all.map((link) => link.close(Math.max(1_000, left()))))
-    await this.#store.close(Math.max(1_000, left()))
-    await this.#container?.close()
+    const atLeast = (): number => Math.max(1_000, left())
+    await this.#plugins.stop(atLeast, this.#runtime)
+    await Promise.all(this.#links.all.map((link) => link.close(atLeast())))
+    await this.#store.close(atLeast())
+    await letGo(this.#container, atLeast(), this.#host)
     this.#release?.()
     this.#state = 'stopped'
     if (began) this.#log.info(`${this.#options.name} has stopped`)

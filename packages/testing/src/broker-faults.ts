@@ -1,4 +1,5 @@
-import type { Duration, Named } from '@waybill/core'
+import { type Duration, type Named, WaybillError } from '@waybill/core'
+import { messageNameOf } from './message-name.js'
 import { millisecondsOf } from './milliseconds.js'
 
 /**
@@ -92,7 +93,8 @@ export class BrokerFaults {
   crash({ at, of, downFor = '0ms' }: CrashOptions = {}): void {
     const downForMs = millisecondsOf(downFor)
     if (at === undefined) return this.#actions.crash(downForMs)
-    this.#planned.push({ kind: at, messageName: nameOf(of), downForMs, left: 1 })
+    if (!points.includes(at)) refuse(`faults.crash takes "at" as one of ${points.map((point) => `"${point}"`).join(', ')}; found ${JSON.stringify(at)}`)
+    this.#planned.push({ kind: at, messageName: nameOf(of, 'crash'), downForMs, left: 1 })
   }
 
   /** No more faults, also none that were planned. What is late still arrives when it is due. */
@@ -113,8 +115,9 @@ export class BrokerFaults {
     return planned && (() => this.#actions.crash(planned.downForMs))
   }
 
-  #plan(kind: FaultKind, { of, times = 1 }: FaultOptions): void {
-    this.#planned.push({ kind, messageName: nameOf(of), downForMs: 0, left: times })
+  #plan(kind: 'drop' | 'duplicate', { of, times = 1 }: FaultOptions): void {
+    if (!Number.isSafeInteger(times) || times < 1) refuse(`faults.${kind} takes "times" as a whole number above zero; found ${JSON.stringify(times)}`)
+    this.#planned.push({ kind, messageName: nameOf(of, kind), downForMs: 0, left: times })
   }
 
   #take(kind: FaultKind, messageName: string): PlannedFault | undefined {
@@ -126,8 +129,15 @@ export class BrokerFaults {
   }
 }
 
+const points: readonly CrashPoint[] = ['before publish', 'after publish', 'before listener', 'after listener', 'before settle', 'after settle']
+
 const none: Lag = { delayMs: 0, jitterMs: 0 }
 
-function nameOf(type: Named | undefined): string | undefined {
-  return (type as { readonly messageName?: string } | undefined)?.messageName
+function nameOf(type: Named | undefined, fault: string): string | undefined {
+  return type === undefined ? undefined : messageNameOf(type, `faults.${fault}({ of })`)
+}
+
+/** A fault that never comes, or comes for everything, would prove nothing. */
+function refuse(sentence: string): never {
+  throw new WaybillError('FAULT_OPTION', `${sentence}.`)
 }

@@ -1,4 +1,4 @@
-import { type AppOptions, type Duration, type Fault, type Plugin, type Transport, unknownOptions } from '@waybill/core'
+import { type AppOptions, type Duration, type Fault, parseDuration, type Plugin, type Transport, unknownOptions } from '@waybill/core'
 import type { MemoryBroker } from '@waybill/transport-memory'
 import type { Harness } from './harness.js'
 
@@ -38,7 +38,21 @@ const known: Readonly<Record<keyof HarnessOptions, true>> = {
   transport: true,
 }
 
-/** What was given that a harness does not know; everything else is told by the app. */
-export function checkHarnessOptions(given: object): readonly Fault[] {
-  return unknownOptions('harness', given, Object.keys(known))
+/** What was given that a harness does not know, and what is wrong with its own options; everything else is told by the app. */
+export function checkHarnessOptions(given: unknown): readonly Fault[] {
+  if (typeof given !== 'object' || given === null) return [fault(`takes an object of options, such as { services: [Shipping] }; found ${shown(given)}`)]
+  const { seed, patience } = given as Readonly<Record<string, unknown>>
+  const faults = unknownOptions('harness', given, Object.keys(known))
+  if (seed !== undefined && typeof seed !== 'string' && !Number.isFinite(seed)) faults.push(fault(`takes "seed" as a number or a text; found ${shown(seed)}`))
+  if (patience !== undefined && parseDuration(patience as string) === undefined) faults.push(fault(`takes "patience" as a duration, such as "5s"; found ${shown(patience)}`))
+
+  return faults
+}
+
+export function fault(sentence: string): Fault {
+  return { code: 'HARNESS_OPTION', message: `harness ${sentence}.` }
+}
+
+export function shown(value: unknown): string {
+  return typeof value === 'function' ? `the class or function ${value.name || '(anonymous)'}` : (JSON.stringify(value) ?? String(value))
 }

@@ -4,6 +4,7 @@ import {
   ConfigError,
   type DeadMessage,
   type Duration,
+  type Fault,
   type Named,
   type Outgoing,
   parseDuration,
@@ -15,8 +16,9 @@ import {
 import { memory, type MemoryBroker } from '@waybill/transport-memory'
 import { AppRun } from './app-run.js'
 import { BrokerFaults } from './broker-faults.js'
-import { checkHarnessOptions, type HarnessOptions } from './harness-options.js'
+import { checkHarnessOptions, fault, type HarnessOptions, shown } from './harness-options.js'
 import { lives } from './life.js'
+import { messageNameOf } from './message-name.js'
 import { type Player, Stage } from './stage.js'
 import type { VirtualRuntime } from './virtual-runtime.js'
 import { millisecondsOf } from './milliseconds.js'
@@ -29,7 +31,7 @@ type Asked = Parameters<App['ask']>[0]
  * Rejects with what is wrong with the services. Stop it when the test ends: `await using shop = await harness({ services })`.
  */
 export async function harness(options: HarnessOptions): Promise<Harness> {
-  const faults = checkHarnessOptions(options)
+  const faults = [...checkHarnessOptions(options), ...checkBeside(options)]
   if (faults.length > 0) throw new ConfigError(faults)
   const made = new Harness(options)
   try {
@@ -40,6 +42,12 @@ export async function harness(options: HarnessOptions): Promise<Harness> {
   }
 
   return made
+}
+
+function checkBeside(options: HarnessOptions | undefined): readonly Fault[] {
+  const beside: unknown = options?.beside
+
+  return beside === undefined || beside instanceof Harness ? [] : [fault(`takes "beside" as another harness; found ${shown(beside)}`)]
 }
 
 /** Services under test, the broker they speak to, and the time they live in. */
@@ -123,8 +131,9 @@ export class Harness implements AsyncDisposable, Player {
 
   /** What the services have published of this class, each message once, in the order in which the broker got them. */
   published<C extends Named>(type: C): readonly InstanceType<C>[] {
-    const Message = type as unknown as (new (payload: unknown) => InstanceType<C>) & { readonly messageName: string }
-    const found = [...this.#stored.values()].filter(({ envelope }) => envelope.type === Message.messageName)
+    const Message = type as unknown as new (payload: unknown) => InstanceType<C>
+    const name = messageNameOf(type, 'published')
+    const found = [...this.#stored.values()].filter(({ envelope }) => envelope.type === name)
 
     return found.map(({ body }) => new Message(JSON.parse(new TextDecoder().decode(body))))
   }
@@ -141,7 +150,7 @@ export class Harness implements AsyncDisposable, Player {
   async settled({ within }: { readonly within?: Duration } = {}): Promise<void> {
     if (within === undefined) return this.#stage.quiet()
     const isQuiet = await this.#stage.until(() => this.#stage.isFinished, millisecondsOf(within))
-    if (!isQuiet) throw new Error(`The services are not quiet within ${within}. ${this.#stage.unfinished().join(' ')}`)
+    if (!isQuiet) throw new WaybillError('NOT_QUIET', `The services are not quiet within ${within}. ${this.#stage.unfinished().join(' ')}`)
   }
 
   /** The dead letters of a service's group, the oldest first. */
@@ -166,7 +175,7 @@ export class Harness implements AsyncDisposable, Player {
   /** Within a listener: takes time of the clock. What crashes meanwhile does not wake up. */
   sleep(time: Duration | number): Promise<void> {
     const life = lives.getStore()
-    if (!life) throw new Error('Only a listener can sleep on the clock of a harness. A test lets time pass by "advance".')
+    if (!life) throw new WaybillError('SLEEP_OUTSIDE', 'Only a listener can sleep on the clock of a harness. A test lets time pass by "advance".')
 
     return life.sleep(millisecondsOf(time))
   }

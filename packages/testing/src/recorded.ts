@@ -1,4 +1,5 @@
 import type { Named, Publish, PublishOptions } from '@waybill/core'
+import { messageNameOf } from './message-name.js'
 
 /** A publisher that only remembers. */
 export type Recorded<C extends Named> = Publish<InstanceType<C>> & {
@@ -12,6 +13,7 @@ export type Recorded<C extends Named> = Publish<InstanceType<C>> & {
 
 /** Makes a publisher for a unit test: hand it to the constructor in place of the injected one. What is no valid message it rejects, as the real one does. */
 export function recorded<C extends Named>(type: C): Recorded<C> {
+  messageNameOf(type, 'recorded')
   const Message = type as unknown as new (payload: unknown) => InstanceType<C>
   const messages: InstanceType<C>[] = []
   const calls: PublishOptions[] = []

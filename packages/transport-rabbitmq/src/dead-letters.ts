@@ -1,28 +1,36 @@
-import { type DeadLetterAccess, type GroupAddress, header, type RawDelivery, type Runtime, WaybillError } from '@waybill/core'
-import type { GetMessage } from 'amqplib/callback_api'
+import { type DeadLetterAccess, type GroupAddress, header, type RawDelivery, type Runtime, type TransportHost, WaybillError } from '@waybill/core'
+import type { Message } from 'amqplib/callback_api'
 import type { Connection } from './connection.js'
 import { openQuietChannel } from './declarations.js'
-import { type Channel, call, closeChannel, type Model } from './driver.js'
+import { closeChannel, type Model } from './driver.js'
+import { Hand } from './hand.js'
 import { lookAlone } from './look.js'
 import { refusalOfDeclare, replyCodeOf } from './refusal.js'
 import type { Names } from './topology.js'
 import { receivedHeaders, RabbitDelivery, type Settler } from './wire.js'
 
+type Decide = Parameters<DeadLetterAccess['take']>[2]
+
+interface Wanted {
+  readonly limit: number
+  readonly decide: Decide
+}
+
 // A letter that is shown is settled by the answer that `take` gets, and by nothing else.
 const shown: Settler = { isStale: false, settle: () => undefined }
 
-/** Looks at dead letters by getting and returning them: AMQP has no other way. So the broker's delivery count rises with each look, and one looks after another. */
+/** Looks at dead letters by taking and returning them: AMQP has no other way. So the broker's delivery count rises with each look, and one looks after another. */
 export class DeadLetters implements DeadLetterAccess {
   readonly #connection: () => Connection | undefined
   readonly #names: Names
-  readonly #runtime: Runtime
+  readonly #host: Pick<TransportHost, 'log' | 'runtime'>
   /** Per queue, the look that is under way: two at once would show each half. */
   readonly #busy = new Map<string, Promise<unknown>>()
 
-  constructor(connection: () => Connection | undefined, names: Names, runtime: Runtime) {
+  constructor(connection: () => Connection | undefined, names: Names, host: Pick<TransportHost, 'log' | 'runtime'>) {
     this.#connection = connection
     this.#names = names
-    this.#runtime = runtime
+    this.#host = host
   }
 
   async list(of: GroupAddress, limit: number): Promise<readonly RawDelivery[]> {
@@ -36,7 +44,7 @@ export class DeadLetters implements DeadLetterAccess {
     return letters
   }
 
-  take(of: GroupAddress, limit: number, decide: (letter: RawDelivery) => Promise<'remove' | 'keep' | 'stop'>): Promise<number> {
+  take(of: GroupAddress, limit: number, decide: Decide): Promise<number> {
     const queue = this.#names.deadQueue(of.channel, of.group)
     const take = () => this.#take(queue, limit, decide)
     const mine = (this.#busy.get(queue) ?? Promise.resolve()).then(take, take)
@@ -50,49 +58,48 @@ export class DeadLetters implements DeadLetterAccess {
     return mine
   }
 
-  async #take(queue: string, limit: number, decide: (letter: RawDelivery) => Promise<'remove' | 'keep' | 'stop'>): Promise<number> {
+  async #take(queue: string, limit: number, decide: Decide): Promise<number> {
     const model = this.#connection()?.model
     if (!model) throw new WaybillError('NOT_CONNECTED', `The dead letters in queue "${queue}" cannot be read: there is no connection to RabbitMQ. Try again when it is back.`)
 
-    return lookAlone(model, queue, this.#runtime, () => look(model, queue, limit, decide))
+    const { log, runtime } = this.#host
+
+    return lookAlone({ model, queue, runtime, log }, () => look(model, queue, runtime, { limit, decide }))
   }
 }
 
-async function look(model: Model, queue: string, limit: number, decide: (letter: RawDelivery) => Promise<'remove' | 'keep' | 'stop'>): Promise<number> {
+async function look(model: Model, queue: string, runtime: Runtime, { limit, decide }: Wanted): Promise<number> {
   const channel = await openQuietChannel(model)
+  const hand = new Hand(channel, queue, runtime)
   try {
-    return await showAll(channel, queue, limit, decide)
+    await hand.fill(limit)
+    const removed = await decideEach(hand, queue, { limit, decide })
+    await hand.putBack()
+
+    return removed
   } catch (error) {
+    // A channel that is closed has put back what it had.
+    await hand.putBack().catch(() => undefined)
     throw replyCodeOf(error) === undefined ? error : refusalOfDeclare(error, `queue "${queue}"`)
   } finally {
-    // Its goodbye proves that the acks before it arrived.
     await closeChannel(channel)
   }
 }
 
-async function showAll(channel: Channel, queue: string, limit: number, decide: (letter: RawDelivery) => Promise<'remove' | 'keep' | 'stop'>): Promise<number> {
-  const kept: GetMessage[] = []
+async function decideEach(hand: Hand, queue: string, { limit, decide }: Wanted): Promise<number> {
   let removed = 0
-  try {
-    for (let i = 0; i < limit; i++) {
-      const message = await call<GetMessage | false>((done) => channel.get(queue, { noAck: false }, done))
-      if (!message) break
-      kept.push(message)
-      const answer = await decide(letterOf(message, queue))
-      if (answer === 'stop') break
-      if (answer === 'keep') continue
-      channel.ack(message)
-      kept.pop()
-      removed++
-    }
-  } finally {
-    for (const message of kept) channel.nack(message, false, true)
+  for (const message of hand.messages.slice(0, limit)) {
+    const answer = await decide(letterOf(message, queue))
+    if (answer === 'stop') break
+    if (answer === 'keep') continue
+    hand.remove(message)
+    removed++
   }
 
   return removed
 }
 
-function letterOf(message: GetMessage, queue: string): RawDelivery {
+function letterOf(message: Message, queue: string): RawDelivery {
   return new RabbitDelivery(message, queue, shown, withDeath(receivedHeaders(message.properties.headers)))
 }
 

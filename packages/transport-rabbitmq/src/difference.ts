@@ -1,6 +1,6 @@
 import { BrokerRefused, type TopologyDifference } from '@waybill/core'
 import { ladder } from './descent.js'
-import type { Survey } from './management.js'
+import type { FoundBinding, Survey } from './management.js'
 import { partitionsIn, type Binding, type ExchangePlan, type QueuePlan, type SharePlan, type TopologyPlan } from './topology.js'
 
 /** What is missing at the broker. */
@@ -83,6 +83,13 @@ function ofBindings({ bindings, name }: QueuePlan, survey: Survey): TopologyDiff
 
 export function bindingName(queue: string, { exchange, routingKey }: Binding): string {
   return `binding of queue "${queue}" to exchange "${exchange}" by "${routingKey}"`
+}
+
+/** Two bindings may differ in their arguments alone. */
+export function foundName({ arguments: given, destination, routing_key, source }: FoundBinding): string {
+  const name = bindingName(destination, { exchange: source, routingKey: routing_key })
+
+  return Object.keys(given).length === 0 ? name : `${name} with ${JSON.stringify(given)}`
 }
 
 export function wordOf(exchange: string, routingKey: string): string {

@@ -1,4 +1,4 @@
-import type { Runtime } from '@waybill/core'
+import type { Logger, Runtime } from '@waybill/core'
 import { openQuietChannel } from './declarations.js'
 import { type Channel, call, closeChannel, type Model } from './driver.js'
 import { replyCodeOf } from './refusal.js'
@@ -8,10 +8,21 @@ const patienceMs = 10_000
 const [firstPauseMs, longestPauseMs] = [20, 500]
 const lockedElsewhere = 405
 
-/** Looks at a queue while no other process does: two that get its messages at the same time would see a part each. */
-export async function lookAlone<T>(model: Model, queue: string, runtime: Runtime, look: () => Promise<T>): Promise<T> {
+export interface Place {
+  readonly model: Model
+  readonly queue: string
+  readonly runtime: Runtime
+  readonly log: Logger
+}
+
+/**
+ * Looks at a queue while no other process does: two that get its messages at the same time would see a part each. An exclusive consumer
+ * would not keep the others away: a quorum queue takes the word and gives its messages to everybody all the same.
+ */
+export async function lookAlone<T>(place: Place, look: () => Promise<T>): Promise<T> {
+  const { queue } = place
   const sign = `${queue}.look`
-  const channel = await signed(model, sign, runtime)
+  const channel = await signed(place, sign)
   try {
     return await look()
   } finally {
@@ -20,7 +31,7 @@ export async function lookAlone<T>(model: Model, queue: string, runtime: Runtime
 }
 
 /** The sign is a queue that one connection alone can have. Undefined: there is none, as it took too long or the right to make it is missing. */
-async function signed(model: Model, sign: string, runtime: Runtime): Promise<Channel | undefined> {
+async function signed({ log, model, queue, runtime }: Place, sign: string): Promise<Channel | undefined> {
   const end = runtime.elapsed() + patienceMs
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, 2 * pauseMs)) {
     const channel = await openQuietChannel(model)
@@ -30,7 +41,14 @@ async function signed(model: Model, sign: string, runtime: Runtime): Promise<Cha
       return channel
     } catch (error) {
       if (replyCodeOf(error) === undefined) throw error
-      if (replyCodeOf(error) !== lockedElsewhere || runtime.elapsed() >= end) return undefined
+      if (replyCodeOf(error) !== lockedElsewhere) return undefined
+      if (runtime.elapsed() >= end) {
+        log.warn(
+          `Another process has had dead letters of queue "${queue}" in hand for ${patienceMs / 1_000} s, as a redrive with a rate does. Now only the rest is seen; look again when it has ended.`,
+        )
+
+        return undefined
+      }
     }
     await new Promise<void>((resolve) => void runtime.after(pauseMs, resolve))
   }

@@ -9,7 +9,7 @@ import {
   type UnusedThing,
   WaybillError,
 } from '@waybill/core'
-import { differencesOf } from './difference.js'
+import { differencesOf, foundName } from './difference.js'
 import { type Model, openModel } from './driver.js'
 import type { Survey } from './management.js'
 import type { ResolvedOptions } from './options.js'
@@ -48,9 +48,20 @@ export class RabbitTopology implements TopologyAccess {
         const leftover = found.get(thing)
         removals.push(leftover ? await removeLeftover(model, leftover, parts.survey, options) : kept(thing, 'it is gone, or in use'))
       }
+      const still = await this.#still(removals.flatMap(({ isRemoved, thing }) => (isRemoved && !options.dryRun ? (found.get(thing) ?? []) : [])))
 
-      return removals
+      return removals.map((removal) => (still.has(removal.thing) ? kept(removal.thing, anotherType) : removal))
     })
+  }
+
+  /** Those bindings with arguments that are there all the same. */
+  async #still(removed: readonly Leftover[]): Promise<ReadonlySet<string>> {
+    const names = removed.flatMap((one) => (one.kind === 'binding' && Object.keys(one.binding.arguments).length > 0 ? one.thing : []))
+    if (names.length === 0) return new Set()
+    const { bindings } = await this.#surveyed()
+    const there = new Set(bindings.map(foundName))
+
+    return new Set(names.filter((name) => there.has(name)))
   }
 
   /** What the vhost has; undefined where its HTTP API is not known. */
@@ -122,6 +133,8 @@ export class RabbitTopology implements TopologyAccess {
     throw new BrokerRefused('NOT_CONNECTED', `RabbitMQ cannot be reached at ${said.join(', ')}. Start it, or mend "url" of rabbitmq().`)
   }
 }
+
+const anotherType = 'its arguments have types that the HTTP API does not tell: remove it with the tools of the broker'
 
 function lineOf({ messages, reason, thing }: Leftover): string {
   return `  ${thing}: ${reason}${messages > 0 ? `; ${messages} ${messages === 1 ? 'message waits' : 'messages wait'} in it` : ''}.`

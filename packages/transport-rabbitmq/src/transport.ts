@@ -201,7 +201,7 @@ class RabbitTransport implements Transport {
     publisher.onWritable(() => this.#go())
     const starts = new StartCounts({ host, names, declarations, connection: publishing })
 
-    return { host, starts, names, declarations, consuming, publishing, administration, publisher, delays, letters: new DeadLetters(() => administration, names, host.runtime) }
+    return { host, starts, names, declarations, consuming, publishing, administration, publisher, delays, letters: new DeadLetters(() => administration, names, host) }
   }
 
   #publishApart({ delays, host, publisher }: Parts, batch: readonly Outgoing[], settled: Settled): void {

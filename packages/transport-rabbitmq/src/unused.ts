@@ -1,11 +1,11 @@
 import type { Topology, UnusedThing } from '@waybill/core'
-import { bindingName, wordOf } from './difference.js'
-import type { FoundQueue, Survey } from './management.js'
-import { type Binding, type Names, partitionsIn, type QueuePlan, type TopologyPlan } from './topology.js'
+import { foundName, wordOf } from './difference.js'
+import type { FoundBinding, FoundQueue, Survey } from './management.js'
+import { type Names, partitionsIn, type QueuePlan, type TopologyPlan } from './topology.js'
 
 /** One thing that nobody needs, and how the broker calls it. */
 export type Leftover = UnusedThing &
-  ({ readonly kind: 'queue' | 'exchange'; readonly name: string } | { readonly kind: 'binding'; readonly name: string; readonly binding: Binding })
+  ({ readonly kind: 'queue' | 'exchange'; readonly name: string } | { readonly kind: 'binding'; readonly name: string; readonly binding: FoundBinding })
 
 export interface QueueState {
   readonly messages: number
@@ -58,11 +58,7 @@ function bindingsOf({ bindings, isForeign, name }: QueuePlan, { plan, survey }: 
 
   return own
     .filter(({ routing_key, source }) => !stated.has(wordOf(source, routing_key)))
-    .map(({ routing_key, source }) => {
-      const binding = { exchange: source, routingKey: routing_key }
-
-      return { kind: 'binding', name, binding, thing: bindingName(name, binding), reason: 'no listener of its group in this app takes what comes by it', messages: 0 }
-    })
+    .map((binding) => ({ kind: 'binding', name, binding, thing: foundName(binding), reason: 'no listener of its group in this app takes what comes by it', messages: 0 }))
 }
 
 /** The exchanges that remember a number of partitions, where the last keyed queue goes too. */
