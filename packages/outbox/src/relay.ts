@@ -154,14 +154,15 @@ export class Relay {
     this.#flow.add(lease, page, { blocked: this.#blocked, alone: this.#outages >= cautionAfter })
 
     if (this.#outages > 0) return this.#mend(lease)
-    if (page.isLast) await this.#rest(this.#parts.runtime.elapsed() - began)
+    const lookMs = this.#parts.runtime.elapsed() - began
+    if (page.isLast && lookMs > 0) await this.#rest(lookMs)
 
     return 0
   }
 
   /** Where rows come a few at a time, half of the time is for more of them to come: a look costs the same for many. */
   #rest(lookMs: number): Promise<void> {
-    return new Promise((resolve) => void this.#parts.runtime.after(Math.min(longestRestMs, Math.max(1, lookMs)), resolve))
+    return new Promise((resolve) => void this.#parts.runtime.after(Math.min(longestRestMs, lookMs), resolve))
   }
 
   /** Waits for what is under way. Where a row of it was left the next turn waits too. */
