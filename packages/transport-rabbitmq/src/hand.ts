@@ -24,6 +24,7 @@ export class Hand {
   /** By the consumer that took them. */
   readonly #taken: Set<Message>[] = []
   #last: Message | undefined
+  #size = 0
   #removed = 0
 
   constructor(channel: Channel, queue: string, runtime: Runtime) {
@@ -38,8 +39,9 @@ export class Hand {
   }
 
   async fill(limit: number): Promise<void> {
-    await this.#take(Math.min(limit, mostAtOnce))
-    while (this.messages.length < limit && (await this.#get()));
+    await this.#takeUpTo(limit)
+    // The count may be a little old: a get finds what it does not know of.
+    while (this.#size < limit && (await this.#get())) await this.#takeUpTo(limit)
     while (this.#last?.fields.redelivered && (await this.#take(chunk)) > 0);
   }
 
@@ -65,6 +67,11 @@ export class Hand {
       }
     }
     if (words > 0) await this.#hasBack(count)
+  }
+
+  /** A broker that is busy may be silent for so long that a consumer ends before its time. */
+  async #takeUpTo(limit: number): Promise<void> {
+    while (this.#size < limit && (await this.#take(Math.min(limit - this.#size, mostAtOnce))) > 0);
   }
 
   /** Takes as many as there are. The consumer goes as soon as it has them: what is removed would make room for more. */
@@ -101,6 +108,7 @@ export class Hand {
   #keep(messages: Set<Message>, message: Message): void {
     messages.add(message)
     this.#last = message
+    this.#size++
   }
 
   async #count(): Promise<number> {
