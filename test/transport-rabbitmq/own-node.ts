@@ -16,10 +16,13 @@ export interface OwnNodeOptions {
   /** Erlang terms of the application `rabbit`, where `rabbitmq.conf` has no word for them. */
   readonly advanced?: string
   readonly plugins?: readonly string[]
+  /** The home folder, with the cookie that nodes of one cluster share. Default: one of its own. */
+  readonly home?: string
 }
 
 /** A broker that belongs to one test file: it may be stopped, killed, blocked and changed. */
 export interface OwnNode {
+  readonly name: string
   readonly port: number
   /** A second port that is free, for TLS or the management plugin. */
   readonly second: number
@@ -52,6 +55,7 @@ export async function ownNode(options: OwnNodeOptions = {}): Promise<OwnNode> {
     clearTimeout(patience)
   }
   const node: OwnNode = {
+    name: env.RABBITMQ_NODENAME,
     port,
     second,
     url: `amqp://guest:guest@127.0.0.1:${port}`,
@@ -81,19 +85,19 @@ export async function ownNode(options: OwnNodeOptions = {}): Promise<OwnNode> {
 function environment(
   folder: string,
   ports: { readonly port: number; readonly second: number; readonly between: number },
-  { advanced = '', plugins = [], settings = () => [] }: OwnNodeOptions,
+  { advanced = '', home = join(folder, 'home'), plugins = [], settings = () => [] }: OwnNodeOptions,
 ) {
   const file = (name: string, text: string): string => {
     writeFileSync(join(folder, name), text)
 
     return join(folder, name)
   }
-  mkdirSync(join(folder, 'home'))
+  mkdirSync(home, { recursive: true })
   const conf = ['disk_free_limit.absolute = 50MB', 'vm_memory_high_watermark.absolute = 1GB', ...settings(ports)]
 
   return {
     ...process.env,
-    HOME: join(folder, 'home'),
+    HOME: home,
     // An empty file, else the system's own settings win.
     RABBITMQ_CONF_ENV_FILE: file('env.conf', ''),
     RABBITMQ_NODENAME: `waybill-own-${ports.port}@localhost`,

@@ -1,6 +1,6 @@
-import { confirmed } from '@waybill/core'
+import { confirmed, type Runtime, systemRuntime } from '@waybill/core'
 import { describe, expect, test } from 'vitest'
-import { bed, billing, channelOf, dead, listen, message, send, soon } from './bed.js'
+import { bed, billing, channelOf, dead, listen, message, proxied, send, soon } from './bed.js'
 
 describe('publishing to RabbitMQ', () => {
   const broker = bed()
@@ -113,4 +113,46 @@ describe('publishing to RabbitMQ', () => {
     expect(letter?.headers['waybill-dead-reason']).toBe('headers')
     expect(Buffer.from(letter?.body ?? []).toString()).toBe('heavy')
   })
+
+  test('a destination that refuses one message after another gets another channel, the log says so, and every outcome is true', async () => {
+    const namespace = broker.namespace()
+    const channels = [channelOf('orders', { options: { queue: { arguments: { 'x-max-length': 1 } } } })]
+    const party = broker.stranger(undefined, namespace)
+    broker.remember(namespace, channels)
+    await party.transport.connect({ ...party.host, runtime: hasty })
+    await party.transport.declare({ channels, asks: false })
+    const kinds: string[] = []
+
+    await soon(async () => {
+      for (const { kind } of await send(party, message('more'))) kinds.push(kind)
+
+      return party.warnings.some((line) => line.includes('publishing channel is opened anew: the broker refused the last'))
+    })
+    await broker.channel.purgeQueue(`${namespace}.orders.billing`)
+    await soon(() => party.transport.writable)
+
+    expect(kinds.slice(-3)).toEqual(['rejected', 'rejected', 'rejected'])
+    expect(await send(party, message('taken'))).toEqual([confirmed])
+  })
+
+  test('P5 a channel on which nothing is answered any more is replaced, and what was sent on it is unknown', async () => {
+    const party = broker.stranger({ url: proxied(broker.proxy), heartbeat: '60s' }, broker.namespace())
+    broker.remember(party.host.namespace ?? '', [channelOf('orders')])
+    await party.transport.connect({ ...party.host, runtime: hasty })
+    await party.transport.declare({ channels: [channelOf('orders')], asks: false })
+
+    broker.proxy.drop('down')
+    const outcomes = await send(party, message('unheard'))
+    await broker.proxy.heal()
+
+    expect(outcomes).toMatchObject([{ kind: 'unknown', reason: expect.stringContaining('has not answered a publish for') }])
+    expect(party.warnings.join()).toContain('publishing channel is opened anew')
+  })
 })
+
+/** The machine's clock, twenty times as fast. */
+const hasty: Runtime = {
+  ...systemRuntime,
+  elapsed: () => systemRuntime.elapsed() * 20,
+  after: (ms, run) => systemRuntime.after(ms / 20, run),
+}

@@ -1,8 +1,10 @@
+import type { Duration } from './duration.js'
 import { ConfigError, WaybillError } from './error.js'
 import type { Fault } from './fault.js'
 import type { Link } from './link.js'
+import { durationOf, faultOfDuration } from './option.js'
 import type { AppTopology } from './topology.js'
-import type { Removal, RemoveOptions, TopologyAccess, TopologyDifference, TopologyOfHost, UnusedThing } from './topology-access.js'
+import type { MigrationProgress, Removal, RemoveOptions, TopologyAccess, TopologyDifference, TopologyOfHost, UnusedThing } from './topology-access.js'
 import type { TransportHost } from './transport.js'
 
 /** Says on which of the app's transports something was found. */
@@ -25,6 +27,19 @@ export interface LiveTopology extends AppTopology {
    * unless `withMessages` says otherwise; with `dryRun` everything is.
    */
   remove(things: readonly OnTransport<{ readonly thing: string }>[], options?: RemoveOptions): Promise<readonly OnTransport<Removal>[]>
+  /**
+   * Moves queues whose arguments differ to those that the app states, while their consumers go on, and resolves with what was moved. Nothing is lost and no key is inverted. It waits until
+   * what is in a queue has been taken, and rejects with `MIGRATION_STALLED` where that does not go on. Cut off at any point, it goes on where it stood when it is called again; until then
+   * consumers of that queue may have to wait.
+   */
+  migrate(options?: MigrateOptions): Promise<readonly OnTransport<{ readonly thing: string }>[]>
+}
+
+export interface MigrateOptions {
+  /** Called before each step, and again and again while one waits. What it throws ends the move there. */
+  readonly onProgress?: (progress: MigrationProgress) => unknown
+  /** When nothing has changed for so long, the call rejects with `MIGRATION_STALLED` and what it waits for. Longer than any listener runs. Default: 2m. */
+  readonly patience?: Duration
 }
 
 export interface LiveTopologyParts {
@@ -68,6 +83,13 @@ export class BrokerTopology implements LiveTopology {
       ({ access, name, of }) => access.remove(of, named.get(name) ?? [], options),
       (name) => named.has(name),
     )
+  }
+
+  async migrate({ onProgress = () => undefined, patience = '2m' }: MigrateOptions = {}): Promise<readonly OnTransport<{ readonly thing: string }>[]> {
+    const patienceMs = durationOf(patience)
+    if (patienceMs === undefined) throw new WaybillError('DURATION', faultOfDuration('patience', patience))
+
+    return this.#each('migrate', async ({ access, of }) => (await access.migrate(of, { told: onProgress, patienceMs })).map((thing) => ({ thing })))
   }
 
   async #each<T>(verb: string, ask: (place: Place) => Promise<readonly T[]>, isMeant: (name: string) => boolean = () => true): Promise<readonly OnTransport<T>[]> {

@@ -83,8 +83,8 @@ export type { ResolvedTransaction } from './transactions.js'
 export { TimerFailed } from './transactions.js'
 export type { Timer, TimerFilter, TimerStore, TransactionTimers } from './timer-store.js'
 export type { AppTopology } from './topology.js'
-export type { LiveTopology, OnTransport } from './app-topology.js'
-export type { Removal, RemoveOptions, TopologyAccess, TopologyDifference, TopologyOfHost, UnusedThing } from './topology-access.js'
+export type { LiveTopology, MigrateOptions, OnTransport } from './app-topology.js'
+export type { MigrationParts, MigrationProgress, Removal, RemoveOptions, TopologyAccess, TopologyDifference, TopologyOfHost, UnusedThing } from './topology-access.js'
 export type { TraceContext, TracedMessage, TraceSource } from './trace.js'
 export type {
   Capabilities,

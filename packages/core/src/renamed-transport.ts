@@ -93,6 +93,7 @@ export class RenamedTransport implements Transport {
       difference: (of) => inner.difference(known(of)),
       unused: (of) => inner.unused(known(of)),
       remove: (of, things, options) => inner.remove(known(of), things, options),
+      migrate: (of, parts) => inner.migrate(known(of), parts),
     }
   }
 

@@ -45,6 +45,21 @@ export interface Removal {
   readonly messages: number
 }
 
+/** One step of a queue that is moved to other arguments. */
+export interface MigrationProgress {
+  /** For people: `queue "orders.billing"`. */
+  readonly thing: string
+  readonly step: string
+  /** Messages that are still to be taken before the next step. */
+  readonly waiting: number
+}
+
+export interface MigrationParts {
+  /** Called before each step, and again and again while one waits. What it throws ends the move there. */
+  readonly told: (progress: MigrationProgress) => unknown
+  readonly patienceMs: number
+}
+
 /**
  * What a person may ask about the topology at the broker, and have tidied. Each call has connections of its own, so it works before `connect`, beside a
  * running app and after `close`, and with an app that cannot start because of what it shows. Rejects with {@link BrokerRefused} where the broker does not let it look.
@@ -56,4 +71,9 @@ export interface TopologyAccess {
   unused(of: TopologyOfHost): Promise<readonly UnusedThing[]>
   /** Removes what is named and, looked at once more, still unused. */
   remove(of: TopologyOfHost, things: readonly string[], options: RemoveOptions): Promise<readonly Removal[]>
+  /**
+   * Moves queues whose arguments differ to the stated ones, and goes on with moves that were cut off. Nothing is lost, and messages of one key keep their order.
+   * Resolves with what was moved; rejects with `MIGRATION_STALLED`, which says what it waits for, when nothing changes for `patienceMs`.
+   */
+  migrate(of: TopologyOfHost, parts: MigrationParts): Promise<readonly string[]>
 }

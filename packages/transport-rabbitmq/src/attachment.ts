@@ -2,9 +2,12 @@ import type { Settlement, TransportHost } from '@waybill/core'
 import type { ConsumeMessage } from 'amqplib/callback_api'
 import { Acks } from './acks.js'
 import type { Connection } from './connection.js'
-import type { Declarations } from './declarations.js'
+import { type Declarations, isQueueThere } from './declarations.js'
 import { type Channel, call, type Model, openChannel } from './driver.js'
 import { KeptChannel } from './kept-channel.js'
+import { movingNames } from './moving-names.js'
+import { isSignpost } from './sweep.js'
+import { awaitWhereabouts, whereaboutsOf } from './whereabouts.js'
 import { receivedHeaders, RabbitDelivery, type Settler } from './wire.js'
 
 /** What an attachment tells its consumer. */
@@ -36,10 +39,15 @@ export class Seat implements Settler {
   readonly #owner: AttachmentOwner
   #isOpen = true
   #drained: (() => void) | undefined
+  #finished: (() => void) | undefined
   readonly #progressed: (() => void) | undefined
   /** Handed over to core and not settled. */
   unsettled = 0
+  /** Arrived and not settled. */
+  open = 0
   hasReceived = false
+  /** What came behind a signpost, until it is known what that means. */
+  held: ConsumeMessage[] | undefined
   hasAcked = false
 
   /** `progressed` is called when something on it was acknowledged. */
@@ -55,7 +63,9 @@ export class Seat implements Settler {
     else this.acks.giveBack(tag)
     this.hasAcked ||= settlement === 'ack'
     this.#owner.settled(this)
+    this.open--
     if (this.unsettled === 0) this.#drained?.()
+    if (this.open === 0) this.#finished?.()
     if (this.hasAcked) this.#progressed?.()
   }
 
@@ -63,6 +73,12 @@ export class Seat implements Settler {
   drain(drained: () => void): void {
     this.#drained = drained
     if (this.unsettled === 0) drained()
+  }
+
+  /** Calls back when everything that arrived is handed over and settled. */
+  finish(finished: () => void): void {
+    this.#finished = finished
+    if (this.open === 0) finished()
   }
 
   get isDraining(): boolean {
@@ -77,6 +93,8 @@ export class Seat implements Settler {
     this.#isOpen = false
   }
 }
+
+const movedAway = 'its queue is being moved to other arguments; if nobody is doing that any more, `app.topology.migrate()` goes on with it'
 
 /** After so many losses in a row without progress, one message comes at a time. */
 const patience = 3
@@ -94,11 +112,19 @@ export class Attachment {
   #consumersBefore = 0
   #isActive = false
   #isYielding = false
+  #isStopped = false
+  /** Where it takes from: elsewhere than its queue while that is moved. */
+  #at: string
+  /** A signpost sent it away. */
+  #isSentAway = false
+  /** It was sent away from the queue beside its own, too. */
+  #hasTaken = false
   /** How often in a row it was lost with deliveries in hand and none acknowledged. */
   #fruitless = 0
 
   constructor(options: AttachmentOptions) {
     this.queue = options.queue
+    this.#at = options.queue
     this.#options = options
     this.#kept = new KeptChannel({
       host: options.host,
@@ -119,7 +145,7 @@ export class Attachment {
 
   /** Why the broker will not give it messages. */
   get reason(): string | undefined {
-    return this.#kept.channel || this.#isYielding ? undefined : `queue "${this.queue}": ${this.#kept.reason}`
+    return this.#kept.channel || this.#isYielding ? undefined : `queue "${this.queue}": ${this.#isSentAway ? movedAway : this.#kept.reason}`
   }
 
   /** Of an ordered queue: messages come to this consumer, as far as can be seen. */
@@ -152,6 +178,7 @@ export class Attachment {
 
   /** Gathered acks leave; what is unsettled returns to the broker with the channel. */
   async stop(): Promise<void> {
+    this.#isStopped = true
     this.#seat?.acks.flush()
     this.#seat?.close()
     this.#seat = undefined
@@ -159,9 +186,27 @@ export class Attachment {
   }
 
   async #create(model: Model): Promise<Channel> {
-    if (this.#tries++ > 0) await this.#options.declarations.ensure(model, this.queue)
+    if (!this.#isSentAway && this.#tries++ > 0) await this.#restore(model)
+    if (this.#isSentAway) this.#at = await this.#whereabouts(model)
 
     return openChannel(model)
+  }
+
+  // A queue that is missing may be on its way to other arguments: made again now it would be the old one, and nobody would move that.
+  async #restore(model: Model): Promise<void> {
+    const { declarations } = this.#options
+    if (await isQueueThere(model, this.queue)) return
+    if ((await whereaboutsOf(model, this.queue)) === 'home') await declarations.ensure(model, this.queue)
+    else this.#isSentAway = true
+  }
+
+  async #whereabouts(model: Model): Promise<string> {
+    const where = await awaitWhereabouts(this.#options.host, model, { queue: this.queue, hasTaken: this.#hasTaken, isOver: () => this.#isStopped })
+    if (where === 'waiting') return movingNames(this.queue).waiting
+    this.#isSentAway = false
+    this.#hasTaken = false
+
+    return this.queue
   }
 
   async #attach(channel: Channel): Promise<void> {
@@ -172,19 +217,50 @@ export class Attachment {
     this.#seat = seat
     // Counted per consumer: quorum queues do not know the count per channel.
     await call((done) => channel.prefetch(prefetch, false, done))
-    if (this.#options.isCounted) this.#consumersBefore = (await call<{ consumerCount: number }>((done) => channel.checkQueue(this.queue, done))).consumerCount
+    if (this.#options.isCounted) this.#consumersBefore = (await call<{ consumerCount: number }>((done) => channel.checkQueue(this.#at, done))).consumerCount
     this.#isActive = this.#consumersBefore === 0
-    await call((done) => channel.consume(this.queue, (message) => this.#received(message, seat), {}, done))
+    await call((done) => channel.consume(this.#at, (message) => this.#received(message, seat), {}, done))
     this.#tries = 0
     this.#isYielding = false
   }
 
   #received(message: ConsumeMessage | null, seat: Seat): void {
     if (!message) return this.#kept.renew('the broker cancelled its consumer: the queue was deleted or moved')
+    if (seat.held) return void seat.held.push(message)
+    if (isSignpost(message)) return this.#meet(message, seat)
     this.#isActive = true
     seat.hasReceived = true
     if (seat.isDraining) return
+    seat.open++
     this.#options.owner.arrived(new RabbitDelivery(message, this.queue, seat, receivedHeaders(message.properties.headers)))
+  }
+
+  // What it has in hand, and what comes back from there, stands before the signpost: only who meets that first has seen all.
+  #meet({ fields }: ConsumeMessage, seat: Seat): void {
+    const isFirst = !seat.hasReceived
+    seat.held = []
+    // It may come in the turn in which the consumer is accepted, before the channel counts as open.
+    if (!isFirst) return seat.finish(() => setImmediate(() => this.#leave(seat)))
+    this.#decide(fields.deliveryTag, seat).catch(() => this.#seat === seat && this.#kept.renew('it could not be found out whether its queue is being moved'))
+  }
+
+  async #decide(tag: number, seat: Seat): Promise<void> {
+    const { model } = this.#options.connection
+    const where = model && (await whereaboutsOf(model, this.queue))
+    if (this.#seat !== seat) return
+    if (where !== 'home') return this.#sendAway(seat)
+    const held = seat.held ?? []
+    seat.held = undefined
+    seat.acks.ack(tag)
+    for (const message of held) this.#received(message, seat)
+  }
+
+  #sendAway(seat: Seat): void {
+    this.#isSentAway = true
+    this.#hasTaken ||= this.#at !== this.queue
+    seat.close()
+    this.#seat = undefined
+    this.#kept.renew(movedAway)
   }
 
   #lost(reason: string): void {

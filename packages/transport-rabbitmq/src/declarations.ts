@@ -216,6 +216,16 @@ async function refusalOf(model: Model, step: Step, error: unknown): Promise<Brok
   return undefined
 }
 
+/** Whatever its arguments are: another process may have moved it to others. */
+export async function isQueueThere(model: Model, queue: string): Promise<boolean> {
+  const channel = await openQuietChannel(model)
+  const error = await errorOf(call((done) => channel.checkQueue(queue, done)))
+  if (error !== undefined && replyCodeOf(error) === undefined) throw error
+  if (error === undefined) await closeChannel(channel)
+
+  return error === undefined
+}
+
 /** A channel whose refusals come as rejected calls alone. */
 export async function openQuietChannel(model: Model): Promise<Channel> {
   const channel = await openChannel(model)

@@ -1,4 +1,5 @@
 import { BrokerRefused, type Outgoing, type PublishOutcome, type Settled, type TransportHost } from '@waybill/core'
+import { ConfirmWatch } from './confirm-watch.js'
 import type { Connection } from './connection.js'
 import { type Descent, descentOf } from './descent.js'
 import { type ConfirmChannel, type Model, openConfirmChannel } from './driver.js'
@@ -28,6 +29,7 @@ export class Delays {
   readonly #options: DelaysOptions
   readonly #ladder: Ladder
   readonly #kept: KeptChannel<ConfirmChannel>
+  readonly #watch: ConfirmWatch
   #window: PublishWindow | undefined
   #waiting: Waiting[] = []
   #isMaking = false
@@ -36,12 +38,13 @@ export class Delays {
   constructor(options: DelaysOptions) {
     this.#options = options
     this.#ladder = new Ladder(options.model)
+    this.#watch = new ConfirmWatch({ host: options.host, connection: options.connection, what: 'channel of delayed messages', renew: (reason) => this.#kept.renew(reason) })
     this.#kept = new KeptChannel({
       host: options.host,
       connection: options.connection,
       create: openConfirmChannel,
       attach: async (channel) => {
-        this.#window = new PublishWindow(channel, () => this.#changed())
+        this.#window = new PublishWindow(channel, { changed: () => this.#changed(), watch: this.#watch })
       },
       lost: (reason) => this.#lost(`the channel was lost before the broker confirmed: ${reason}`),
     })

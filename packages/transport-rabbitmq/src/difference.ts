@@ -73,6 +73,10 @@ function ofQueue({ arguments: stated, isForeign, name }: QueuePlan, { queues }: 
   return unequal(thing, [['durable', true, found.durable], ...every.map((argument) => [argument, stated[argument], has[argument]] as const)])
 }
 
+export function hasOtherArguments(queue: QueuePlan, survey: Survey): boolean {
+  return ofQueue(queue, survey).some(isOfShape)
+}
+
 function ofBindings({ bindings, name }: QueuePlan, survey: Survey): TopologyDifference[] {
   const found = new Set(
     survey.bindings.filter(({ destination, destination_type }) => destination_type === 'queue' && destination === name).map((one) => wordOf(one.source, one.routing_key)),

@@ -2,6 +2,7 @@ import { confirmed, type Outgoing, type PublishOutcome, type Settled } from '@wa
 import type { Message } from 'amqplib/callback_api'
 import { type ConfirmChannel, frameShape, send, sendFrames } from './driver.js'
 import { PublishFrames } from './publish-frames.js'
+import type { ConfirmWatch } from './confirm-watch.js'
 import { Unconfirmed } from './unconfirmed.js'
 import { bytesOf, essentialHeaders, fieldsOf, headersOf, isMandatory, type Route } from './wire.js'
 
@@ -9,6 +10,7 @@ interface InFlight {
   readonly tag: number
   readonly index: number
   readonly settled: Settled
+  readonly route: Route
   readonly bytes: number
   /** By what a return finds it; only where it is mandatory. */
   readonly returnKey: string | undefined
@@ -27,6 +29,7 @@ interface Sending {
 export class PublishWindow {
   readonly #channel: ConfirmChannel
   readonly #changed: () => void
+  readonly #watch: ConfirmWatch
   readonly #unconfirmed = new Unconfirmed<InFlight>()
   /** Their tags. A table of this one outlives what was in it, so it holds no message. */
   readonly #returnable = new Map<string, number>()
@@ -37,9 +40,10 @@ export class PublishWindow {
   #bytes = 0
   #isFull = false
 
-  constructor(channel: ConfirmChannel, changed: () => void) {
+  constructor(channel: ConfirmChannel, { changed, watch }: { readonly changed: () => void; readonly watch: ConfirmWatch }) {
     this.#channel = channel
     this.#changed = changed
+    this.#watch = watch
     const shape = frameShape(channel)
     this.#frames = new PublishFrames(shape.channel, shape.frameMax)
     channel.on('return', (message: Message) => this.#returned(message))
@@ -53,6 +57,11 @@ export class PublishWindow {
 
   get size(): number {
     return this.#unconfirmed.size
+  }
+
+  /** Of what is not confirmed, the tag of what waits longest. */
+  get oldestTag(): number | undefined {
+    return this.#unconfirmed.oldestTag
   }
 
   /** Bytes of bodies that nobody has confirmed. */
@@ -124,13 +133,14 @@ export class PublishWindow {
     this.#lastWritten = this.#lastTag
   }
 
-  #note({ correlationId, index, message, settled }: Sending): void {
+  #note({ correlationId, index, message, route, settled }: Sending): void {
     const bytes = message.body.byteLength
     const returnKey = isMandatory(message) ? returnKeyOf(message.envelope.id, correlationId) : undefined
     const tag = ++this.#lastTag
-    this.#unconfirmed.add({ tag, index, settled, bytes, returnKey, unroutable: undefined })
+    this.#unconfirmed.add({ tag, index, settled, route, bytes, returnKey, unroutable: undefined })
     if (returnKey !== undefined) this.#returnable.set(returnKey, tag)
     this.#bytes += bytes
+    this.#watch.written(this)
   }
 
   // It arrives before the confirm of the same message.
@@ -141,9 +151,16 @@ export class PublishWindow {
   }
 
   #confirm(tag: number, isMultiple: boolean, outcome: PublishOutcome | undefined): void {
-    if (isMultiple) for (const entry of this.#unconfirmed.takeUpTo(tag)) this.#settle(entry, outcome)
-    else this.#settle(this.#unconfirmed.take(tag), outcome)
+    if (isMultiple) for (const entry of this.#unconfirmed.takeUpTo(tag)) this.#answered(entry, outcome)
+    else this.#answered(this.#unconfirmed.take(tag), outcome)
     this.#changed()
+  }
+
+  #answered(entry: InFlight | undefined, outcome: PublishOutcome | undefined): void {
+    if (!entry) return
+    this.#settle(entry, outcome)
+    if (outcome) this.#watch.refused(entry.route)
+    else this.#watch.confirmed(entry.route)
   }
 
   #settle(entry: InFlight | undefined, outcome: PublishOutcome | undefined): void {

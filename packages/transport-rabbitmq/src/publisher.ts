@@ -1,5 +1,6 @@
 import type { Destination, Outgoing, PublishOutcome, Settled, TransportHost } from '@waybill/core'
 import type { Connection } from './connection.js'
+import { ConfirmWatch } from './confirm-watch.js'
 import { type ConfirmChannel, openConfirmChannel } from './driver.js'
 import { KeptChannel } from './kept-channel.js'
 import { PublishWindow } from './publish-window.js'
@@ -8,6 +9,9 @@ import { replyToMe, type Route } from './wire.js'
 
 /** So much is held unconfirmed, messages and bytes of bodies; then `writable` is false until half of it is confirmed. */
 const most = { messages: 4_096, bytes: 64 * 1024 * 1024 }
+
+/** What is on its way to other queues has so long to be confirmed before a channel is given up because of one. */
+const graceMs = 500
 
 export interface PublisherOptions {
   readonly host: TransportHost
@@ -22,9 +26,11 @@ export interface PublisherOptions {
 export class Publisher {
   readonly #options: PublisherOptions
   readonly #kept: KeptChannel<ConfirmChannel>
+  readonly #watch: ConfirmWatch
   #window: PublishWindow | undefined
   #queries: PublishWindow | undefined
   #isHeavy = false
+  #isTurning = false
   #wasWritable = false
   #isClosed = false
   #go: () => void = () => undefined
@@ -32,12 +38,13 @@ export class Publisher {
 
   constructor(options: PublisherOptions) {
     this.#options = options
+    this.#watch = new ConfirmWatch({ host: options.host, connection: options.connection, what: 'publishing channel', renew: (reason) => this.#turn(reason) })
     this.#kept = new KeptChannel({
       host: options.host,
       connection: options.connection,
       create: openConfirmChannel,
       attach: async (channel) => {
-        this.#window = this.openWindow(channel)
+        this.#window = this.openWindow(channel, this.#watch)
       },
       opened: () => this.changed(),
       lost: (reason) => this.#lost(reason),
@@ -55,7 +62,15 @@ export class Publisher {
   }
 
   get writable(): boolean {
-    return !this.#isClosed && this.#kept.channel !== undefined && !this.#options.connection.isBlocked && !this.#isHeavy && !this.#window?.isFull && !this.#queries?.isFull
+    return (
+      !this.#isClosed &&
+      !this.#isTurning &&
+      this.#kept.channel !== undefined &&
+      !this.#options.connection.isBlocked &&
+      !this.#isHeavy &&
+      !this.#window?.isFull &&
+      !this.#queries?.isFull
+    )
   }
 
   onWritable(go: () => void): void {
@@ -76,8 +91,8 @@ export class Publisher {
     this.changed()
   }
 
-  openWindow(channel: ConfirmChannel): PublishWindow {
-    return new PublishWindow(channel, () => this.changed())
+  openWindow(channel: ConfirmChannel, watch: ConfirmWatch): PublishWindow {
+    return new PublishWindow(channel, { changed: () => this.changed(), watch })
   }
 
   /** Resolves when nothing is unconfirmed, or after the deadline; then the rest is `unknown`. */
@@ -135,6 +150,15 @@ export class Publisher {
       case 'reply':
         return straightTo(to.address)
     }
+  }
+
+  #turn(reason: string): void {
+    this.#isTurning = true
+    this.#options.host.runtime.after(graceMs, () => {
+      this.#isTurning = false
+      this.#kept.renew(reason)
+      this.changed()
+    })
   }
 
   #lost(reason: string): void {

@@ -1,5 +1,6 @@
 import type { Consumer, ConsumerHealth, Deliver, TransportHost } from '@waybill/core'
 import type { ConsumeMessage } from 'amqplib/callback_api'
+import { ConfirmWatch } from './confirm-watch.js'
 import type { Connection } from './connection.js'
 import { type ConfirmChannel, call, openConfirmChannel } from './driver.js'
 import { KeptChannel } from './kept-channel.js'
@@ -26,6 +27,7 @@ export class Replies implements Consumer {
   readonly address = replyToMe
   readonly #options: RepliesOptions
   readonly #kept: KeptChannel<ConfirmChannel>
+  readonly #watch: ConfirmWatch
   #window: PublishWindow | undefined
   #arrived: RabbitDelivery[] = []
   #isPaused = false
@@ -33,6 +35,7 @@ export class Replies implements Consumer {
 
   constructor(options: RepliesOptions) {
     this.#options = options
+    this.#watch = new ConfirmWatch({ host: options.host, connection: options.connection, what: 'channel of queries', renew: (reason) => this.#kept.renew(reason) })
     this.#kept = new KeptChannel({
       host: options.host,
       connection: options.connection,
@@ -78,7 +81,7 @@ export class Replies implements Consumer {
 
   async #attach(channel: ConfirmChannel): Promise<void> {
     await call((done) => channel.consume(replyToMe, (message) => this.#received(message), { noAck: true }, done))
-    this.#window = this.#options.publisher.openWindow(channel)
+    this.#window = this.#options.publisher.openWindow(channel, this.#watch)
     this.#options.publisher.useForQueries(this.#window)
   }
 

@@ -97,7 +97,8 @@ function bound(channel: Channel, { arguments: more, destination, routing_key, so
   return call((done) => channel[verb](destination, source, routing_key, more, done))
 }
 
-async function stateOf(model: Model, queue: string): Promise<QueueState | undefined> {
+/** Undefined: there is no such queue. */
+export async function stateOf(model: Model, queue: string): Promise<QueueState | undefined> {
   const channel = await openQuietChannel(model)
   try {
     const { consumerCount, messageCount } = await call<{ consumerCount: number; messageCount: number }>((done) => channel.checkQueue(queue, done))

@@ -1,6 +1,7 @@
 import {
   BrokerRefused,
   ConfigError,
+  type MigrationParts,
   type Removal,
   type RemoveOptions,
   type TopologyAccess,
@@ -9,10 +10,12 @@ import {
   type UnusedThing,
   WaybillError,
 } from '@waybill/core'
-import { differencesOf, foundName } from './difference.js'
+import { differencesOf, foundName, hasOtherArguments } from './difference.js'
 import { type Model, openModel } from './driver.js'
 import type { Survey } from './management.js'
 import type { ResolvedOptions } from './options.js'
+import { Move } from './move.js'
+import { queueInMove } from './moving-names.js'
 import { refusalOfConnect, sentenceOf } from './refusal.js'
 import { kept, removeLeftover, statesOf } from './tidying.js'
 import { faultsOf, Names, planOf } from './topology.js'
@@ -64,11 +67,47 @@ export class RabbitTopology implements TopologyAccess {
     return new Set(names.filter((name) => there.has(name)))
   }
 
+  async migrate(of: TopologyOfHost, { patienceMs, told }: MigrationParts): Promise<readonly string[]> {
+    const { plan, survey } = await this.#look(of)
+    const inMove = new Set([...survey.exchanges.keys()].flatMap((exchange) => queueInMove(exchange) ?? []))
+    const queues = plan.queues.filter((queue) => inMove.has(queue.name) || hasOtherArguments(queue, survey))
+    await this.#withModel(of, async (model) => {
+      for (const queue of queues) {
+        const thing = `queue "${queue.name}"`
+        await new Move({
+          model,
+          plan: queue,
+          survey,
+          look: () => this.#surveyed(),
+          holders: (name) => this.#holders(name),
+          runtime: of.host.runtime,
+          patienceMs,
+          told: (step, waiting) => told({ thing, step, waiting }),
+        }).run()
+      }
+    })
+
+    return queues.map(({ name }) => `queue "${name}"`)
+  }
+
   /** What the vhost has; undefined where its HTTP API is not known. */
   get survey(): (() => Promise<Survey>) | undefined {
     const { management } = this.#options
 
-    return management && (() => management.survey(this.#options.endpoints[0]?.vhost ?? '/'))
+    return management && (() => management.survey(this.#vhost))
+  }
+
+  get #vhost(): string {
+    return this.#options.endpoints[0]?.vhost ?? '/'
+  }
+
+  /** None where the user of the HTTP API may not know. */
+  async #holders(queue: string): Promise<readonly string[]> {
+    try {
+      return (await this.#options.management?.holders(this.#vhost, queue)) ?? []
+    } catch {
+      return []
+    }
   }
 
   /** Logs what this app does not need any more, on a connection that stands. Where it cannot look it says that. */

@@ -28,6 +28,15 @@ export class Unconfirmed<T extends { readonly tag: number }> {
     this.#size++
   }
 
+  /** The tag of the one that waits longest. */
+  get oldestTag(): number | undefined {
+    if (this.#size === 0) return undefined
+    if (this.#late.size > 0) return Math.min(...this.#late.keys())
+    for (let tag = Math.max(this.#next, this.#last - places + 1); tag <= this.#last; tag++) if (this.get(tag)) return tag
+
+    return undefined
+  }
+
   /** Undefined where it is not among them, or not any more. */
   get(tag: number): T | undefined {
     const item = this.#places[tag % places]

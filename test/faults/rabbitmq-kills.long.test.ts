@@ -1,0 +1,3 @@
+import { killsAtRandom } from './rabbitmq-kills.js'
+
+killsAtRandom(200)

@@ -1,0 +1,4 @@
+import { describe } from 'vitest'
+import { restarts } from './rabbitmq-restarts.js'
+
+describe('a broker that is restarted twenty times under fifty listeners', () => restarts(20))
