@@ -33,6 +33,7 @@ test('what the decorators say is found on the class', () => {
     publisherMethods: [{ method: 'seen', messages: [Done] }],
     publisherParameters: [{ index: 1, messages: [Done] }],
     transactionalMethods: [],
+    needs: [],
     parameterTypes: [Helper, Object],
     faults: [],
   })
