@@ -24,8 +24,8 @@ test('options stand anywhere, with a blank or an equals sign before the value', 
 })
 
 test.each([
-  { argv: [], sentence: 'No broker given. Known: rabbitmq, kafka, dispatch, observe, outbox, harness.' },
-  { argv: ['rabbit'], sentence: 'Unknown broker "rabbit". Known: rabbitmq, kafka, dispatch, observe, outbox, harness.' },
+  { argv: [], sentence: 'No broker given. Known: rabbitmq, kafka, dispatch, observe, outbox, saga, harness.' },
+  { argv: ['rabbit'], sentence: 'Unknown broker "rabbit". Known: rabbitmq, kafka, dispatch, observe, outbox, saga, harness.' },
   { argv: ['kafka', 'publish'], sentence: 'Unknown scenario "publish". Known for kafka: publish-awaited, publish-100, consume, consume-16-keys, latency.' },
   { argv: ['rabbitmq', '--round', '3'], sentence: 'Unknown option "--round". Known: --rounds N' },
   { argv: ['rabbitmq', '--rounds'], sentence: 'Option "--rounds" needs a value: --rounds N.' },
