@@ -1,0 +1,4 @@
+import { describe } from 'vitest'
+import { deadNodes } from './rabbitmq-cluster.js'
+
+describe('a cluster of three nodes that loses two', () => deadNodes(2))
