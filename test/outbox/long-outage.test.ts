@@ -1,10 +1,7 @@
-import { createApp, Event, Listener, Service } from '@waybill/core'
-import { outbox } from '@waybill/outbox'
-import { memoryStore } from '@waybill/store-memory'
-import { virtualRuntime } from '@waybill/testing'
-import { memory, memoryBroker } from '@waybill/transport-memory'
-import { expect, onTestFinished, test } from 'vitest'
+import { Event, Listener, Service } from '@waybill/core'
+import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { startedApp } from './started.js'
 
 class Booked extends Event('order.booked', { channel: 'bookings', key: 'key', payload: z.object({ key: z.string(), n: z.number() }) }) {}
 
@@ -19,18 +16,7 @@ class Audience {
 }
 
 test('O7 I6 what is committed in the ten minutes in which a broker is down is sent within seconds of its return, once, in the order of its keys and unaided', async () => {
-  const runtime = virtualRuntime()
-  const broker = memoryBroker({ runtime })
-  const box = outbox(memoryStore())
-  const app = createApp({ name: 'test', services: [Audience], signals: false, log: false, runtime, transport: memory({ broker }), plugins: [box] })
-  onTestFinished(async () => {
-    const stopped = app.stop()
-    await runtime.advance('1m')
-    await stopped
-  })
-  const started = app.start()
-  await runtime.advance('1s')
-  await started
+  const { app, box, broker, runtime } = await startedApp({ services: [Audience] })
 
   broker.stop()
   for (let n = 0; n < 600; n++) {

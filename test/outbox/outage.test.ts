@@ -1,10 +1,7 @@
-import { createApp, Listener, type Logger, Service } from '@waybill/core'
-import { outbox } from '@waybill/outbox'
-import { memoryDatabase, memoryStore } from '@waybill/store-memory'
-import { virtualRuntime } from '@waybill/testing'
-import { memory, memoryBroker } from '@waybill/transport-memory'
-import { expect, onTestFinished, test } from 'vitest'
+import { Listener, Service } from '@waybill/core'
+import { expect, test } from 'vitest'
 import { Asked } from './bed.js'
+import { startedApp } from './started.js'
 
 @Service('scale')
 class Scale {
@@ -16,30 +13,18 @@ class Scale {
   }
 }
 
-/** An app on a store that can be stopped, on a clock of its own; what it logs from its start on. */
-async function startedApp() {
-  const runtime = virtualRuntime()
-  const database = memoryDatabase()
+/** With what it logs from its start on. */
+async function loggedApp() {
   const lines: string[] = []
   const note = (text: string): void => void lines.push(text)
-  const log: Logger = { debug: () => undefined, info: note, warn: note, error: note }
-  const transport = memory({ broker: memoryBroker({ runtime }) })
-  const app = createApp({ name: 'test', services: [Scale], signals: false, log, runtime, transport, plugins: [outbox(memoryStore({ database }))] })
-  onTestFinished(async () => {
-    const stopped = app.stop()
-    await runtime.advance('1m')
-    await stopped
-  })
-  const started = app.start()
-  await runtime.advance('1s')
-  await started
+  const started = await startedApp({ services: [Scale], log: { debug: () => undefined, info: note, warn: note, error: note } })
   lines.length = 0
 
-  return { app, database, lines, runtime }
+  return { ...started, lines }
 }
 
 test('a store that is away is told of at growing distances, and once by each part when it is back', async () => {
-  const { database, lines, runtime } = await startedApp()
+  const { database, lines, runtime } = await loggedApp()
 
   database.stop()
   await runtime.advance('1h')
@@ -58,7 +43,7 @@ test('a store that is away is told of at growing distances, and once by each par
 })
 
 test('many messages that cannot use the store are one outage in the log', async () => {
-  const { app, database, lines, runtime } = await startedApp()
+  const { app, database, lines, runtime } = await loggedApp()
   const told = () => lines.splice(0).filter((line) => line.includes('Scale') || line.startsWith('The store "memory"'))
 
   database.stop()
@@ -75,22 +60,7 @@ test('many messages that cannot use the store are one outage in the log', async 
 })
 
 test('a store that comes and goes is one outage', async () => {
-  const runtime = virtualRuntime()
-  const database = memoryDatabase()
-  const lines: string[] = []
-  const note = (text: string): void => void lines.push(text)
-  const log: Logger = { debug: () => undefined, info: note, warn: note, error: note }
-  const plugins = [outbox(memoryStore({ database }))]
-  const app = createApp({ name: 'test', services: [], signals: false, log, runtime, transport: memory({ broker: memoryBroker({ runtime }) }), plugins })
-  onTestFinished(async () => {
-    const stopped = app.stop()
-    await runtime.advance('1m')
-    await stopped
-  })
-  const started = app.start()
-  await runtime.advance('1s')
-  await started
-  lines.length = 0
+  const { database, lines, runtime } = await loggedApp()
 
   for (let times = 0; times < 50; times++) {
     database.stop()

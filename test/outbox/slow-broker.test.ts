@@ -1,25 +1,12 @@
-import { createApp, type Outgoing, type Runtime, type Transport } from '@waybill/core'
-import { outbox } from '@waybill/outbox'
-import { memoryStore } from '@waybill/store-memory'
-import { virtualRuntime } from '@waybill/testing'
-import { memory, memoryBroker } from '@waybill/transport-memory'
-import { expect, onTestFinished, test } from 'vitest'
+import type { Outgoing, Runtime, Transport } from '@waybill/core'
+import { memory } from '@waybill/transport-memory'
+import { expect, test } from 'vitest'
 import { Told } from './bed.js'
+import { startedApp } from './started.js'
 
 test('a broker slower than its writers gets each message once, however many wait', async () => {
-  const runtime = virtualRuntime()
-  const broker = memoryBroker({ runtime })
-  const { transport, given } = slow(memory({ broker }), runtime, 10)
-  const box = outbox(memoryStore())
-  const app = createApp({ name: 'test', services: [], signals: false, log: false, runtime, transport, plugins: [box] })
-  onTestFinished(async () => {
-    const stopped = app.stop()
-    await runtime.advance('1m')
-    await stopped
-  })
-  const started = app.start()
-  await runtime.advance('1s')
-  await started
+  const given: string[] = []
+  const { app, box, runtime } = await startedApp({ transport: (of, clock) => slow(memory({ broker: of }), clock, { eachMs: 10, given }) })
 
   await app.transaction(() => app.publish(Array.from({ length: 3_000 }, (_, n) => new Told({ n }))))
   await runtime.advance('40s')
@@ -30,8 +17,7 @@ test('a broker slower than its writers gets each message once, however many wait
 })
 
 /** The same transport, whose broker takes `eachMs` for each message, one after another. */
-function slow(inner: Transport, runtime: Runtime, eachMs: number): { readonly transport: Transport; readonly given: readonly string[] } {
-  const given: string[] = []
+function slow(inner: Transport, runtime: Runtime, { eachMs, given }: { readonly eachMs: number; readonly given: string[] }): Transport {
   let freeAt = 0
   const publish: Transport['publish'] = (batch: readonly Outgoing[], settled) => {
     for (const [index, message] of batch.entries()) {
@@ -40,7 +26,7 @@ function slow(inner: Transport, runtime: Runtime, eachMs: number): { readonly tr
       runtime.after(freeAt - runtime.elapsed(), () => inner.publish([message], (_, outcome) => settled(index, outcome)))
     }
   }
-  const transport = new Proxy(inner, {
+  return new Proxy(inner, {
     get(target, name) {
       if (name === 'publish') return publish
       const found: unknown = Reflect.get(target, name, target)
@@ -48,6 +34,4 @@ function slow(inner: Transport, runtime: Runtime, eachMs: number): { readonly tr
       return typeof found === 'function' ? found.bind(target) : found
     },
   })
-
-  return { transport, given }
 }

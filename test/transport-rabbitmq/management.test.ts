@@ -21,6 +21,16 @@ class Billing {
   }
 }
 
+class Unkeyed extends Event('order.placed', { channel: 'orders', payload: unchecked<{ readonly number: string }>() }) {}
+
+@Service('billing')
+class BillingUnkeyed {
+  @Listener(Unkeyed)
+  take(): void {
+    // Nobody asks what it did.
+  }
+}
+
 @Service('billing')
 class BillingOfBefore {
   @Listener(OrderPlaced)
@@ -164,15 +174,7 @@ describe('the HTTP API of RabbitMQ', () => {
   test('the keyed queues of a group whose messages lost their key are unused, and so is what counts them', async () => {
     const namespace = broker.namespace()
     await hasRun(appOf(namespace, [Billing], { channels: { orders: { partitions: 2 } } }))
-    class Unkeyed extends Event('order.placed', { channel: 'orders', payload: unchecked<{ readonly number: string }>() }) {}
-    @Service('billing')
-    class BillingNow {
-      @Listener(Unkeyed)
-      take(): void {
-        // Nobody asks what it did.
-      }
-    }
-    const app = appOf(namespace, [BillingNow])
+    const app = appOf(namespace, [BillingUnkeyed])
 
     await app.topology.remove(await app.topology.unused())
 
@@ -201,18 +203,10 @@ describe('the HTTP API of RabbitMQ', () => {
   test('what the broker does not let go is kept and says why, and all else that was named goes', async () => {
     const namespace = broker.namespace()
     await hasRun(appOf(namespace, [Billing], { channels: { orders: { partitions: 2 } } }))
-    class Unkeyed extends Event('order.placed', { channel: 'orders', payload: unchecked<{ readonly number: string }>() }) {}
-    @Service('billing')
-    class BillingNow {
-      @Listener(Unkeyed)
-      take(): void {
-        // Nobody asks what it did.
-      }
-    }
     const channel = await bare.createChannel()
     const { queue } = await channel.assertQueue('', { exclusive: true })
     await channel.bindQueue(queue, `${namespace}.orders.billing.keyed`, 'anything')
-    const app = appOf(namespace, [BillingNow])
+    const app = appOf(namespace, [BillingUnkeyed])
     const exchangeFirst = [...(await app.topology.unused())].sort((a, b) => a.kind.localeCompare(b.kind)).sort((a) => (a.kind === 'exchange' ? -1 : 1))
 
     const removals = await app.topology.remove(exchangeFirst)

@@ -16,6 +16,7 @@ import type { Plan } from './plan.js'
 import { Redrive, type RedriveOptions } from './redrive.js'
 import type { Runtime } from './runtime.js'
 import type { GroupAddress, Outgoing, PublishOutcome, RawDelivery } from './transport.js'
+import { Turns } from './turns.js'
 import { header } from './wire.js'
 import { isDoneWithin } from './within.js'
 
@@ -67,7 +68,7 @@ export class GroupDeadLetters implements DeadLetters {
   readonly #options: DeadLetterOptions
   readonly #redrives = new Set<Promise<number>>()
   /** Per group, the change that was asked for last: the next one finds the letters as it leaves them, and sends or forgets none twice. */
-  readonly #turns = new Map<string, Promise<void>>()
+  readonly #turns = new Turns()
   readonly #stopping = new AbortController()
 
   constructor(options: DeadLetterOptions) {
@@ -115,7 +116,7 @@ export class GroupDeadLetters implements DeadLetters {
     const signal = which.signal ? AbortSignal.any([which.signal, this.#stopping.signal]) : this.#stopping.signal
     const link = this.#ownLinkOf(of)
 
-    return this.#inTurn(of, () => this.#redriveNow(link, of, { ...which, signal }))
+    return this.#turns.take(nameOf(of), () => this.#redriveNow(link, of, { ...which, signal }))
   }
 
   async #redriveNow(link: Link, of: GroupAddress, which: RedriveOptions): Promise<number> {
@@ -138,7 +139,7 @@ export class GroupDeadLetters implements DeadLetters {
     checkLetterId('edit', id)
     const link = this.#ownLinkOf(of)
 
-    return this.#inTurn(of, () => this.#editNow(link, of, id, change))
+    return this.#turns.take(nameOf(of), () => this.#editNow(link, of, id, change))
   }
 
   async #editNow(link: Link, of: GroupAddress, id: string, change: DeadLetterEdit): Promise<string> {
@@ -166,7 +167,7 @@ export class GroupDeadLetters implements DeadLetters {
     checkDeadLetterOptions('discard', which)
     this.#linkOf(of)
 
-    return this.#inTurn(of, () => this.#discardNow(of, which))
+    return this.#turns.take(nameOf(of), () => this.#discardNow(of, which))
   }
 
   async #discardNow(of: GroupAddress, { because, limit = oldest, ...filter }: Parameters<DeadLetters['discard']>[1]): Promise<number> {
@@ -181,19 +182,6 @@ export class GroupDeadLetters implements DeadLetters {
 
       return 'remove'
     })
-  }
-
-  #inTurn<T>(of: GroupAddress, change: () => Promise<T>): Promise<T> {
-    const name = nameOf(of)
-    const mine = (this.#turns.get(name) ?? Promise.resolve()).then(change)
-    const over = mine.then(
-      () => undefined,
-      () => undefined,
-    )
-    this.#turns.set(name, over)
-    void over.then(() => this.#turns.get(name) === over && this.#turns.delete(name))
-
-    return mine
   }
 
   async #look(of: GroupAddress, limit: number): Promise<readonly RawDelivery[]> {

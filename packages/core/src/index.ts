@@ -66,6 +66,7 @@ export type {
 export type { OpenTransaction } from './open-transaction.js'
 export { ConnectionOutage } from './connection-outage.js'
 export { Outage } from './outage.js'
+export { Turns } from './turns.js'
 export { messageOfTimer, publishTarget } from './outbox-message.js'
 export type { GroupDepth, Plugin, PluginHost, PluginMarks, PluginTransactions, PluginTransport, TimerHandler } from './plugin.js'
 export type { Plan, PlannedListener, ResolvedRetry } from './plan.js'

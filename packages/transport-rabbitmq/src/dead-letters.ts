@@ -1,4 +1,4 @@
-import { type DeadLetterAccess, type GroupAddress, header, type RawDelivery, type Runtime, type TransportHost, WaybillError } from '@waybill/core'
+import { type DeadLetterAccess, type GroupAddress, header, type RawDelivery, type Runtime, type TransportHost, Turns, WaybillError } from '@waybill/core'
 import type { Message } from 'amqplib/callback_api'
 import type { Connection } from './connection.js'
 import { openQuietChannel } from './declarations.js'
@@ -25,7 +25,7 @@ export class DeadLetters implements DeadLetterAccess {
   readonly #names: Names
   readonly #host: Pick<TransportHost, 'log' | 'runtime'>
   /** Per queue, the look that is under way: two at once would show each half. */
-  readonly #busy = new Map<string, Promise<unknown>>()
+  readonly #turns = new Turns()
 
   constructor(connection: () => Connection | undefined, names: Names, host: Pick<TransportHost, 'log' | 'runtime'>) {
     this.#connection = connection
@@ -46,16 +46,8 @@ export class DeadLetters implements DeadLetterAccess {
 
   take(of: GroupAddress, limit: number, decide: Decide): Promise<number> {
     const queue = this.#names.deadQueue(of.channel, of.group)
-    const take = () => this.#take(queue, limit, decide)
-    const mine = (this.#busy.get(queue) ?? Promise.resolve()).then(take, take)
-    const settled = mine.then(
-      () => undefined,
-      () => undefined,
-    )
-    this.#busy.set(queue, settled)
-    void settled.then(() => this.#busy.get(queue) === settled && this.#busy.delete(queue))
 
-    return mine
+    return this.#turns.take(queue, () => this.#take(queue, limit, decide))
   }
 
   async #take(queue: string, limit: number, decide: Decide): Promise<number> {
