@@ -48,7 +48,7 @@ export async function bookTripsWhileKilled(amount: Amount, between: readonly [nu
   })
   onTestFinished(() => front.stop())
   await front.start()
-  const stop = strikeOften({
+  const strikes = strikeOften({
     seed: amount.count,
     between,
     strike: async () => {
@@ -57,8 +57,8 @@ export async function bookTripsWhileKilled(amount: Amount, between: readonly [nu
       programs.push(await begin())
     },
   })
-  const ended = await bookTrips(front, { url, schema, table }, amount)
-  const kills = await stop()
+  const ended = await bookTrips(front, { url, schema, table }, amount, strikes)
+  const kills = await strikes.end()
   for (const program of programs) await program.end()
 
   return { ...ended, kills }

@@ -29,7 +29,7 @@ export async function bookTripsWhileStopped(amount: Amount, between: readonly [n
     onTestFinished(() => app.stop())
     await app.start()
   }
-  const stop = strikeOften({
+  const strikes = strikeOften({
     seed: amount.count,
     between,
     strike: async () => {
@@ -39,7 +39,7 @@ export async function bookTripsWhileStopped(amount: Amount, between: readonly [n
   })
   const [app] = apps
   if (!app) throw new Error('There is no app.')
-  const ended = await bookTrips(app, { url: server.url, schema: 'waybill', table: 'public.books' }, amount)
+  const ended = await bookTrips(app, { url: server.url, schema: 'waybill', table: 'public.books' }, amount, strikes)
 
-  return { ...ended, stops: await stop() }
+  return { ...ended, stops: await strikes.end() }
 }

@@ -22,8 +22,8 @@ export interface TripsEnded {
   readonly compensated: number
 }
 
-/** Starts so many trips, a tenth of them twice, as others end. Resolves when all have ended. */
-export async function bookTrips(app: App, trips: Trips, { count, open }: Amount): Promise<TripsEnded> {
+/** Starts so many trips, a tenth of them twice, as others end, and strikes from the first end on. Resolves when all have ended. */
+export async function bookTrips(app: App, trips: Trips, { count, open }: Amount, strikes: Strikes): Promise<TripsEnded> {
   const pool = new Pool({ connectionString: trips.url, max: 1 })
   // A server that stops says so to those who wait for nothing.
   pool.on('error', () => undefined)
@@ -31,6 +31,7 @@ export async function bookTrips(app: App, trips: Trips, { count, open }: Amount)
   let [started, ended] = [0, 0]
   const go = async (): Promise<boolean> => {
     ended = (await endedOf(pool, trips)) ?? ended
+    if (ended > 0) strikes.begin()
     const more = Math.min(count - started, open - (started - ended))
     const wanted = Array.from({ length: Math.max(0, more) }, (_, n) => new TripWanted({ trip: started + n }))
     await app.publish([...wanted, ...wanted.filter(({ trip }) => trip % 10 === 0)])
@@ -46,40 +47,49 @@ export async function bookTrips(app: App, trips: Trips, { count, open }: Amount)
   return statuses(pool, trips)
 }
 
-/** Calls it now and then, until it is told to stop; resolves with how often. */
-export function strikeOften({
-  seed,
-  between: [from, to],
-  strike,
-}: {
+export interface Strikes {
+  /** Once at once, then now and then. Says nothing new when it is called again. */
+  begin(): void
+  /** Resolves with how often it was. */
+  end(): Promise<number>
+}
+
+export interface StrikeOptions {
   readonly seed: number
+  /** Milliseconds from one to the next. */
   readonly between: readonly [number, number]
   readonly strike: () => Promise<void>
-}): () => Promise<number> {
+}
+
+export function strikeOften({ seed, between: [from, to], strike }: StrikeOptions): Strikes {
   const chance = seededRandom(`${seed} strikes`)
   let [isOver, strikes] = [false, 0]
   let wake = (): void => undefined
-  const striking = (async () => {
-    while (!isOver) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, chance.between(from, to))
-        wake = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
-      if (isOver) break
+  let striking: Promise<void> | undefined
+  const pause = (): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, chance.between(from, to))
+      wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  const go = async (): Promise<void> => {
+    for (; !isOver; await pause()) {
       await strike()
       strikes++
     }
-  })()
+  }
 
-  return async () => {
-    isOver = true
-    wake()
-    await striking
+  return {
+    begin: () => void (striking ??= go()),
+    end: async () => {
+      isOver = true
+      wake()
+      await striking
 
-    return strikes
+      return strikes
+    },
   }
 }
 
