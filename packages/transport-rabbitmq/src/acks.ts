@@ -1,24 +1,12 @@
-import type { Runtime } from '@waybill/core'
 import type { Message } from 'amqplib/callback_api'
 import type { Channel } from './driver.js'
 
 /** So many gathered ones leave at once, without waiting for the end of the turn. */
 const most = 50
 
-/** What is little beside the window waits so long for more: the broker pays for each acknowledgement. */
-const waitMs = 1
-
-export interface AcksOptions {
-  readonly channel: Channel
-  /** How many the broker delivers without an answer. */
-  readonly prefetch: number
-  readonly runtime: Pick<Runtime, 'after'>
-}
-
 /**
- * Gathers what becomes of the deliveries of one channel, and tells the broker: one multiple ack for the finished prefix of the
- * tags, single acks beyond it. An unfinished delivery is never covered. A quarter of the window leaves at the end of the turn,
- * less within a millisecond, so that the broker never waits for an answer with its window used up.
+ * Gathers what becomes of the deliveries of one channel, and tells the broker at the end of the turn: one multiple ack for the
+ * finished prefix of the tags, single acks beyond it. An unfinished delivery is never covered.
  */
 export class Acks {
   readonly #channel: Channel
@@ -26,28 +14,21 @@ export class Acks {
   readonly #returned = new Set<number>()
   /** Beyond the prefix, told one by one. */
   readonly #told = new Set<number>()
-  readonly #runtime: Pick<Runtime, 'after'>
-  readonly #enough: number
   #next = 1
   #isScheduled = false
-  #isWaiting = false
 
-  constructor({ channel, prefetch, runtime }: AcksOptions) {
+  constructor(channel: Channel) {
     this.#channel = channel
-    this.#runtime = runtime
-    this.#enough = Math.ceil(prefetch / 4)
   }
 
   ack(tag: number): void {
     this.#acked.add(tag)
-    if (this.#acked.size >= most) this.flush()
-    else if (this.#acked.size >= this.#enough) this.#flushSoon()
-    else this.#flushLater()
+    this.#gathered()
   }
 
   giveBack(tag: number): void {
     this.#returned.add(tag)
-    this.#flushSoon()
+    this.#gathered()
   }
 
   flush(): void {
@@ -63,19 +44,11 @@ export class Acks {
     }
   }
 
-  #flushSoon(): void {
+  #gathered(): void {
+    if (this.#acked.size + this.#returned.size >= most) return this.flush()
     if (this.#isScheduled) return
     this.#isScheduled = true
     setImmediate(() => this.flush())
-  }
-
-  #flushLater(): void {
-    if (this.#isScheduled || this.#isWaiting) return
-    this.#isWaiting = true
-    this.#runtime.after(waitMs, () => {
-      this.#isWaiting = false
-      this.flush()
-    })
   }
 
   // In the order in which they came, for the broker puts them back in the order of these.

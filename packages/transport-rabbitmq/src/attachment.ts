@@ -51,8 +51,8 @@ export class Seat implements Settler {
   hasAcked = false
 
   /** `progressed` is called when something on it was acknowledged. */
-  constructor(acks: Acks, owner: AttachmentOwner, progressed?: () => void) {
-    this.acks = acks
+  constructor(channel: Channel, owner: AttachmentOwner, progressed?: () => void) {
+    this.acks = new Acks(channel)
     this.#owner = owner
     this.#progressed = progressed
   }
@@ -211,12 +211,10 @@ export class Attachment {
 
   async #attach(channel: Channel): Promise<void> {
     const isIsolated = this.#fruitless >= patience
-    const prefetch = isIsolated ? 1 : this.#options.prefetch
-    const acks = new Acks({ channel, prefetch, runtime: this.#options.host.runtime })
-    const seat: Seat = new Seat(acks, this.#options.owner, isIsolated ? () => this.#progressed() : undefined)
+    const seat: Seat = new Seat(channel, this.#options.owner, isIsolated ? () => this.#progressed() : undefined)
     this.#seat = seat
     // Counted per consumer: quorum queues do not know the count per channel.
-    await call((done) => channel.prefetch(prefetch, false, done))
+    await call((done) => channel.prefetch(isIsolated ? 1 : this.#options.prefetch, false, done))
     if (this.#options.isCounted) this.#consumersBefore = (await call<{ consumerCount: number }>((done) => channel.checkQueue(this.#at, done))).consumerCount
     this.#isActive = this.#consumersBefore === 0
     await call((done) => channel.consume(this.#at, (message) => this.#received(message, seat), {}, done))
