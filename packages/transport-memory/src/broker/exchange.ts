@@ -14,7 +14,9 @@ interface Binding {
 
 /** Decides which queues a message goes to, by the four rules of AMQP 0-9-1. Each queue gets it once, however many bindings match. */
 export class Exchange {
-  readonly #bindings = new Map<string, Binding[]>()
+  readonly #bindings = new Map<string, readonly Binding[]>()
+  /** What most keys have, made once for each queue: a thousand types have 65 keys each. */
+  readonly #alone = new Map<Queue, readonly Binding[]>()
   readonly #patterns = new Set<string>()
   readonly #routes = new Map<string, readonly Queue[]>()
 
@@ -26,9 +28,9 @@ export class Exchange {
 
   /** Binding the same again changes nothing. */
   bind(queue: Queue, key: string, args: BindingArguments = {}): void {
-    const bound = this.#bindings.get(key) ?? []
-    if (bound.some((b) => b.queue === queue && sameArguments(b.arguments, args))) return
-    this.#bindings.set(key, [...bound, { queue, arguments: args }])
+    const bound = this.#bindings.get(key)
+    if (bound?.some((b) => b.queue === queue && sameArguments(b.arguments, args))) return
+    this.#bindings.set(key, bound === undefined && isEmpty(args) ? this.#aloneIn(queue) : [...(bound ?? []), { queue, arguments: args }])
     this.journal()?.made({ bind: queue.name, to: this.name, key, args })
     if (isPattern(key)) this.#patterns.add(key)
     this.#routes.clear()
@@ -45,6 +47,7 @@ export class Exchange {
   /** Forgets every binding of a queue that is gone. */
   forget(queue: Queue): void {
     for (const key of [...this.#bindings.keys()]) this.unbind(queue, key)
+    this.#alone.delete(queue)
   }
 
   /** The queues that are bound under exactly this key. */
@@ -64,7 +67,14 @@ export class Exchange {
     return this.#routes.get(routingKey) ?? this.#remember(routingKey, queuesOf(this.#matching(routingKey)))
   }
 
-  #matching(routingKey: string): Binding[] {
+  #aloneIn(queue: Queue): readonly Binding[] {
+    const bound = this.#alone.get(queue) ?? [{ queue, arguments: {} }]
+    this.#alone.set(queue, bound)
+
+    return bound
+  }
+
+  #matching(routingKey: string): readonly Binding[] {
     if (this.kind === 'fanout') return this.#all()
     const exact = this.#bindings.get(routingKey) ?? []
     if (this.kind === 'direct') return exact
@@ -80,7 +90,7 @@ export class Exchange {
     return [...this.#bindings.values()].flat()
   }
 
-  #keep(key: string, bound: Binding[]): void {
+  #keep(key: string, bound: readonly Binding[]): void {
     this.#routes.clear()
     if (bound.length > 0) return void this.#bindings.set(key, bound)
     this.#bindings.delete(key)
@@ -140,6 +150,10 @@ function headersMatch(wanted: BindingArguments, headers: Readonly<Record<string,
   const matches = (name: string): boolean => Object.hasOwn(headers, name) && headers[name] === wanted[name]
 
   return wanted['x-match'] === 'any' ? names.some(matches) : names.every(matches)
+}
+
+function isEmpty(args: BindingArguments): boolean {
+  return Object.keys(args).length === 0
 }
 
 function sameArguments(a: BindingArguments, b: BindingArguments): boolean {
