@@ -348,3 +348,21 @@ test('each failed try is a line in the log that says which message, which try an
   expect(lines[1]?.text).toContain('gave up on a message')
   expect(letter?.error).toBe('DiskError [ENOSPC]: no room, caused by Error: quota')
 })
+
+test.each(['open', 'start'] as const)('a plugin that hangs in `%s` keeps neither `start` nor its deadline', async (step) => {
+  let begin = (): void => undefined
+  const begun = new Promise<void>((resolve) => (begin = resolve))
+  const plugin = { name: 'stuck', [step]: () => (begin(), hang()) }
+  const stopped = createApp({ name: 'test', services: [], signals: false, log: false, transport: memory(), plugins: [plugin] })
+  const late = createApp({ name: 'test', services: [], signals: false, log: false, transport: memory(), plugins: [plugin], startDeadline: '30ms' })
+
+  const started = stopped.start().catch((error: unknown) => error)
+  await begun
+  await stopped.stop()
+
+  expect(await started).toMatchObject({ code: 'STOPPED', cause: expect.objectContaining({ message: 'The plugin "stuck" had not started yet.' }) })
+  await expect(late.start()).rejects.toMatchObject({
+    code: 'START_DEADLINE',
+    message: '"test" has not started after 30ms: its plugin "stuck" has not. Mend the plugin, or wait longer by `startDeadline`.',
+  })
+})

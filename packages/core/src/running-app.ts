@@ -1,5 +1,5 @@
 import type { App } from './app.js'
-import { healthOf } from './app-health.js'
+import { healthOf, lateStart } from './app-health.js'
 import { AppStore } from './app-store.js'
 import { BrokerTopology, type LiveTopology } from './app-topology.js'
 import type { AppOptions } from './app-options.js'
@@ -161,7 +161,6 @@ export class RunningApp implements App {
     try {
       await this.#plugins.open(this.#pluginHost())
       await this.#connect()
-      inTime()
       const services = await container.create()
       this.#assertStarting()
       this.#container = container
@@ -169,6 +168,7 @@ export class RunningApp implements App {
       this.#assertStarting()
       this.#state = 'running'
       await this.#subscribe(services)
+      inTime()
     } catch (error) {
       inTime()
       const isStopped = this.#stopping !== undefined
@@ -187,13 +187,7 @@ export class RunningApp implements App {
     if (ms === undefined) return () => undefined
 
     return this.#runtime.after(ms, () => {
-      const { connections, reasons, store } = this.health()
-      const isBrokerAway = connections.length === 0 || connections.some(({ kind }) => kind !== 'connected')
-      const away = [...(isBrokerAway ? ['broker'] : []), ...(store && !store.connected ? ['database'] : [])].join(' and ') || 'broker'
-      this.#late = new WaybillError(
-        'START_DEADLINE',
-        `"${this.#options.name}" has no connection after ${this.#options.startDeadline}. ${reasons.slice(1).join(' ')} Start its ${away}, mend the address, or wait longer by \`startDeadline\`.`,
-      )
+      this.#late = lateStart(this.#options, this.health(), this.#plugins.starting)
       void this.stop()
     })
   }
