@@ -237,6 +237,7 @@ test('before start and after stop every way to send says so', async () => {
   await app.stop()
 
   await expect(app.publish(new Done({ n: 1 }))).rejects.toMatchObject({ code: 'STOPPED' })
+  expect(() => app.get(Sender)).toThrow(expect.objectContaining({ code: 'STOPPED' }))
   await expect(sender.done({ n: 1 })).rejects.toMatchObject({ code: 'STOPPED' })
   await expect(sender.finish()).rejects.toMatchObject({ code: 'STOPPED' })
 })

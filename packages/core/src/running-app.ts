@@ -126,7 +126,7 @@ export class RunningApp implements App {
   }
 
   get<T>(type: abstract new (...args: never[]) => T): T {
-    if (!this.#container) throw this.#notRunning(`app.get(${type.name})`)
+    if (!this.#container || this.#state === 'stopped') throw this.#notRunning(`app.get(${type.name})`)
 
     return this.#container.get(type)
   }
