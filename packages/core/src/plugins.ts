@@ -1,6 +1,8 @@
 import { storeOf } from './check-transactions.js'
+import type { Fault } from './fault.js'
 import type { Logger } from './logger.js'
 import type { NamedMiddleware } from './middleware.js'
+import type { Plan } from './plan.js'
 import type { Plugin, PluginHost } from './plugin.js'
 import type { Runtime } from './runtime.js'
 import type { Store } from './store.js'
@@ -31,6 +33,10 @@ export class Plugins {
 
   get provided(): readonly (readonly [abstract new (...args: never[]) => object, object])[] {
     return this.#all.flatMap(({ provides }) => [...(provides ?? [])])
+  }
+
+  check(plan: Plan): readonly Fault[] {
+    return this.#all.flatMap((plugin) => plugin.check?.(plan, this.store !== undefined) ?? [])
   }
 
   has(name: string): boolean {

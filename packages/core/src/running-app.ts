@@ -152,7 +152,7 @@ export class RunningApp implements App {
   async #start(): Promise<void> {
     if (this.#state !== 'new') throw this.#notRunning('app.start')
     const container = await this.#build()
-    const faults = [...this.#faults, ...container.faults]
+    const faults = [...this.#faults, ...this.#plugins.check(this.#plan), ...container.faults]
     if (faults.length > 0) throw new ConfigError(faults)
 
     this.#state = 'starting'
