@@ -1,7 +1,7 @@
 // What the compiler must refuse. Each expectation is a mistake that a user makes.
 
 import { Command, createApp, Event, Listener, Publisher, Service } from '@waybill/core'
-import type { App, Ask, BatchItem, Publish, Transport } from '@waybill/core'
+import type { App, Ask, BatchItem, Publish, Store, Transport } from '@waybill/core'
 import { Transactional } from '@waybill/outbox'
 import { z } from 'zod'
 import { GetQuote, OrderConfirmed, OrderCopied, OrderPlaced, StockRejected, StockReserved } from './shop.js'
@@ -69,13 +69,17 @@ export class Mistakes {
   }
 }
 
-export async function outside(app: App, transport: Transport): Promise<void> {
+export async function outside(app: App, transport: Transport, store: Store): Promise<void> {
   // @ts-expect-error a query is asked
   await app.publish(new GetQuote({ sku: 'a' }))
   // @ts-expect-error an event cannot be asked
   await app.ask(new OrderConfirmed({ orderId: '', charge: '' }))
   // @ts-expect-error an unknown option
   createApp({ name: 'x', services: [], transport, plugin: [] })
+  // @ts-expect-error a transport is no plugin
+  createApp({ name: 'x', services: [], transport, plugins: [transport] })
+  // @ts-expect-error a store is no plugin
+  createApp({ name: 'x', services: [], transport, plugins: [store] })
 }
 
 export class Transactions {

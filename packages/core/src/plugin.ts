@@ -17,6 +17,8 @@ import type { Depth, GroupAddress, PublishOutcome } from './transport.js'
 /** Something that lives and dies with the app: metrics, an outbox. */
 export interface Plugin {
   readonly name: string
+  /** A transport is no plugin: give it as `transport`. */
+  readonly onWritable?: never
   /** What is wrong with its options; `start` reports these with all other faults. */
   readonly faults?: readonly Fault[]
   /** What is wrong with the app that it is in; `start` reports these with all other faults. */
