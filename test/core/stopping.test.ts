@@ -1,6 +1,7 @@
 import { type Ask, createApp, type Logger, Listener, Command, Publisher, Query, Service, type Transport } from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import { eventually, virtualRuntime } from '@waybill/testing'
+import { ContainerModule } from 'inversify'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { gate, startApp } from './on-memory.js'
@@ -156,6 +157,19 @@ test('S2 a start that waits for its broker ends when the app is stopped', async 
 
   await expect(starting).rejects.toThrow()
   expect(app.health()).toMatchObject({ live: true, ready: false, state: 'stopped' })
+})
+
+test('S2 a start that waits for its modules ends when the app is stopped', async () => {
+  const loaded = gate()
+  const modules = [new ContainerModule(() => loaded.opened)]
+  const app = createApp({ name: 'test', services: [], modules, signals: false, log: false, transport: memory() })
+
+  const starting = app.start()
+  await app.stop()
+  loaded.open()
+
+  await expect(starting).rejects.toMatchObject({ code: 'STOPPED' })
+  expect(app.health().state).toBe('stopped')
 })
 
 test('S2 a broker that answers nothing does not keep the app from stopping within its deadline', async () => {

@@ -99,7 +99,15 @@ export class RunningApp implements App {
     const { transactions } = this.#store
     this.#publishing = new Publishing(this.#links, this.#outgoing, this.#log, this.#middleware, transactions && new Fallback(this.#links, transactions, this.#runtime))
     this.#asking = new Asking(this.#links, this.#outgoing)
-    this.deadLetters = new GroupDeadLetters({ links: this.#links, plan, codec: jsonCodec, notices: this.#notices, runtime: this.#runtime, log: this.#log })
+    this.deadLetters = new GroupDeadLetters({
+      links: this.#links,
+      plan,
+      codec: jsonCodec,
+      notices: this.#notices,
+      runtime: this.#runtime,
+      log: this.#log,
+      assertOpen: (label) => this.#assertOpen(label),
+    })
   }
 
   get topology(): LiveTopology {
@@ -151,26 +159,11 @@ export class RunningApp implements App {
 
   async #start(): Promise<void> {
     if (this.#state !== 'new') throw this.#notRunning('app.start')
-    const container = await this.#build()
-    const faults = [...this.#faults, ...this.#plugins.check(this.#plan), ...container.faults]
-    if (faults.length > 0) throw new ConfigError(faults)
-
     this.#state = 'starting'
-    this.#release = this.#options.signals === false ? keepProcess() : onSignals(this.#log, () => this.stop())
-    const inTime = this.#watchStart()
+    const container = await this.#build()
     try {
-      await this.#plugins.open(this.#pluginHost())
-      await this.#connect()
-      inTime()
-      const services = await container.create()
-      this.#assertStarting()
-      this.#container = container
-      await this.#plugins.start(this.#pluginHost())
-      this.#assertStarting()
-      this.#state = 'running'
-      await this.#subscribe(services)
+      await this.#run(container)
     } catch (error) {
-      inTime()
       const isStopped = this.#stopping !== undefined
       await this.stop()
       // What was made before a stop or a constructor that threw has nobody else to let go of it.
@@ -179,6 +172,27 @@ export class RunningApp implements App {
     }
     const brokers = this.#links.all.map(({ capabilities }) => capabilities.broker).join(', ')
     this.#log.info(`${this.#options.name} is running on ${brokers}`, { listeners: this.#plan.listeners.length, groups: this.#groups.length })
+  }
+
+  async #run(container: ServiceContainer): Promise<void> {
+    const faults = [...this.#faults, ...this.#plugins.check(this.#plan), ...container.faults]
+    if (faults.length > 0) throw new ConfigError(faults)
+    this.#assertStarting()
+    this.#release = this.#options.signals === false ? keepProcess() : onSignals(this.#log, () => this.stop())
+    const inTime = this.#watchStart()
+    try {
+      await this.#plugins.open(this.#pluginHost())
+      await this.#connect()
+    } finally {
+      inTime()
+    }
+    const services = await container.create()
+    this.#assertStarting()
+    this.#container = container
+    await this.#plugins.start(this.#pluginHost())
+    this.#assertStarting()
+    this.#state = 'running'
+    await this.#subscribe(services)
   }
 
   /** Gives up where `startDeadline` says so; without it a broker that is away is waited for. */
@@ -324,7 +338,7 @@ export class RunningApp implements App {
     const deadlineMs = parseDuration(this.#options.shutdown ?? '25s') ?? 25_000
     const end = this.#runtime.elapsed() + deadlineMs
     const left = (): number => Math.max(0, end - this.#runtime.elapsed())
-    const began = this.#state !== 'new'
+    const began = this.#release !== undefined
     this.#state = 'stopping'
     const redrives = this.deadLetters.stop(deadlineMs)
     const abandoned = (await Promise.all(this.#groups.map((group) => group.stop(left())))).flat()
