@@ -1,3 +1,4 @@
+import { countOf } from './count-of.js'
 import type { Group } from './group.js'
 import type { Health } from './health.js'
 import type { Link } from './link.js'
@@ -23,11 +24,11 @@ export function healthOf({ state, links, groups, store }: Parts): Health {
       .filter(({ attached, paused, unsettled }) => attached && paused && unsettled === 0)
       .map(
         ({ channel, group, blocked }) =>
-          `Group "${group}" on "${channel}" is paused with nothing unsettled: ${blocked} deliveries of a lost connection or channel fill its window, and are let go within a second.`,
+          `Group "${group}" on "${channel}" is paused with nothing unsettled: ${countOf(blocked, 'delivery of a lost connection or channel fills its window, and is', 'deliveries of a lost connection or channel fill its window, and are')} let go within a second.`,
       ),
     ...publishers
       .filter(({ waiting }) => waiting > 0)
-      .map(({ transport, unsettled, bytes, waiting }) => `${transport}: ${waiting} callers wait to publish behind ${unsettled} messages (${bytes} bytes) that are not confirmed.`),
+      .map(({ transport, unsettled, bytes, waiting }) => `${transport}: ${countOf(waiting, 'caller waits', 'callers wait')} to publish behind ${countOf(unsettled, 'message')} (${countOf(bytes, 'byte')}) not confirmed yet.`),
   ]
 
   return { live: true, ready: reasons.length === 0, state, connections, publishers, consumers, store, reasons }

@@ -1,4 +1,4 @@
-import { ConfigError, type Delivery, type Fault, type Middleware, type Plan, type PluginHost, WaybillError } from '@waybill/core'
+import { ConfigError, countOf, type Delivery, type Fault, type Middleware, type Plan, type PluginHost, WaybillError } from '@waybill/core'
 import { checkAnswers } from './check-flow.js'
 import { definitionOfSaga, type SagaDefinition } from './definition.js'
 import { Engine, type Head, type Version } from './engine.js'
@@ -106,6 +106,6 @@ function noStore({ name }: SagaDefinition): Fault {
 function missing(name: string, version: number, count: number): Fault {
   return {
     code: 'MISSING_DEFINITION',
-    message: `${count} sagas "${name}" that are not over were started with version ${version}, which this app does not have. Name its class in "earlier" of @Saga, or bring them up by "migrate".`,
+    message: `${countOf(count, `saga "${name}" that is not over was`, `sagas "${name}" that are not over were`)} started with version ${version}, which this app does not have. Name its class in "earlier" of @Saga, or bring the sagas up by "migrate".`,
   }
 }

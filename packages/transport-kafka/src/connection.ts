@@ -1,5 +1,5 @@
 import type { ConnectionState, TransportHost } from '@waybill/core'
-import { Backoff, BrokerRefused } from '@waybill/core'
+import { Backoff, BrokerRefused, countOf } from '@waybill/core'
 import { isTlsRefusal, sentenceOf, verdictOf } from './broker-error.js'
 import type { BatchProducer, ClusterAdmin, KafkaClient } from './driver.js'
 import type { ResolvedOptions } from './options.js'
@@ -87,7 +87,7 @@ export class Connection {
     const { id, brokers } = await this.admin.describe()
     await this.producer.connect()
 
-    return `Kafka cluster ${id}, ${brokers} broker${brokers === 1 ? '' : 's'}`
+    return `Kafka cluster ${id}, ${countOf(brokers, 'broker')}`
   }
 
   #connected(name: string): string {
