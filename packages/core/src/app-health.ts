@@ -17,7 +17,7 @@ export function healthOf({ state, links, groups, store }: Parts): Health {
   const publishers = links.map(({ name, sender }) => ({ transport: name, unsettled: sender.unsettled, bytes: sender.room.bytes, waiting: sender.room.waiting }))
   const reasons = [
     ...(state === 'running' ? [] : [`The app is ${state}.`]),
-    ...connections.filter(({ kind }) => kind !== 'connected').map(({ transport, purpose, kind, reason }) => `${transport}, ${purpose}: ${kind}${reason ? `, ${reason}` : ''}.`),
+    ...awayOf(connections),
     ...(store && !store.connected ? [`The store "${store.name}" is not connected${store.reason ? `: ${store.reason}` : '.'}`] : []),
     ...consumers.filter(({ attached }) => !attached).map(({ channel, group, reason }) => `Group "${group}" on "${channel}" is not attached${reason ? `: ${reason}` : ''}.`),
     ...consumers
@@ -32,4 +32,13 @@ export function healthOf({ state, links, groups, store }: Parts): Health {
   ]
 
   return { live: true, ready: reasons.length === 0, state, connections, publishers, consumers, store, reasons }
+}
+
+/** Connections of one transport are mostly away for one cause: it is said once. */
+function awayOf(connections: Health['connections']): readonly string[] {
+  const away = connections.filter(({ kind }) => kind !== 'connected')
+  const together = away.map(({ transport, reason }) => away.filter((other) => other.transport === transport && other.reason === reason))
+  const once = together.filter(([first], index) => first === away[index])
+
+  return once.map((ones) => `${ones[0]?.transport}, ${ones.map(({ purpose, kind }) => `${purpose} ${kind}`).join(', ')}${ones[0]?.reason ? `: ${ones[0].reason}` : ''}.`)
 }
