@@ -59,6 +59,10 @@ export class Mistakes {
   @Listener(GetQuote, { settle: 'manual' }) manual(_query: GetQuote): void {}
   // @ts-expect-error an unknown option
   @Listener(OrderPlaced, { concurency: 3 }) typo(_event: OrderPlaced): void {}
+  // @ts-expect-error a mistyped field of an option
+  @Listener(OrderPlaced, { group: 'r', batch: { sizes: 3 } }) sizes(_events: readonly OrderPlaced[], _items: readonly BatchItem[]): void {}
+  // @ts-expect-error an item of a batch is settled by what the method does
+  @Listener(OrderPlaced, { batch: { size: 3 }, settle: 'manual' }) both(_events: readonly OrderPlaced[], _items: readonly BatchItem[]): void {}
   // @ts-expect-error returns what it does not declare
   @Publisher(StockReserved) async undeclared(): Promise<StockRejected> {
     return new StockRejected({ orderId: 'a', reason: 'b' })
