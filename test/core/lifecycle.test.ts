@@ -1,4 +1,18 @@
-import { type App, ConfigError, createApp, type LogFields, type Logger, Listener, Event, Command, type Publish, Publisher, Service, type Transport, BrokerRefused } from '@waybill/core'
+import {
+  type App,
+  ConfigError,
+  createApp,
+  type LogFields,
+  type Logger,
+  Listener,
+  Event,
+  Command,
+  type Publish,
+  Publisher,
+  Service,
+  type Transport,
+  BrokerRefused,
+} from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import { eventually, virtualRuntime } from '@waybill/testing'
 import { ContainerModule } from 'inversify'

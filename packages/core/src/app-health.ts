@@ -28,7 +28,10 @@ export function healthOf({ state, links, groups, store }: Parts): Health {
       ),
     ...publishers
       .filter(({ waiting }) => waiting > 0)
-      .map(({ transport, unsettled, bytes, waiting }) => `${transport}: ${countOf(waiting, 'caller waits', 'callers wait')} to publish behind ${countOf(unsettled, 'message')} (${countOf(bytes, 'byte')}) not confirmed yet.`),
+      .map(
+        ({ transport, unsettled, bytes, waiting }) =>
+          `${transport}: ${countOf(waiting, 'caller waits', 'callers wait')} to publish behind ${countOf(unsettled, 'message')} (${countOf(bytes, 'byte')}) not confirmed yet.`,
+      ),
   ]
 
   return { live: true, ready: reasons.length === 0, state, connections, publishers, consumers, store, reasons }

@@ -42,9 +42,8 @@ type Messages = Named | readonly Named<Told>[]
 type OneOf<M extends Messages> = M extends readonly Named[] ? InstanceType<M[number]> : M extends Named ? InstanceType<M> : never
 
 /** A query is answered, and several messages are told apart, one at a time. */
-type Modes<M extends Messages, B extends Batch, S extends 'manual'> = M extends Named<Told>
-  ? ListenerOptions & { readonly batch?: B; readonly settle?: [B] extends [never] ? S : never }
-  : ListenerOptions
+type Modes<M extends Messages, B extends Batch, S extends 'manual'> =
+  M extends Named<Told> ? ListenerOptions & { readonly batch?: B; readonly settle?: [B] extends [never] ? S : never } : ListenerOptions
 
 type Takes<M extends Messages, B extends Batch, S extends 'manual'> = [B] extends [never]
   ? [message: OneOf<M>, delivery: [S] extends [never] ? Delivery : ManualDelivery]

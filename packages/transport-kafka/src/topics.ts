@@ -183,7 +183,8 @@ async function settingsThatDiffer({ admin, log }: TopicTools, { topic, settings 
 /** The channel has more partitions than when these topics were made. */
 async function grow({ admin, declare }: TopicTools, { topic, partitions, origin }: WantedTopic, found: number): Promise<void> {
   if (partitions === undefined || found >= partitions || origin === 'optional') return
-  if (declare !== 'create') throw new BrokerRefused('TOPIC_DIFFERS', `The topic "${topic}" was expected with ${countOf(partitions, 'partition')} and has ${found}. Give it ${partitions}.`)
+  if (declare !== 'create')
+    throw new BrokerRefused('TOPIC_DIFFERS', `The topic "${topic}" was expected with ${countOf(partitions, 'partition')} and has ${found}. Give it ${partitions}.`)
   await admin.growTopic(topic, partitions)
 }
 
