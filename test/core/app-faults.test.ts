@@ -1,4 +1,5 @@
 import { createApp, Event, Listener, Service } from '@waybill/core'
+import { memoryStore } from '@waybill/store-memory'
 import { memory } from '@waybill/transport-memory'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -56,6 +57,13 @@ test.each([
   [{ log: true }, '`log` is false or a logger'],
 ])('the wrong kind of option %# is refused', (options, says) => {
   expectFault(faultsOf(options), 'APP_OPTIONS', 'createApp', says)
+})
+
+test('a transport or a store among the plugins is told where it belongs', () => {
+  expect(faultsOf({ plugins: [memory(), memoryStore()] })).toEqual([
+    { code: 'APP_OPTIONS', message: expect.stringContaining('`plugins[0]` is one of a list of plugins, such as outbox(…); found the transport "memory": give it as `transport`.') },
+    { code: 'APP_OPTIONS', message: expect.stringContaining('`plugins[1]` is one of a list of plugins, such as outbox(…); found the store "memory": give it to an outbox') },
+  ])
 })
 
 test('a mistyped shutdown is refused', () => {

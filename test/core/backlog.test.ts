@@ -49,12 +49,13 @@ test('bytes count as messages do', async () => {
 
   const publishes = [app.publish(said(1, 'y'.repeat(2_000))), app.publish(said(1))]
   await runtime.advance('1s')
-  const { publishers } = app.health()
+  const { publishers, reasons } = app.health()
   broker.unblock()
   await runtime.advance('1s')
   await Promise.all(publishes)
 
   expect(publishers).toMatchObject([{ unsettled: 1, waiting: 1 }])
+  expect(reasons.join()).toContain('1 caller waits to publish behind 1 message (')
 })
 
 test('P5 a caller for whom there is no room within the deadline hears that its message was never sent', async () => {

@@ -163,6 +163,53 @@ test('tokens, names and optional parameters of inversify are honoured', async ()
   expect(container.get(Settings)).toMatchObject({ url: 'amqp://here', size: 9, missing: undefined })
 })
 
+test('a constructor whose every parameter has @Publisher or @inject needs no metadata', async () => {
+  @Service()
+  class Sizes {
+    constructor(@inject('size') @optional() readonly size = 3) {}
+  }
+  @Service()
+  class Front {
+    constructor(
+      @inject(Sizes) readonly sizes: Sizes,
+      @Publisher(Seen) readonly seen: Publish<Seen>,
+    ) {}
+  }
+  for (const type of [Sizes, Front]) Reflect.deleteMetadata('design:paramtypes', type)
+  const { container } = await build([Front], new ContainerModule(({ bind }) => void bind('size').toConstantValue(9)))
+  await container.create()
+
+  expect(container.faults).toEqual([])
+  expect(container.get(Front)).toMatchObject({ sizes: { size: 9 }, seen: 'thing.seen for The event "thing.seen" of Front' })
+})
+
+test('a class takes over what the constructor of the one it extends asks for', async () => {
+  class Settings {
+    constructor(@inject('url') readonly url: string) {}
+  }
+  @Service()
+  class OwnSettings extends Settings {}
+  const { container } = await build([OwnSettings], new ContainerModule(({ bind }) => void bind('url').toConstantValue('amqp://here')))
+  await container.create()
+
+  expect(container.faults).toEqual([])
+  expect(container.get(OwnSettings).url).toBe('amqp://here')
+})
+
+test('what is made late asks for metadata too', async () => {
+  @Service()
+  class Late {
+    readonly pool: Pool
+    constructor(pool: Pool) {
+      this.pool = pool
+    }
+  }
+  Reflect.deleteMetadata('design:paramtypes', Late)
+  const { container } = await build([], pools())
+
+  expect(() => container.get(Late)).toThrow(expect.objectContaining({ code: 'NO_METADATA' }))
+})
+
 test('what a module makes asynchronously is there when a service is made', async () => {
   const module = new ContainerModule(async ({ bind }) => {
     await Promise.resolve()

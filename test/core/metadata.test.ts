@@ -35,6 +35,8 @@ test('what the decorators say is found on the class', () => {
     transactionalMethods: [],
     needs: [],
     parameterTypes: [Helper, Object],
+    statedParameters: [],
+    parameterCount: 2,
     faults: [],
   })
 })

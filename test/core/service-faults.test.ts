@@ -1,4 +1,5 @@
 import { Event, Listener, Publisher, Query, Service, type Publish } from '@waybill/core'
+import { inject } from 'inversify'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { decorate, expectCodes, expectFault, faultsOf } from './fault-list.js'
@@ -82,20 +83,35 @@ test('what is no class in services is refused', () => {
   expect(instance).toMatch(/`services\[1\]`.*an object of Object.*not an instance/)
 })
 
-test('a constructor without metadata names the compilers that leave it out', () => {
+test('without metadata the parameter that needs its type is named, with the compilers that leave it out', () => {
   @Service()
   class Front {
-    readonly a: unknown
-    constructor(a: Date) {
-      this.a = a
-    }
+    constructor(
+      @Publisher(Placed) readonly placed: Publish<Placed>,
+      readonly since: Date,
+      @inject('url') readonly url: string,
+    ) {}
   }
   Reflect.deleteMetadata('design:paramtypes', Front)
 
   const faults = faultsOf({ services: [Front] })
 
   expectCodes(faults, 'NO_METADATA')
-  expectFault(faults, 'NO_METADATA', 'constructor of Front has 1 parameter', 'esbuild, tsx, tsup and Node', '"emitDecoratorMetadata"', 'tsc, swc or oxc')
+  expectFault(faults, 'NO_METADATA', 'constructor of Front asks for as parameter 2:', 'esbuild, tsx, tsup and Node', '"emitDecoratorMetadata"', 'tsc, swc or oxc')
+})
+
+test('an @inject of what is undefined at run time is a cycle, also without metadata', () => {
+  @Service()
+  class Front {
+    readonly other: object
+    constructor(other: object) {
+      this.other = other
+    }
+  }
+  decorate(inject(undefined as never), Front, undefined, 0)
+  Reflect.deleteMetadata('design:paramtypes', Front)
+
+  expectFault(faultsOf({ services: [Front] }), 'CYCLE', 'Parameter 1 of the constructor of Front')
 })
 
 test('a constructor parameter that is undefined at run time is a cycle', () => {

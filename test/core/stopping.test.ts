@@ -1,6 +1,7 @@
-import { type Ask, createApp, type Logger, Listener, Command, Publisher, Query, Service, type Transport } from '@waybill/core'
+import { type Ask, createApp, type Logger, Listener, Command, Event, Publisher, Query, Service, type Transport } from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import { eventually, virtualRuntime } from '@waybill/testing'
+import { ContainerModule } from 'inversify'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { gate, startApp } from './on-memory.js'
@@ -8,6 +9,7 @@ import { gate, startApp } from './on-memory.js'
 const payload = z.object({ n: z.number() })
 
 class Work extends Command('work.do', { payload }) {}
+class Done extends Event('done.done', { payload }) {}
 class Price extends Query('price.get', { payload, reply: payload }) {}
 
 test('S1 stop lets what runs finish and ack, starts nothing more, and leaves the rest to the broker', async () => {
@@ -57,8 +59,38 @@ test('S1 a listener that hangs does not keep the app from stopping; its message 
   await app.stop()
 
   expect(signals[0]?.aborted).toBe(true)
-  expect(lines).toContain('1 listeners did not finish within 50 ms; their messages return to the broker: Worker.work (w-1).')
+  expect(lines).toContain('1 listener did not finish within 50 ms; the messages return to the broker: Worker.work (w-1).')
   expect(broker.queues().find(({ name }) => name === 'work.worker')).toMatchObject({ waiting: 1, unsettled: 0 })
+})
+
+test('S1 while an app stops the log says from time to time which listeners it waits for', async () => {
+  const runtime = virtualRuntime()
+  @Service('worker')
+  class Worker {
+    @Listener(Work)
+    work(): Promise<void> {
+      return new Promise(() => undefined)
+    }
+
+    @Listener(Done, { batch: { size: 3, wait: '1s' } })
+    async done(): Promise<void> {
+      await new Promise<void>(() => undefined)
+    }
+  }
+  const lines: string[] = []
+  const log: Logger = { debug: () => undefined, info: (text) => void lines.push(text), warn: (text) => void lines.push(text), error: () => undefined }
+  const { app } = await startApp({ services: [Worker], broker: memoryBroker({ runtime }), runtime, log })
+  await app.publish([new Work({ n: 1 }), ...[1, 2, 3].map((n) => new Done({ n }))])
+  await runtime.advance('1s')
+  lines.length = 0
+
+  void app.stop()
+  await runtime.advance('25s')
+
+  const who = 'Worker.work (1 message), Worker.done (3 messages)'
+  expect(lines.slice(0, 2)).toEqual([`Still running after 5 s of at most 25 s: ${who}`, `Still running after 15 s of at most 25 s: ${who}`])
+  expect(lines[2]).toMatch(/^2 listeners did not finish within 25000 ms; the messages return to the broker: Worker\.work \(.+\), Worker\.done \(.+, .+, .+\)\.$/)
+  expect(runtime.pending()).toEqual({ timers: 0, jobs: 0 })
 })
 
 test('S1 a listener that fails while its app stops does not hold the stop up', async () => {
@@ -156,6 +188,19 @@ test('S2 a start that waits for its broker ends when the app is stopped', async 
 
   await expect(starting).rejects.toThrow()
   expect(app.health()).toMatchObject({ live: true, ready: false, state: 'stopped' })
+})
+
+test('S2 a start that waits for its modules ends when the app is stopped', async () => {
+  const loaded = gate()
+  const modules = [new ContainerModule(() => loaded.opened)]
+  const app = createApp({ name: 'test', services: [], modules, signals: false, log: false, transport: memory() })
+
+  const starting = app.start()
+  await app.stop()
+  loaded.open()
+
+  await expect(starting).rejects.toMatchObject({ code: 'STOPPED' })
+  expect(app.health().state).toBe('stopped')
 })
 
 test('S2 a broker that answers nothing does not keep the app from stopping within its deadline', async () => {

@@ -20,7 +20,7 @@ export function gracefulEnds({ broker, remove }: ProcessSubject): void {
     await first.shows(/(started w\d 1\n[\s\S]*){10}/)
 
     first.signal('SIGTERM')
-    await first.shows(/SIGTERM: finishing/)
+    await first.shows(/SIGTERM: finishing what runs, which takes at most [\d.]+ s; once more ends at once/)
     first.tell('finish')
 
     expect(await first.ended).toBe(0)

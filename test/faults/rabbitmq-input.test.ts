@@ -78,8 +78,7 @@ describe('an app whose broker is not as it says', () => {
   test('a broker that refuses is asked no more often than the back-off says', async () => {
     const party = broker.stranger({ url: 'amqp://127.0.0.1:1' })
     const connecting = party.transport.connect(party.host).catch((error: unknown) => error)
-    const waits = () =>
-      party.states.flatMap(({ kind, purpose, reason }) => (kind === 'lost' && purpose === 'consuming' ? [Number(/next try in (\d+) ms/.exec(reason ?? '')?.[1])] : []))
+    const waits = () => party.states.flatMap(({ kind, purpose, nextTryMs }) => (kind === 'lost' && purpose === 'consuming' ? [nextTryMs] : []))
 
     await expect.poll(() => waits().length, { timeout: 15_000 }).toBeGreaterThanOrEqual(5)
     await party.transport.close(0)

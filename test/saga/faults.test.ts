@@ -133,6 +133,19 @@ test('a saga without a store is a fault', async () => {
   expect(await faultsOf([Checkout], [sagas() as never])).toEqual([expect.stringMatching(/^NO_STORE The saga "checkout" keeps what it knows in a store/)])
 })
 
+test('a saga without a store is told that with what is wrong with its flow', async () => {
+  @Saga('both', { version: 1 })
+  class WithoutUndo {
+    readonly flow = begin()
+      .step('reserve', (step) => step.send(ReserveStock, (s) => s).done(StockReserved))
+      .ends(ends)
+  }
+
+  const faults = await faultsOf([WithoutUndo], [sagas() as never])
+
+  expect(faults.map((fault) => fault.split(' ')[0]).sort()).toEqual(['NO_STORE', 'UNDO_MISSING'])
+})
+
 test('a saga without its plugin is a fault', async () => {
   expect(await faultsOf([Checkout, Stock], [outbox(memoryStore())] as never)).toEqual([
     expect.stringMatching(/^NO_SAGAS Checkout is a saga, and its app has no sagas\(\) among its plugins/),

@@ -67,7 +67,7 @@ test('G7 a definition that is missing for sagas that run is an error at start', 
   const start = startBed({ database, services: [Forgetful, Shipping] })
 
   await expect(start).rejects.toThrow(ConfigError)
-  await expect(start).rejects.toMatchObject({ code: 'MISSING_DEFINITION', message: expect.stringContaining('1 sagas "checkout" that are not over were started with version 1') })
+  await expect(start).rejects.toMatchObject({ code: 'MISSING_DEFINITION', message: expect.stringContaining('1 saga "checkout" that is not over was started with version 1') })
 })
 
 test('a saga is brought up to the next version where the flow says how', async () => {

@@ -34,7 +34,7 @@ describe('topics of an app', () => {
     await party([channelOf(name, [], { partitions: 2 })])
 
     await expect(party([channelOf(name, [], { partitions: 5 })])).rejects.toThrow(`"${name}" was expected with 5 partitions and has 2`)
-    await expect(party([channelOf(name, [], { partitions: 1 })])).rejects.toThrow(`"${name}" was expected with 1 partitions and has 2`)
+    await expect(party([channelOf(name, [], { partitions: 1 })])).rejects.toThrow(`"${name}" was expected with 1 partition and has 2`)
   })
 
   test('an app that says nothing about partitions takes the topic as it is', async () => {

@@ -122,7 +122,7 @@ describe('connections', () => {
 
     bench.runtime.advance(3_600_000)
     const tries = app.kinds.filter((kind) => kind === 'connecting').length
-    const waits = app.states.flatMap((state) => /next try in (\d+) ms/.exec(state.reason ?? '')?.[1] ?? []).map(Number)
+    const waits = app.states.flatMap(({ nextTryMs }) => nextTryMs ?? [])
     bench.broker.start()
     bench.runtime.advance(30_000)
     await connected

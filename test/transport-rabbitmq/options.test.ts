@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { inspect } from 'node:util'
 import { createApp } from '@waybill/core'
+import { eventually } from '@waybill/testing'
 import { type RabbitOptions, rabbitmq } from '@waybill/transport-rabbitmq'
 import { describe, expect, test } from 'vitest'
 import { bed, url } from './bed.js'
@@ -66,5 +67,17 @@ describe('the options of rabbitmq()', () => {
 
     expect(error).toMatchObject({ code: 'START_DEADLINE', message: expect.stringContaining(`"127.0.0.1:${port}"`) })
     expect(inspect(error)).not.toContain('hunter2')
+  })
+
+  test('the health of an app says once why none of its connections stands', async () => {
+    const app = createApp({ name: 'shop', services: [], transport: rabbitmq({ url: 'amqp://127.0.0.1:1' }), signals: false, log: false })
+    const started = app.start().catch((error: unknown) => error)
+
+    await eventually(() => app.health().connections.filter(({ reason }) => reason?.includes('ECONNREFUSED')).length === 3)
+    const { reasons } = app.health()
+    await app.stop()
+    await started
+
+    expect(reasons).toEqual(['The app is starting.', expect.stringMatching(/^rabbitmq, publishing \w+, consuming \w+, administration \w+: .*ECONNREFUSED/)])
   })
 })

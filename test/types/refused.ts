@@ -1,7 +1,7 @@
 // What the compiler must refuse. Each expectation is a mistake that a user makes.
 
 import { Command, Context, createApp, Event, Listener, Publisher, Service } from '@waybill/core'
-import type { App, Ask, BatchItem, Publish, Transport } from '@waybill/core'
+import type { App, Ask, BatchItem, Publish, Store, Transport } from '@waybill/core'
 import { Transactional } from '@waybill/outbox'
 import { z } from 'zod'
 import { GetQuote, OrderConfirmed, OrderCopied, OrderPlaced, StockRejected, StockReserved } from './shop.js'
@@ -59,6 +59,10 @@ export class Mistakes {
   @Listener(GetQuote, { settle: 'manual' }) manual(_query: GetQuote): void {}
   // @ts-expect-error an unknown option
   @Listener(OrderPlaced, { concurency: 3 }) typo(_event: OrderPlaced): void {}
+  // @ts-expect-error a mistyped field of an option
+  @Listener(OrderPlaced, { group: 'r', batch: { sizes: 3 } }) sizes(_events: readonly OrderPlaced[], _items: readonly BatchItem[]): void {}
+  // @ts-expect-error an item of a batch is settled by what the method does
+  @Listener(OrderPlaced, { batch: { size: 3 }, settle: 'manual' }) both(_events: readonly OrderPlaced[], _items: readonly BatchItem[]): void {}
   // @ts-expect-error returns what it does not declare
   @Publisher(StockReserved) async undeclared(): Promise<StockRejected> {
     return new StockRejected({ orderId: 'a', reason: 'b' })
@@ -69,13 +73,17 @@ export class Mistakes {
   }
 }
 
-export async function outside(app: App, transport: Transport): Promise<void> {
+export async function outside(app: App, transport: Transport, store: Store): Promise<void> {
   // @ts-expect-error a query is asked
   await app.publish(new GetQuote({ sku: 'a' }))
   // @ts-expect-error an event cannot be asked
   await app.ask(new OrderConfirmed({ orderId: '', charge: '' }))
   // @ts-expect-error an unknown option
   createApp({ name: 'x', services: [], transport, plugin: [] })
+  // @ts-expect-error a transport is no plugin
+  createApp({ name: 'x', services: [], transport, plugins: [transport] })
+  // @ts-expect-error a store is no plugin
+  createApp({ name: 'x', services: [], transport, plugins: [store] })
 }
 
 export class Transactions {

@@ -36,9 +36,10 @@ test('the compiler tells a mistake at a decorator in words of the message, not o
 
 test('an option that was mistyped is one error, at the option', { timeout: 60_000 }, async () => {
   const { lines, errors } = await mistakes()
-  const at = lines.findIndex((line) => line.includes('concurency'))
+  const said = (mistake: string): readonly string[] => errors.filter(({ line }) => line === lines.findIndex((text) => text.includes(mistake))).map(({ text }) => text)
 
-  expect(errors.filter(({ line }) => line === at).map(({ text }) => text)).toEqual([expect.stringContaining("Did you mean to write 'concurrency'?")])
+  expect(said('concurency')).toEqual([expect.stringContaining("Did you mean to write 'concurrency'?")])
+  expect(said('sizes:')).toEqual([expect.stringContaining("Did you mean to write 'size'?")])
 })
 
 interface Mistakes {

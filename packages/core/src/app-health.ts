@@ -1,5 +1,6 @@
 import type { AppOptions } from './app-options.js'
 import { WaybillError } from './error.js'
+import { countOf } from './count-of.js'
 import type { Group } from './group.js'
 import type { Health } from './health.js'
 import type { Link } from './link.js'
@@ -18,18 +19,21 @@ export function healthOf({ state, links, groups, store }: Parts): Health {
   const publishers = links.map(({ name, sender }) => ({ transport: name, unsettled: sender.unsettled, bytes: sender.room.bytes, waiting: sender.room.waiting }))
   const reasons = [
     ...(state === 'running' ? [] : [`The app is ${state}.`]),
-    ...connections.filter(({ kind }) => kind !== 'connected').map(({ transport, purpose, kind, reason }) => `${transport}, ${purpose}: ${kind}${reason ? `, ${reason}` : ''}.`),
+    ...awayOf(connections),
     ...(store && !store.connected ? [`The store "${store.name}" is not connected${store.reason ? `: ${store.reason}` : '.'}`] : []),
     ...consumers.filter(({ attached }) => !attached).map(({ channel, group, reason }) => `Group "${group}" on "${channel}" is not attached${reason ? `: ${reason}` : ''}.`),
     ...consumers
       .filter(({ attached, paused, unsettled }) => attached && paused && unsettled === 0)
       .map(
         ({ channel, group, blocked }) =>
-          `Group "${group}" on "${channel}" is paused with nothing unsettled: ${blocked} deliveries of a lost connection or channel fill its window, and are let go within a second.`,
+          `Group "${group}" on "${channel}" is paused with nothing unsettled: ${countOf(blocked, 'delivery of a lost connection or channel fills its window, and is', 'deliveries of a lost connection or channel fill its window, and are')} let go within a second.`,
       ),
     ...publishers
       .filter(({ waiting }) => waiting > 0)
-      .map(({ transport, unsettled, bytes, waiting }) => `${transport}: ${waiting} callers wait to publish behind ${unsettled} messages (${bytes} bytes) that are not confirmed.`),
+      .map(
+        ({ transport, unsettled, bytes, waiting }) =>
+          `${transport}: ${countOf(waiting, 'caller waits', 'callers wait')} to publish behind ${countOf(unsettled, 'message')} (${countOf(bytes, 'byte')}) not confirmed yet.`,
+      ),
   ]
 
   return { live: true, ready: reasons.length === 0, state, connections, publishers, consumers, store, reasons }
@@ -47,4 +51,13 @@ export function lateStart({ name, startDeadline }: AppOptions, { connections, re
     'START_DEADLINE',
     `"${name}" has no connection after ${startDeadline}. ${reasons.slice(1).join(' ')} Start its ${away}, mend the address, or wait longer by \`startDeadline\`.`,
   )
+}
+
+/** Connections of one transport are mostly away for one cause: it is said once. */
+function awayOf(connections: Health['connections']): readonly string[] {
+  const away = connections.filter(({ kind }) => kind !== 'connected')
+  const together = away.map(({ transport, reason }) => away.filter((other) => other.transport === transport && other.reason === reason))
+  const once = together.filter(([first], index) => first === away[index])
+
+  return once.map((ones) => `${ones[0]?.transport}, ${ones.map(({ purpose, kind }) => `${purpose} ${kind}`).join(', ')}${ones[0]?.reason ? `: ${ones[0].reason}` : ''}.`)
 }

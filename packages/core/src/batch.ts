@@ -12,10 +12,11 @@ import type { ListenCall } from './middleware.js'
 import type { PlannedListener } from './plan.js'
 import { type Pace, paceOf } from './pace.js'
 import { stoppedBefore } from './run.js'
-import type { Abandoned, TimedRun } from './run-times.js'
+import type { TimedRun } from './run-times.js'
 import type { RunEnd, Runner, RunnerOptions } from './runner.js'
 import { Held, scopes } from './scope.js'
 import { Turnstile } from './turnstile.js'
+import type { Unfinished } from './unfinished.js'
 
 /** Beside the ends of single runs: all of a batch together. */
 export interface BatchEnd extends RunEnd {
@@ -298,11 +299,12 @@ class BatchRun implements TimedRun {
     this.#runner.expired(this)
   }
 
-  abandon(): Abandoned {
-    const { listener } = this.#runner
-    this.close(stoppedBefore(listener))
+  get unfinished(): Unfinished {
+    return { listener: this.#runner.listener.label, ids: this.jobs.map(({ id }) => id) }
+  }
 
-    return { listener: listener.label, ids: this.jobs.map(({ id }) => id) }
+  abandon(): void {
+    this.close(stoppedBefore(this.#runner.listener))
   }
 
   close(error?: unknown): void {

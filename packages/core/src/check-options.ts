@@ -1,11 +1,13 @@
 import type { AppOptions } from './app-options.js'
 import { type Fault, unknownOptions } from './fault.js'
+import { isStore } from './check-transactions.js'
 import { describeFound, isRecord } from './found.js'
 import { defaultLimits } from './limits.js'
 import { defaultBacklog } from './room.js'
 import { faultOfName } from './name.js'
 import { isRuntime } from './runtime.js'
 import { durationOf, faultOfDuration, type Options } from './option.js'
+import type { Transport } from './transport.js'
 
 const known: Readonly<Record<keyof AppOptions, true>> = {
   name: true,
@@ -77,7 +79,7 @@ function transportFault(sentence: string): Fault {
 }
 
 /** Whether it has what core needs of a transport. */
-export function isTransport(value: unknown): boolean {
+export function isTransport(value: unknown): value is Transport {
   return (
     isRecord(value) &&
     typeof value.name === 'string' &&
@@ -91,7 +93,7 @@ function checkLists(options: Options): readonly Fault[] {
     { option: 'services', of: 'classes marked @Service', each: () => true, required: true },
     { option: 'modules', of: 'inversify ContainerModules', each: (entry: unknown) => isRecord(entry) && typeof entry.load === 'function', required: false },
     { option: 'middleware', of: 'objects with `listen`, `publish` or both', each: isMiddleware, required: false },
-    { option: 'plugins', of: 'plugins, such as outbox(…)', each: (entry: unknown) => isRecord(entry) && typeof entry.name === 'string', required: false },
+    { option: 'plugins', of: 'plugins, such as outbox(…)', each: isPlugin, required: false },
   ]
 
   return lists.flatMap(({ option, of, each, required }) => {
@@ -100,9 +102,21 @@ function checkLists(options: Options): readonly Fault[] {
     if (!Array.isArray(given)) return [{ code: 'APP_OPTIONS', message: `createApp: \`${option}\` is a list of ${of}; found ${describeFound(given)}.` }]
 
     return given.flatMap((entry, i) =>
-      each(entry) ? [] : [{ code: 'APP_OPTIONS', message: `createApp: \`${option}[${i}]\` is one of a list of ${of}; found ${describeFound(entry)}.` }],
+      each(entry) ? [] : [{ code: 'APP_OPTIONS', message: `createApp: \`${option}[${i}]\` is one of a list of ${of}; found ${misplaced(entry) ?? describeFound(entry)}.` }],
     )
   })
+}
+
+function isPlugin(entry: unknown): boolean {
+  return isRecord(entry) && typeof entry.name === 'string' && misplaced(entry) === undefined
+}
+
+/** What is no plugin, but belongs into the app all the same: what it is, and where it belongs. */
+function misplaced(entry: unknown): string | undefined {
+  if (isTransport(entry)) return `the transport "${entry.name}": give it as \`transport\``
+  if (isStore(entry)) return `the store "${entry.name}": give it to an outbox, as in outbox(memoryStore())`
+
+  return undefined
 }
 
 function isMiddleware(entry: unknown): boolean {

@@ -1,6 +1,6 @@
 import type { Fault } from './fault.js'
 import { describeFound, nameOf } from './found.js'
-import { injectionsOf } from './injection.js'
+import { type Injection, injectionsOf } from './injection.js'
 import { isClass, type MarkedService } from './marked-service.js'
 import { faultOfName } from './name.js'
 import { noMessage } from './check-messages.js'
@@ -81,19 +81,21 @@ export function checkUnlisted({ label, marks }: MarkedService): readonly Fault[]
   })
 }
 
-function checkConstructor(service: MarkedService): readonly Fault[] {
-  const { type, label, marks } = service
-  if (marks.parameterTypes === undefined) return type.length > 0 || marks.publisherParameters.length > 0 ? [missingMetadata(label, Math.max(type.length, 1))] : []
+/** Parameters of a constructor of which nobody can tell what they ask for. */
+export function checkConstructor(service: MarkedService): readonly Fault[] {
+  const absent = injectionsOf(service).filter(({ token }) => token === undefined)
+  const unstated = absent.filter(({ isStated }) => !isStated)
 
-  return injectionsOf(service).flatMap(({ token, index }) => (token === undefined ? [cycle(label, index)] : []))
+  return [...(unstated.length > 0 ? [missingMetadata(service.label, unstated)] : []), ...absent.filter(({ isStated }) => isStated).map(({ index }) => cycle(service.label, index))]
 }
 
-function missingMetadata(label: string, count: number): Fault {
+function missingMetadata(label: string, unstated: readonly Injection[]): Fault {
   return {
     code: 'NO_METADATA',
     message:
-      `The constructor of ${label} has ${count} ${count === 1 ? 'parameter' : 'parameters'}, but the compiler wrote no types for them. esbuild, tsx, tsup and Node's own type stripping leave them out: ` +
-      'compile with tsc, swc or oxc, with "experimentalDecorators" and "emitDecoratorMetadata" set to true in tsconfig.json.',
+      `Nothing says what the constructor of ${label} asks for as parameter ${unstated.map(({ index }) => index + 1).join(', ')}: neither @Publisher nor @inject stands there, and the compiler wrote no types. ` +
+      "esbuild, tsx, tsup and Node's own type stripping leave them out: " +
+      'write @inject(token), or compile with tsc, swc or oxc, with "experimentalDecorators" and "emitDecoratorMetadata" set to true in tsconfig.json.',
   }
 }
 

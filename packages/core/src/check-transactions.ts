@@ -34,7 +34,8 @@ function checkStore({ name, store }: Plugin): readonly Fault[] {
   return [{ code: 'STORE', message: `The plugin "${name}" takes a store, such as memoryStore() or postgres(…); found ${describeFound(store)}.` }]
 }
 
-function isStore(value: unknown): value is Store {
+/** Whether it has what core needs of a store. */
+export function isStore(value: unknown): value is Store {
   return (
     isRecord(value) && typeof value.name === 'string' && Array.isArray(value.faults) && ['open', 'begin', 'close', 'health'].every((method) => typeof value[method] === 'function')
   )

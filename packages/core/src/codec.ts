@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { countOf } from './count-of.js'
 import { nestsTooDeep } from './limits.js'
 import { contentTypeJson } from './wire.js'
 
@@ -30,7 +31,7 @@ export const jsonCodec: Codec = {
   },
 
   decode(body, nesting) {
-    if (nestsTooDeep(body, nesting)) throw new Error(`The body is nested deeper than ${nesting} levels.`)
+    if (nestsTooDeep(body, nesting)) throw new Error(`The body is nested deeper than ${countOf(nesting, 'level')}.`)
     if (!isUtf8(body)) throw new Error('The body is not UTF-8.')
 
     return parseJson(body)

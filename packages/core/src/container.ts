@@ -1,6 +1,6 @@
 import { Container, type ContainerModule, type GetOptions, type ResolutionContext, type ServiceIdentifier } from 'inversify'
 import { checkInjections } from './check-injections.js'
-import { checkUnlisted } from './check-services.js'
+import { checkConstructor, checkUnlisted } from './check-services.js'
 import { noStore } from './check-transactions.js'
 import { ConfigError, WaybillError } from './error.js'
 import type { Fault } from './fault.js'
@@ -198,7 +198,8 @@ function getOne<T>(container: Container, { maker, listed }: Known, type: abstrac
 
   const added = services.filter((service) => !container.isBound(service.type))
   const known = new Set<unknown>(added.map((service) => service.type))
-  const faults = checkInjections(added, (wanted, options) => known.has(wanted) || container.isBound(wanted as ServiceIdentifier, options))
+  const isBound = (wanted: unknown, options: GetOptions): boolean => known.has(wanted) || container.isBound(wanted as ServiceIdentifier, options)
+  const faults = [...added.flatMap(checkConstructor), ...checkInjections(added, isBound)]
   if (faults.length > 0) throw new ConfigError(faults)
   for (const service of added) maker.bind(service)
 

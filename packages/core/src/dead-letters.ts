@@ -59,6 +59,8 @@ export interface DeadLetterOptions {
   readonly notices: DeathNotices
   readonly runtime: Runtime
   readonly log: Logger
+  /** Throws where the app does not run. `label` is for people: `app.deadLetters.list`. */
+  readonly assertOpen: (label: string) => void
 }
 
 const oldest = 1_000
@@ -76,7 +78,7 @@ export class GroupDeadLetters implements DeadLetters {
   }
 
   async list(of: GroupAddress, options: DeadLetterFilter & { readonly limit?: number } = {}): Promise<readonly DeadMessage[]> {
-    checkDeadLetterOptions('list', options)
+    this.#check('list', options)
     const { limit = 100, ...filter } = options
     const isFiltered = Object.values(filter).some((value) => value !== undefined)
     const letters = await this.#look(of, isFiltered ? Math.max(limit, oldest) : limit)
@@ -88,7 +90,7 @@ export class GroupDeadLetters implements DeadLetters {
   }
 
   async show(of: GroupAddress, id: string, options: { readonly limit?: number } = {}): Promise<DeadMessage | undefined> {
-    checkDeadLetterOptions('show', options)
+    this.#check('show', options)
     checkLetterId('show', id)
     const letters = await this.#look(of, options.limit ?? oldest)
     const found = letters.find((letter) => matches(letter, { ids: [id] }))
@@ -112,7 +114,7 @@ export class GroupDeadLetters implements DeadLetters {
   }
 
   async #redrive(of: GroupAddress, which: RedriveOptions): Promise<number> {
-    checkDeadLetterOptions('redrive', which)
+    this.#check('redrive', which)
     const signal = which.signal ? AbortSignal.any([which.signal, this.#stopping.signal]) : this.#stopping.signal
     const link = this.#ownLinkOf(of)
 
@@ -135,7 +137,7 @@ export class GroupDeadLetters implements DeadLetters {
   }
 
   async edit(of: GroupAddress, id: string, change: DeadLetterEdit): Promise<string> {
-    checkDeadLetterOptions('edit', change)
+    this.#check('edit', change)
     checkLetterId('edit', id)
     const link = this.#ownLinkOf(of)
 
@@ -164,7 +166,7 @@ export class GroupDeadLetters implements DeadLetters {
   }
 
   async discard(of: GroupAddress, which: DeadLetterFilter & { readonly because: string; readonly limit?: number }): Promise<number> {
-    checkDeadLetterOptions('discard', which)
+    this.#check('discard', which)
     this.#linkOf(of)
 
     return this.#turns.take(nameOf(of), () => this.#discardNow(of, which))
@@ -194,6 +196,11 @@ export class GroupDeadLetters implements DeadLetters {
         cause: error,
       })
     }
+  }
+
+  #check(verb: keyof DeadLetters, options: unknown): void {
+    checkDeadLetterOptions(verb, options)
+    this.#options.assertOpen(`app.deadLetters.${verb}`)
   }
 
   #linkOf(of: GroupAddress): Link {

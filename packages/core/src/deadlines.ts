@@ -63,13 +63,18 @@ export class Deadlines<T extends Expiring<T>> {
     this.#size--
   }
 
+  /** All of them, the oldest first. */
+  items(): T[] {
+    const items: T[] = []
+    for (let due = this.#first; due; due = due.after) items.push(due.item)
+
+    return items
+  }
+
   /** Forgets everything, and says what it was. */
   drain(): T[] {
-    const items: T[] = []
-    for (let due = this.#first; due; due = this.#first) {
-      this.remove(due.item)
-      items.push(due.item)
-    }
+    const items = this.items()
+    for (const item of items) this.remove(item)
     this.#cancel?.()
     this.#cancel = undefined
 

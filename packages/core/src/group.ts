@@ -16,7 +16,7 @@ import type { Publishing } from './publishing.js'
 import type { Replier } from './replier.js'
 import { Outcomes, type OutcomesEnd } from './outcomes.js'
 import { Parking, type ParkingEnd } from './parking.js'
-import { type Abandoned, RunTimes } from './run-times.js'
+import { RunTimes } from './run-times.js'
 import { SingleRunner, type Runner, type RunnerOptions } from './runner.js'
 import type { Runtime } from './runtime.js'
 import { Share } from './share.js'
@@ -24,6 +24,7 @@ import { Survivors } from './survivors.js'
 import type { StoreOutage } from './store-outage.js'
 import { Suspects, type SuspectsEnd } from './suspects.js'
 import type { Consumer, RawDelivery } from './transport.js'
+import type { Unfinished } from './unfinished.js'
 import { isDoneWithin } from './within.js'
 
 /** How often a paused consumer's deliveries are looked at: nobody tells that a channel or a partition went while the connection stands. */
@@ -111,8 +112,13 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     return { ...known, channel, group, running: this.running, blocked: this.#blocked, behind: this.#lanes.longest()?.key }
   }
 
+  /** What its listeners have in hand. */
+  unfinished(): readonly Unfinished[] {
+    return this.#times.unfinished()
+  }
+
   /** Starts nothing more, lets what runs finish within the time, then returns the rest to the broker. Resolves with what was abandoned. */
-  async stop(deadlineMs: number): Promise<readonly Abandoned[]> {
+  async stop(deadlineMs: number): Promise<readonly Unfinished[]> {
     this.#stopping = true
     const { runtime } = this.#options
     const end = runtime.elapsed() + deadlineMs

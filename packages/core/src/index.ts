@@ -64,6 +64,7 @@ export type {
   ShardStatus,
 } from './outbox-store.js'
 export type { OpenTransaction } from './open-transaction.js'
+export { countOf } from './count-of.js'
 export { ConnectionOutage } from './connection-outage.js'
 export { Outage } from './outage.js'
 export { Turns } from './turns.js'

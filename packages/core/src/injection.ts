@@ -1,11 +1,14 @@
 import { describeFound, isRecord, nameOf } from './found.js'
-import type { MarkedService } from './marked-service.js'
+import { inversifyMetadataOf } from './inversify-metadata.js'
+import type { ServiceMetadata } from './metadata.js'
 
 /** What one parameter of a constructor asks for. */
 export interface Injection {
   readonly index: number
-  /** A class, or the token of an `@inject`. Undefined: the compiler saw nothing there. */
+  /** A class, or the token of an `@inject`. Undefined: there was nothing at run time. */
   readonly token: unknown
+  /** False: neither the compiler nor an `@inject` says what it asks for. */
+  readonly isStated: boolean
   readonly isOptional: boolean
   readonly isMany: boolean
   readonly name: string | number | symbol | undefined
@@ -13,16 +16,15 @@ export interface Injection {
 }
 
 /** What a service's constructor asks the container for. Parameters with `@Publisher` are filled by the app and left out. */
-export function injectionsOf({ type, marks }: MarkedService): readonly Injection[] {
+export function injectionsOf({ marks }: { readonly marks: ServiceMetadata }): readonly Injection[] {
   const published = new Set(marks.publisherParameters.map(({ index }) => index))
-  const stated = statedArguments(type)
 
-  return (marks.parameterTypes ?? []).flatMap((parameter, index) => (published.has(index) ? [] : [injectionOf(index, parameter, stated[index])]))
+  return Array.from({ length: marks.parameterCount }, (_, index) => injectionOf(marks, index)).filter(({ index }) => !published.has(index))
 }
 
 /** What inversify's decorators ask for beside the constructor: a service is made by its constructor alone. */
-export function extrasOf({ type }: MarkedService): readonly string[] {
-  const stated = metadataOf(type)
+export function extrasOf({ type }: { readonly type: object }): readonly string[] {
+  const stated = inversifyMetadataOf(type)
   const lifecycle = isRecord(stated.lifecycle) ? stated.lifecycle : {}
 
   return [stated.properties, lifecycle.postConstructMethodNames, lifecycle.preDestroyMethodNames].flatMap((names) =>
@@ -35,13 +37,16 @@ export function describeToken(token: unknown): string {
   return typeof token === 'function' ? nameOf(token) : describeFound(token)
 }
 
-function injectionOf(index: number, parameter: unknown, stated: unknown): Injection {
-  const plain = { index, token: parameter, isOptional: false, isMany: false, name: undefined, tag: undefined }
+function injectionOf({ parameterTypes, statedParameters }: ServiceMetadata, index: number): Injection {
+  const parameter = parameterTypes?.[index]
+  const stated = statedParameters[index]
+  const plain = { index, token: parameter, isStated: parameterTypes !== undefined, isOptional: false, isMany: false, name: undefined, tag: undefined }
   if (!isRecord(stated)) return plain
   const [tag] = stated.tags instanceof Map ? [...(stated.tags as Map<string, unknown>)] : []
 
   return {
     index,
+    isStated: plain.isStated || 'value' in stated,
     token: unwrap(stated.value ?? parameter),
     isOptional: stated.optional === true,
     isMany: 'chained' in stated,
@@ -53,19 +58,4 @@ function injectionOf(index: number, parameter: unknown, stated: unknown): Inject
 /** A LazyServiceIdentifier names a class that is defined later. */
 function unwrap(token: unknown): unknown {
   return isRecord(token) && typeof token.unwrap === 'function' ? (token as { unwrap(): unknown }).unwrap() : token
-}
-
-// `@inject` and its sisters write here; inversify has no public way to read it for a class that it does not make itself.
-const metadataKey = '@inversifyjs/core/classMetadataReflectKey'
-
-function metadataOf(type: object): Readonly<Record<string, unknown>> {
-  const found: unknown = Reflect.getOwnMetadata(metadataKey, type)
-
-  return isRecord(found) ? found : {}
-}
-
-function statedArguments(type: object): readonly unknown[] {
-  const found = metadataOf(type).constructorArguments
-
-  return Array.isArray(found) ? found : []
 }

@@ -1,3 +1,4 @@
+import { countOf } from './count-of.js'
 import { headerBlock } from './envelope.js'
 
 /** What an untrusted message may be at most. */
@@ -27,7 +28,7 @@ export function excessOf(body: Uint8Array, headers: Readonly<Record<string, unkn
     if (typeof value !== 'object' || value === null) continue
 
     const size = sizeOf(value, limits.nesting, limits.headerBytes)
-    if (size === undefined) return `Header "${name.slice(0, 80)}" is nested deeper than ${limits.nesting} levels or larger than ${limits.headerBytes} bytes.`
+    if (size === undefined) return `Header "${name.slice(0, 80)}" is nested deeper than ${countOf(limits.nesting, 'level')} or larger than ${limits.headerBytes} bytes.`
     bytes += size
   }
   if (count > limits.headers) return `It has ${count} headers; the limit is ${limits.headers}.`

@@ -1,4 +1,4 @@
-import type { AnswerOf, KindOf, Contract, Named, Told } from './contract.js'
+import type { AnswerOf, Contract, KindOf, Named, Told } from './contract.js'
 import type { BatchItem, Delivery, ManualDelivery, RawMessage } from './delivery.js'
 import type { Duration } from './duration.js'
 import { markListener, markRawListener } from './metadata.js'
@@ -26,30 +26,38 @@ export interface ListenerOptions {
   readonly deadKey?: 'park' | 'go on'
 }
 
+/** How many messages a listener takes at a time, and how long it waits for them. */
+export interface Batch {
+  readonly size: number
+  readonly wait?: Duration
+}
+
 export interface BatchOptions extends ListenerOptions {
-  readonly batch: { readonly size: number; readonly wait?: Duration }
+  readonly batch: Batch
 }
 
 export type Listens<A extends unknown[], R> = (target: object, key: string | symbol, method: Method<(...args: A) => R>) => void
+
+type Messages = Named | readonly Named<Told>[]
+type OneOf<M extends Messages> = M extends readonly Named[] ? InstanceType<M[number]> : M extends Named ? InstanceType<M> : never
+
+/** A query is answered, and several messages are told apart, one at a time. */
+type Modes<M extends Messages, B extends Batch, S extends 'manual'> =
+  M extends Named<Told> ? ListenerOptions & { readonly batch?: B; readonly settle?: [B] extends [never] ? S : never } : ListenerOptions
+
+type Takes<M extends Messages, B extends Batch, S extends 'manual'> = [B] extends [never]
+  ? [message: OneOf<M>, delivery: [S] extends [never] ? Delivery : ManualDelivery]
+  : [messages: readonly OneOf<M>[], items: readonly BatchItem[]]
+
+type Gives<M extends Messages, B extends Batch> = [B] extends [never] ? Returns<OneOf<M>> : void | Promise<void>
 type Returns<M extends Contract> = KindOf<M> extends 'query' ? AnswerOf<M> | Promise<AnswerOf<M>> : unknown
 
-// Of a call that fits none, the last overload's error is shown, and the first one's result is what the method is compared with.
-export function Listener<M extends Named<Told>>(
-  message: M,
-  options: ListenerOptions & { readonly settle: 'manual' },
-): Listens<[message: InstanceType<M>, delivery: ManualDelivery], unknown>
-export function Listener<M extends readonly Named<Told>[]>(
-  messages: readonly [...M],
-  options?: ListenerOptions,
-): Listens<[message: InstanceType<M[number]>, delivery: Delivery], unknown>
-export function Listener<M extends Named<Told>>(
-  message: M,
-  options: BatchOptions,
-): Listens<[messages: readonly InstanceType<M>[], items: readonly BatchItem[]], void | Promise<void>>
-export function Listener<M extends Named>(message: M, options?: ListenerOptions): Listens<[message: InstanceType<M>, delivery: Delivery], Returns<InstanceType<M>>>
-/** This method takes the message. What it throws is retried by its policy, then kept as a dead letter. */
-export function Listener(messages: Named | readonly Named[], options: object = {}): (target: object, key: string | symbol, method: PropertyDescriptor) => void {
-  return (target, key) => markListener(target, key, Array.isArray(messages) ? messages : [messages], options)
+/** This method takes the message, or each of several. What it throws is retried by its policy, then kept as a dead letter. */
+export function Listener<const M extends Messages, B extends Batch = never, S extends 'manual' = never>(
+  messages: M,
+  options?: Modes<M, B, S>,
+): Listens<Takes<M, B, S>, Gives<M, B>> {
+  return (target, key) => markListener(target, key, Array.isArray(messages) ? (messages as readonly Named[]) : [messages], options ?? {})
 }
 
 /** This method takes whatever passes on a channel and no other listener of its group declares: the bytes as they came. */

@@ -1,4 +1,5 @@
 import { nameOf } from './found.js'
+import { injectionsOf } from './injection.js'
 import { metadataOf, type ServiceMetadata } from './metadata.js'
 import type { ServiceClass } from './plan.js'
 
@@ -25,7 +26,7 @@ export function listedServices(given: unknown): readonly MarkedService[] {
 export function reachableServices(listed: readonly MarkedService[]): readonly MarkedService[] {
   const found = new Map<unknown, MarkedService>(listed.map((service) => [service.type, service]))
   for (const service of found.values()) {
-    for (const type of service.marks.parameterTypes ?? []) {
+    for (const { token: type } of injectionsOf(service)) {
       if (found.has(type) || !isClass(type)) continue
       const other = read(type, false)
       if (other.marks.service || other.marks.listeners.length > 0) found.set(type, other)

@@ -1,6 +1,7 @@
 import 'reflect-metadata'
 import type { Fault } from './fault.js'
 import { nameOf } from './found.js'
+import { statedParametersOf } from './inversify-metadata.js'
 import { isContext, misplacedPublisher, noMethod, onStatic, standardDecorator } from './misplaced.js'
 import { publishing } from './returned.js'
 import { transactional, withinTransaction } from './transactional.js'
@@ -15,6 +16,10 @@ export interface ServiceMetadata {
   readonly transactionalMethods: readonly TransactionalMark[]
   /** The constructor's parameters as the compiler wrote them; undefined where it wrote none. */
   readonly parameterTypes: readonly unknown[] | undefined
+  /** What `@inject` and its sisters say of the constructor's parameters, each at its place. */
+  readonly statedParameters: readonly unknown[]
+  /** How many parameters the constructor has, without those after the first default of which nothing is said. */
+  readonly parameterCount: number
   /** Plugins without which it does nothing. */
   readonly needs: readonly PluginNeed[]
   /** Decorators that stand where they mean nothing. */
@@ -121,6 +126,8 @@ export function metadataOf(type: unknown): ServiceMetadata {
     transactionalMethods: methodMarks<TransactionalMark>(chain, 'transactionalMethods').filter((mark) => isStillWrapped(chain, mark.method, 'transactionalMethods')),
     publisherParameters: own ? ownMarks<PublisherParameterMark>(own, 'publisherParameters') : [],
     parameterTypes: own && parameterTypesOf(own),
+    statedParameters: own ? statedParametersOf(own) : [],
+    parameterCount: own ? parameterCountOf(own) : 0,
     needs: chain[0] ? ownMarks<PluginNeed>(chain[0], 'needs') : [],
     faults: [...chain.flatMap((at) => faultsOf(at)), ...strayMarks(chain)],
   }
@@ -165,7 +172,11 @@ function classesOf(type: unknown): (abstract new () => object)[] {
 
 /** The nearest class that says what its constructor takes: a class without one uses that of the class it extends. */
 function ownConstructor(chain: readonly (abstract new () => object)[]): (abstract new () => object) | undefined {
-  return chain.find((type) => parameterTypesOf(type) !== undefined || type.length > 0)
+  return chain.find((type) => parameterTypesOf(type) !== undefined || parameterCountOf(type) > 0 || ownMarks(type, 'publisherParameters').length > 0)
+}
+
+function parameterCountOf(type: abstract new () => object): number {
+  return Math.max(parameterTypesOf(type)?.length ?? type.length, statedParametersOf(type).length)
 }
 
 function parameterTypesOf(type: object): readonly unknown[] | undefined {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Codec } from './codec.js'
 import { contextHeaders } from './context.js'
+import { countOf } from './count-of.js'
 import { parseDuration } from './duration.js'
 import { traceparentOf } from './dead-letter.js'
 import { isReserved, type Envelope, writeEnvelope } from './envelope.js'
@@ -81,7 +82,8 @@ function encode(message: Message, { name }: Definition, { name: transport, capab
   } catch (error) {
     throw new InvalidMessage(name, [{ path: '', message: `it cannot be written as JSON: ${(error as Error).message}` }])
   }
-  if (nestsTooDeep(body, limits.nesting)) throw new InvalidMessage(name, [{ path: '', message: `it is nested deeper than ${limits.nesting} levels, which no listener takes` }])
+  if (nestsTooDeep(body, limits.nesting))
+    throw new InvalidMessage(name, [{ path: '', message: `it is nested deeper than ${countOf(limits.nesting, 'level')}, which no listener takes` }])
   const { maxBodyBytes = Number.POSITIVE_INFINITY } = capabilities
   if (body.length > maxBodyBytes)
     throw new WaybillError('MESSAGE_TOO_LARGE', `"${name}" has ${body.length} bytes; the broker of "${transport}" takes up to ${maxBodyBytes}. Send less, or send a reference.`)

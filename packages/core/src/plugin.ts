@@ -17,8 +17,12 @@ import type { Depth, GroupAddress, PublishOutcome } from './transport.js'
 /** Something that lives and dies with the app: metrics, an outbox. */
 export interface Plugin {
   readonly name: string
+  /** A transport is no plugin: give it as `transport`. */
+  readonly onWritable?: never
   /** What is wrong with its options; `start` reports these with all other faults. */
   readonly faults?: readonly Fault[]
+  /** What is wrong with the app that it is in; `start` reports these with all other faults. */
+  check?(plan: Plan, hasStore: boolean): readonly Fault[]
   /** Where the app keeps what it commits: with it listeners are transactional, and what is published in a transaction leaves by it. At most one plugin brings one. */
   readonly store?: Store
   /** What it gives to services: instances by the class that a constructor names. */

@@ -1,7 +1,9 @@
 import { storeOf } from './check-transactions.js'
 import { WaybillError } from './error.js'
+import type { Fault } from './fault.js'
 import type { Logger } from './logger.js'
 import type { NamedMiddleware } from './middleware.js'
+import type { Plan } from './plan.js'
 import type { Plugin, PluginHost } from './plugin.js'
 import type { Runtime } from './runtime.js'
 import type { Store } from './store.js'
@@ -38,6 +40,10 @@ export class Plugins {
   /** The plugin that `start` waits for. */
   get starting(): string | undefined {
     return this.#starting?.name
+  }
+
+  check(plan: Plan): readonly Fault[] {
+    return this.#all.flatMap((plugin) => plugin.check?.(plan, this.store !== undefined) ?? [])
   }
 
   has(name: string): boolean {

@@ -34,13 +34,14 @@ export class Publishing {
     this.#publish = this.#around(middleware)
   }
 
-  /** Resolves when each is confirmed or held. A rejection that nobody awaits is logged and ends there. */
+  /** Resolves when each is confirmed or held. A rejection is logged, and ends there where nobody awaits it. */
   publish(messages: readonly Message[], options: PublishOptions, publisher: string): Promise<void> {
     return this.watched(this.#attempt(messages, options), publisher)
   }
 
-  /** The same promise; when nobody awaits its rejection, that is logged and ends there. */
+  /** The same promise; its rejection is logged, and ends there where nobody awaits it. */
   watched<T>(done: Promise<T>, publisher: string): Promise<T> {
+    // A promise does not tell whether it is awaited, and one of a class that does would slow every publish down.
     done.catch((error: unknown) =>
       this.#log.warn(`${publisher} failed: ${loggedOf(error)}`, {
         code: error instanceof WaybillError ? error.code : undefined,

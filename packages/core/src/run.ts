@@ -3,8 +3,9 @@ import type { ProcessEvent } from './diagnostics.js'
 import { WaybillError } from './error.js'
 import { JobDelivery, JobManualDelivery, type Job, type ManualWord } from './job.js'
 import type { PlannedListener } from './plan.js'
-import type { Abandoned, TimedRun } from './run-times.js'
+import type { TimedRun } from './run-times.js'
 import { Held } from './scope.js'
+import type { Unfinished } from './unfinished.js'
 
 /** What a runner hears of its runs while they are under way. */
 export interface RunWatch {
@@ -47,12 +48,13 @@ export class Run implements TimedRun {
     this.#watch.expired(this)
   }
 
-  abandon(): Abandoned {
-    const { listener } = this.#watch
-    this.close()
-    this.delivery.abort(stoppedBefore(listener))
+  get unfinished(): Unfinished {
+    return { listener: this.#watch.listener.label, ids: [this.job.id] }
+  }
 
-    return { listener: listener.label, ids: [this.job.id] }
+  abandon(): void {
+    this.close()
+    this.delivery.abort(stoppedBefore(this.#watch.listener))
   }
 
   close(): void {

@@ -1,11 +1,11 @@
 import type { App } from './app.js'
 import { healthOf, lateStart } from './app-health.js'
 import { AppStore } from './app-store.js'
+import { transportsOf } from './app-transports.js'
 import { BrokerTopology, type LiveTopology } from './app-topology.js'
 import type { AppOptions } from './app-options.js'
 import { Asking } from './asking.js'
 import { Burial } from './burial.js'
-import { isTransport } from './check-options.js'
 import { ChannelRules, covers } from './channel-rules.js'
 import { checkCapabilities } from './check-capabilities.js'
 import { jsonCodec } from './codec.js'
@@ -37,12 +37,12 @@ import { readPlan } from './read-plan.js'
 import { RenamedTransport } from './renamed-transport.js'
 import { Replier } from './replier.js'
 import { defaultBacklog } from './room.js'
-import { listOf } from './run-times.js'
 import { isRuntime, type Runtime } from './runtime.js'
 import { onSignals } from './signals.js'
 import { keepProcess, systemRuntime } from './system-runtime.js'
 import { tie } from './tie.js'
 import { topologyOf } from './topology.js'
+import { finish } from './unfinished.js'
 import { defaultTransaction, type ResolvedTransaction } from './transactions.js'
 import type { Transport, TransportHost } from './transport.js'
 
@@ -56,6 +56,7 @@ export class RunningApp implements App {
   readonly #plan: Plan
   readonly #faults: readonly Fault[]
   readonly #limits: Limits
+  readonly #shutdownMs: number
   readonly #middleware: readonly NamedMiddleware[]
   readonly #plugins: Plugins
   readonly #host: TransportHost
@@ -81,6 +82,7 @@ export class RunningApp implements App {
     this.#plan = plan
     this.#runtime = isRuntime(options.runtime) ? options.runtime : systemRuntime
     this.#log = options.log === false ? silentLogger : safeLogger(options.log ?? consoleLogger(String(options.name), () => this.#runtime.now()))
+    this.#shutdownMs = parseDuration(options.shutdown) ?? 25_000
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#host = { app: options.name, instance: this.#runtime.id(), namespace: options.namespace, runtime: this.#runtime, log: this.#log }
     this.#plugins = new Plugins(recordsOf(options.plugins), this.#log)
@@ -99,7 +101,15 @@ export class RunningApp implements App {
     const { transactions } = this.#store
     this.#publishing = new Publishing(this.#links, this.#outgoing, this.#log, this.#middleware, transactions && new Fallback(this.#links, transactions, this.#runtime))
     this.#asking = new Asking(this.#links, this.#outgoing)
-    this.deadLetters = new GroupDeadLetters({ links: this.#links, plan, codec: jsonCodec, notices: this.#notices, runtime: this.#runtime, log: this.#log })
+    this.deadLetters = new GroupDeadLetters({
+      links: this.#links,
+      plan,
+      codec: jsonCodec,
+      notices: this.#notices,
+      runtime: this.#runtime,
+      log: this.#log,
+      assertOpen: (label) => this.#assertOpen(label),
+    })
   }
 
   get topology(): LiveTopology {
@@ -151,12 +161,26 @@ export class RunningApp implements App {
 
   async #start(): Promise<void> {
     if (this.#state !== 'new') throw this.#notRunning('app.start')
-    const container = await this.#build()
-    const faults = [...this.#faults, ...container.faults]
-    if (faults.length > 0) throw new ConfigError(faults)
-
     this.#state = 'starting'
-    this.#release = this.#options.signals === false ? keepProcess() : onSignals(this.#log, () => this.stop())
+    const container = await this.#build()
+    try {
+      await this.#run(container)
+    } catch (error) {
+      const isStopped = this.#stopping !== undefined
+      await this.stop()
+      // What was made before a stop or a constructor that threw has nobody else to let go of it.
+      await letGo(container, 1_000, this.#host)
+      throw this.#late ?? (isStopped ? new WaybillError('STOPPED', `"${this.#options.name}" was stopped before it had started.`, { cause: error }) : error)
+    }
+    const brokers = this.#links.all.map(({ capabilities }) => capabilities.broker).join(', ')
+    this.#log.info(`${this.#options.name} is running on ${brokers}`, { listeners: this.#plan.listeners.length, groups: this.#groups.length })
+  }
+
+  async #run(container: ServiceContainer): Promise<void> {
+    const faults = [...this.#faults, ...this.#plugins.check(this.#plan), ...container.faults]
+    if (faults.length > 0) throw new ConfigError(faults)
+    this.#assertStarting()
+    this.#release = this.#options.signals === false ? keepProcess() : onSignals({ log: this.#log, atMostMs: this.#shutdownMs, stop: () => this.stop() })
     const inTime = this.#watchStart()
     try {
       await this.#plugins.open(this.#pluginHost())
@@ -168,17 +192,9 @@ export class RunningApp implements App {
       this.#assertStarting()
       this.#state = 'running'
       await this.#subscribe(services)
+    } finally {
       inTime()
-    } catch (error) {
-      inTime()
-      const isStopped = this.#stopping !== undefined
-      await this.stop()
-      // What was made before a stop or a constructor that threw has nobody else to let go of it.
-      await letGo(container, 1_000, this.#host)
-      throw this.#late ?? (isStopped ? new WaybillError('STOPPED', `"${this.#options.name}" was stopped before it had started.`, { cause: error }) : error)
     }
-    const brokers = this.#links.all.map(({ capabilities }) => capabilities.broker).join(', ')
-    this.#log.info(`${this.#options.name} is running on ${brokers}`, { listeners: this.#plan.listeners.length, groups: this.#groups.length })
   }
 
   /** Gives up where `startDeadline` says so; without it a broker that is away is waited for. */
@@ -315,15 +331,11 @@ export class RunningApp implements App {
   }
 
   async #stop(): Promise<void> {
-    const deadlineMs = parseDuration(this.#options.shutdown ?? '25s') ?? 25_000
-    const end = this.#runtime.elapsed() + deadlineMs
+    const end = this.#runtime.elapsed() + this.#shutdownMs
     const left = (): number => Math.max(0, end - this.#runtime.elapsed())
-    const began = this.#state !== 'new'
+    const began = this.#release !== undefined
     this.#state = 'stopping'
-    const redrives = this.deadLetters.stop(deadlineMs)
-    const abandoned = (await Promise.all(this.#groups.map((group) => group.stop(left())))).flat()
-    await redrives
-    if (abandoned.length > 0) this.#log.warn(`${abandoned.length} listeners did not finish within ${deadlineMs} ms; their messages return to the broker: ${listOf(abandoned)}.`)
+    await Promise.all([finish(this.#groups, this.#shutdownMs, this.#host), this.deadLetters.stop(this.#shutdownMs)])
     await this.#asking.close(Math.max(1_000, left() / 2))
     const atLeast = (): number => Math.max(1_000, left())
     await this.#plugins.stop(atLeast, this.#runtime)
@@ -378,15 +390,4 @@ export class RunningApp implements App {
       `${what} needs a running app, and "${this.#options.name}" is ${this.#state}. ${stopped ? 'An app that has stopped stays so: create another.' : 'Await app.start() first.'}`,
     )
   }
-}
-
-/** What is no transport at all is among the faults of the plan already. */
-function transportsOf({ transport, transports }: AppOptions): readonly (readonly [string, Transport])[] {
-  const given: readonly (readonly [string, Transport])[] = isRecord(transports)
-    ? Object.entries(transports as Readonly<Record<string, Transport>>)
-    : transport
-      ? [[transport.name, transport]]
-      : []
-
-  return given.filter(([, one]) => isRecord(one) && isTransport(one))
 }

@@ -1,8 +1,11 @@
 import type { Logger } from './logger.js'
 import { keepProcess, systemRuntime } from './system-runtime.js'
+import { secondsOf } from './unfinished.js'
 
 interface Listening {
   readonly log: Logger
+  /** How long what runs may take to finish. */
+  readonly atMostMs: number
   readonly stop: () => Promise<void>
 }
 
@@ -12,9 +15,8 @@ let isTold = false
 let toldAt = 0
 
 /** The first SIGTERM or SIGINT stops the app, then the process ends; a second one ends it at once. Returns the release. */
-export function onSignals(log: Logger, stop: () => Promise<void>): () => void {
+export function onSignals(entry: Listening): () => void {
   const letGo = keepProcess()
-  const entry: Listening = { log, stop }
   if (listening.size === 0) {
     process.on('SIGTERM', received)
     process.on('SIGINT', received)
@@ -37,7 +39,7 @@ function received(signal: NodeJS.Signals): void {
   isTold = true
   toldAt = systemRuntime.elapsed()
   const apps = [...listening]
-  for (const { log } of apps) log.info(`${signal}: finishing what runs; once more ends at once`)
+  for (const { log, atMostMs } of apps) log.info(`${signal}: finishing what runs, which takes at most ${secondsOf(atMostMs)}; once more ends at once`)
   // Whatever else the program holds open, a process that was told to end ends.
   Promise.all(apps.map(({ stop }) => stop())).then(
     () => process.exit(0),

@@ -306,8 +306,10 @@ export interface ConnectionState {
   /** `publishing`, `consuming` …: what the connection is for. */
   readonly purpose: string
   readonly kind: 'connecting' | 'connected' | 'blocked' | 'lost' | 'closed'
-  /** Why, and when the next try is. No secrets. */
+  /** Why; while it connects again, why the last try failed. No secrets. */
   readonly reason: string | undefined
+  /** Where it is lost: how long until the next try. */
+  readonly nextTryMs?: number
 }
 
 // ── dead letters ────────────────────────────────────────────────────────────────────────────────

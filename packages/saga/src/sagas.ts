@@ -1,4 +1,4 @@
-import { ConfigError, type Delivery, type Fault, type Middleware, type PluginHost, WaybillError } from '@waybill/core'
+import { ConfigError, countOf, type Delivery, type Fault, type Middleware, type Plan, type PluginHost, WaybillError } from '@waybill/core'
 import { checkAnswers } from './check-flow.js'
 import { definitionOfSaga, type SagaDefinition } from './definition.js'
 import { Engine, type Head, type Version } from './engine.js'
@@ -26,13 +26,14 @@ class SagasPlugin implements Sagas {
   #operator: Operator | undefined
   #watch: Watch | undefined
 
-  open(host: PluginHost): void {
-    const definitions = definitionsOf(host)
-    const faults = definitions.flatMap((definition) => [
-      ...(definition.graph ? checkAnswers(definition.name, definition.graph, host.plan) : []),
-      ...(host.transactions ? [] : [noStore(definition)]),
+  check(plan: Plan, hasStore: boolean): readonly Fault[] {
+    return definitionsOf(plan).flatMap((definition) => [
+      ...(definition.graph ? checkAnswers(definition.name, definition.graph, plan) : []),
+      ...(hasStore ? [] : [noStore(definition)]),
     ])
-    if (faults.length > 0) throw new ConfigError(faults)
+  }
+
+  open(host: PluginHost): void {
     this.#participant = new Participant(host)
   }
 
@@ -41,7 +42,7 @@ class SagasPlugin implements Sagas {
     if (!transactions) return
     this.#operator = new Operator(this.#engines, transactions)
     const faults: Fault[] = []
-    for (const definition of definitionsOf(host)) {
+    for (const definition of definitionsOf(host.plan)) {
       const engine = new Engine([versionFor(definition, host), ...definition.earlier.map((one) => versionFor(one, host))], host, transactions)
       for (const [version, count] of await transactions.store.sagas.live(engine.name, ended)) if (!engine.knows(version)) faults.push(missing(engine.name, version, count))
       this.#engines.set(engine.name, engine)
@@ -86,7 +87,7 @@ class SagasPlugin implements Sagas {
   }
 }
 
-function definitionsOf({ plan }: PluginHost): readonly SagaDefinition[] {
+function definitionsOf(plan: Plan): readonly SagaDefinition[] {
   return plan.services.flatMap(({ type }) => definitionOfSaga(type) ?? [])
 }
 
@@ -105,6 +106,6 @@ function noStore({ name }: SagaDefinition): Fault {
 function missing(name: string, version: number, count: number): Fault {
   return {
     code: 'MISSING_DEFINITION',
-    message: `${count} sagas "${name}" that are not over were started with version ${version}, which this app does not have. Name its class in "earlier" of @Saga, or bring them up by "migrate".`,
+    message: `${countOf(count, `saga "${name}" that is not over was`, `sagas "${name}" that are not over were`)} started with version ${version}, which this app does not have. Name its class in "earlier" of @Saga, or bring the sagas up by "migrate".`,
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { performance } from 'node:perf_hooks'
+import { countOf } from '@waybill/core'
 
 export interface EventuallyOptions {
   /** How long to try, in milliseconds. Default: 5000. */
@@ -43,5 +44,5 @@ async function pause(tries: number): Promise<void> {
 function givenUp(within: number, tries: number, reason: unknown): Error {
   const last = reason instanceof Error ? reason.message : String(reason)
 
-  return new Error(`The condition was expected to hold within ${within} ms; it did not in ${tries} tries. Last reason: ${last}`, { cause: reason })
+  return new Error(`The condition was expected to hold within ${within} ms; it did not in ${countOf(tries, 'try', 'tries')}. Last reason: ${last}`, { cause: reason })
 }

@@ -2,6 +2,7 @@ import {
   type App,
   type AskOptions,
   ConfigError,
+  countOf,
   type DeadMessage,
   type Duration,
   type Fault,
@@ -211,8 +212,8 @@ export class Harness implements AsyncDisposable, Player {
   /** @internal */
   get unfinished(): string | undefined {
     if (this.#cancelStart || this.#run.isStarting) return `"${this.#name}" is starting.`
-    if (this.#sending > 0) return `${this.#sending} messages to "${this.#name}" are not confirmed.`
-    if (this.#run.open > 0) return `${this.#run.open} publishes and queries of "${this.#name}" are open.`
+    if (this.#sending > 0) return `"${this.#name}" was sent ${countOf(this.#sending, 'message')} not confirmed yet.`
+    if (this.#run.open > 0) return `"${this.#name}" has ${countOf(this.#run.open, 'publish or query', 'publishes and queries')} open.`
     const { ready, reasons } = [this.app, this.#client].map((app) => app.health()).find((health) => !health.ready) ?? this.app.health()
 
     return ready ? undefined : `"${this.#name}" is not ready: ${reasons.join(' ')}`

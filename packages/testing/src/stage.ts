@@ -1,4 +1,4 @@
-import { type App, type AppOptions, createApp } from '@waybill/core'
+import { type App, type AppOptions, countOf, createApp } from '@waybill/core'
 import { memory, memoryBroker, type MemoryBroker } from '@waybill/transport-memory'
 import { Journal } from './journal.js'
 import { type VirtualRuntime, virtualRuntime } from './virtual-runtime.js'
@@ -117,7 +117,7 @@ export class Stage {
       .map(({ name, waiting, delayed, unsettled }) => `Queue "${name}" holds ${waiting + delayed + unsettled}: ${waiting} waiting, ${delayed} delayed, ${unsettled} unsettled.`)
     const players = [...this.#players].flatMap(({ unfinished }) => unfinished ?? [])
 
-    return this.workload.size > 0 ? [...places, ...players, `${this.workload.size} listeners run.`] : [...places, ...players]
+    return this.workload.size > 0 ? [...places, ...players, `${countOf(this.workload.size, 'listener runs', 'listeners run')}.`] : [...places, ...players]
   }
 
   /** Lets time pass and everything happen that it brings. */

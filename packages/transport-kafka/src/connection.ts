@@ -1,5 +1,5 @@
 import type { ConnectionState, TransportHost } from '@waybill/core'
-import { Backoff, BrokerRefused } from '@waybill/core'
+import { Backoff, BrokerRefused, countOf } from '@waybill/core'
 import { isTlsRefusal, sentenceOf, verdictOf } from './broker-error.js'
 import type { BatchProducer, ClusterAdmin, KafkaClient } from './driver.js'
 import type { ResolvedOptions } from './options.js'
@@ -54,14 +54,16 @@ export class Connection {
 
   /** Tries for ever. Rejects where trying cannot help, and when it is closed meanwhile. Resolves with a name for the cluster. */
   async connect(): Promise<string> {
+    let reason = `${this.#brokers} has not answered yet`
     while (!this.isClosed) {
-      this.#enter('connecting', `${this.#brokers} has not answered yet`)
+      this.#enter('connecting', reason)
       try {
         const name = await Promise.race([this.#open(), this.#backoff.cancelled])
         if (name !== undefined && !this.isClosed) return this.#connected(name)
       } catch (error) {
         if (verdictOf(error) === 'refused' || isTlsRefusal(error)) throw this.#refusal(error)
-        await this.#backoff.pause((ms) => this.#enter('lost', `${sentenceOf(error)}; next try in ${ms} ms`))
+        reason = sentenceOf(error)
+        await this.#pause(reason)
       }
     }
     throw new BrokerRefused('TRANSPORT_CLOSED', `The connection to Kafka at ${this.#brokers} was closed before it stood. Start the app again.`)
@@ -87,7 +89,7 @@ export class Connection {
     const { id, brokers } = await this.admin.describe()
     await this.producer.connect()
 
-    return `Kafka cluster ${id}, ${brokers} broker${brokers === 1 ? '' : 's'}`
+    return `Kafka cluster ${id}, ${countOf(brokers, 'broker')}`
   }
 
   #connected(name: string): string {
@@ -110,7 +112,7 @@ export class Connection {
         await this.admin.describe()
         break
       } catch (error) {
-        await this.#backoff.pause((ms) => this.#enter('lost', `${sentenceOf(error)}; next try in ${ms} ms`))
+        await this.#pause(sentenceOf(error))
       }
     }
     this.#probing = false
@@ -125,10 +127,14 @@ export class Connection {
     this.#onRestored()
   }
 
-  #enter(kind: 'connecting' | 'connected' | 'lost' | 'closed', reason: string | undefined): void {
+  #pause(reason: string): Promise<void> {
+    return this.#backoff.pause((ms) => this.#enter('lost', reason, ms))
+  }
+
+  #enter(kind: 'connecting' | 'connected' | 'lost' | 'closed', reason: string | undefined, nextTryMs?: number): void {
     if (this.#state === 'closed') return
     this.#state = kind
-    this.#tell({ purpose, kind, reason })
+    this.#tell({ purpose, kind, reason, ...(nextTryMs !== undefined && { nextTryMs }) })
   }
 
   #refusal(error: unknown): BrokerRefused {

@@ -1,3 +1,4 @@
+import { countOf } from '@waybill/core'
 import { ByteReader } from './byte-reader.js'
 import type { RecordBase } from './log-record.js'
 import { LogRecord } from './log-record.js'
@@ -91,7 +92,7 @@ function checkFrames({ count, firstOffset }: BatchHead, records: Buffer): void {
   for (let left = count; left > 0; left--) {
     const length = reader.varint()
     if (length < 0 || reader.at + length > records.length)
-      throw new Error(`The batch at offset ${firstOffset} was expected to hold ${count} records and ends before the last ${left}.`)
+      throw new Error(`The batch at offset ${firstOffset} was expected to hold ${countOf(count, 'record')} and ends before the last ${left}.`)
     reader.at += length
   }
 }

@@ -1,5 +1,5 @@
 import type { GroupAddress, PublishOutcome, Runtime } from '@waybill/core'
-import { attribute, BrokerRefused, header } from '@waybill/core'
+import { attribute, BrokerRefused, countOf, header } from '@waybill/core'
 import { codeOf } from './broker-error.js'
 import type { Place } from './driver.js'
 import type { LogReader } from './log-reader.js'
@@ -56,7 +56,7 @@ export async function replay(tools: ReplayTools, of: GroupAddress, range: Replay
       const last = records.at(-1)
       if (!last) break
       const copies = records.filter(({ offset }) => offset < end).map((record) => copyOf(record, range, tools.runtime))
-      await send(tools, names.retry(of), copies, `partition ${partition} from offset ${next} on, after ${count} messages`)
+      await send(tools, names.retry(of), copies, `partition ${partition} from offset ${next} on, after ${countOf(count, 'message')}`)
       count += copies.length
       next = last.offset + 1
     }

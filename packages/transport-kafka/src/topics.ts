@@ -1,5 +1,5 @@
 import type { Logger, Runtime } from '@waybill/core'
-import { BrokerRefused } from '@waybill/core'
+import { BrokerRefused, countOf } from '@waybill/core'
 import { causesOf, codeOf, isAnswer, sentenceOf, verdictOf } from './broker-error.js'
 import type { ClusterAdmin, TopicShape } from './driver.js'
 import type { Declare } from './options.js'
@@ -147,12 +147,12 @@ function differencesOf({ topic, partitions, replication }: WantedTopic, found: T
   const differences: string[] = []
   if (partitions !== undefined && has !== partitions)
     differences.push(
-      `The topic "${topic}" was expected with ${partitions} partitions and has ${has}. ` +
+      `The topic "${topic}" was expected with ${countOf(partitions, 'partition')} and has ${has}. ` +
         `State "partitions: ${has}" for its channel, or give the topic ${partitions} (Kafka only ever adds partitions, and keys move when it does).`,
     )
   if (replication !== undefined && replicas !== undefined && replicas !== replication)
     differences.push(
-      `The topic "${topic}" was expected with ${replication} replicas and has ${replicas}. State "log.replication: ${replicas}" for its channel, or reassign the topic's partitions.`,
+      `The topic "${topic}" was expected with ${countOf(replication, 'replica')} and has ${replicas}. State "log.replication: ${replicas}" for its channel, or reassign the topic's partitions.`,
     )
 
   return differences
@@ -183,7 +183,8 @@ async function settingsThatDiffer({ admin, log }: TopicTools, { topic, settings 
 /** The channel has more partitions than when these topics were made. */
 async function grow({ admin, declare }: TopicTools, { topic, partitions, origin }: WantedTopic, found: number): Promise<void> {
   if (partitions === undefined || found >= partitions || origin === 'optional') return
-  if (declare !== 'create') throw new BrokerRefused('TOPIC_DIFFERS', `The topic "${topic}" was expected with ${partitions} partitions and has ${found}. Give it ${partitions}.`)
+  if (declare !== 'create')
+    throw new BrokerRefused('TOPIC_DIFFERS', `The topic "${topic}" was expected with ${countOf(partitions, 'partition')} and has ${found}. Give it ${partitions}.`)
   await admin.growTopic(topic, partitions)
 }
 

@@ -121,12 +121,12 @@ export class Connection implements Client {
 
   #retry(host: TransportHost, reason: string): void {
     const waitMs = Math.round(host.runtime.random() * Math.min(longestWaitMs, shortestWaitMs * 2 ** this.#tries++))
-    this.#tell('lost', `${reason}; next try in ${waitMs} ms`)
+    this.#tell('lost', reason, waitMs)
     this.#cancelRetry = host.runtime.after(waitMs, () => this.#try(host))
   }
 
-  #tell(kind: ConnectionState['kind'], reason: string | undefined): void {
-    this.#call(() => this.#listener({ purpose: 'publishing and consuming', kind, reason }))
+  #tell(kind: ConnectionState['kind'], reason: string | undefined, nextTryMs?: number): void {
+    this.#call(() => this.#listener({ purpose: 'publishing and consuming', kind, reason, ...(nextTryMs !== undefined && { nextTryMs }) }))
   }
 
   /** What core's callbacks throw must not reach the broker. */

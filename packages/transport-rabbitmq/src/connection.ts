@@ -185,13 +185,13 @@ export class Connection {
   #retry(reason: string, mostMs?: number): void {
     const waitMs = this.#backoff.next(mostMs)
     this.#reason = reason
-    this.#tell('lost', `${reason}; next try in ${waitMs} ms`)
+    this.#tell('lost', reason, waitMs)
     this.#cancelTimer = this.#options.host.runtime.after(waitMs, () => this.#try())
   }
 
-  #tell(kind: ConnectionState['kind'], reason: string | undefined): void {
+  #tell(kind: ConnectionState['kind'], reason: string | undefined, nextTryMs?: number): void {
     this.#state = kind
-    this.#options.tell({ purpose: this.#options.purpose, kind, reason })
+    this.#options.tell({ purpose: this.#options.purpose, kind, reason, ...(nextTryMs !== undefined && { nextTryMs }) })
   }
 }
 

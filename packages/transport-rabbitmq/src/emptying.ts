@@ -1,4 +1,4 @@
-import { type Runtime, WaybillError } from '@waybill/core'
+import { countOf, type Runtime, WaybillError } from '@waybill/core'
 import { type SweepParts, swept } from './sweep.js'
 import { stateOf } from './tidying.js'
 import type { QueueState } from './unused.js'
@@ -79,7 +79,7 @@ async function stalled({ holders, patienceMs, queue, what }: EmptyingParts, { co
 
   return new WaybillError(
     'MIGRATION_STALLED',
-    `The move of messages out of queue "${queue}" stands still: ${what}, but for ${patienceMs / 1_000} s nothing has changed. ${messages} ${messages === 1 ? 'message waits' : 'messages wait'} in it and ${reason}. ` +
+    `The move of messages out of queue "${queue}" stands still: ${what}, but for ${patienceMs / 1_000} s nothing has changed. ${countOf(messages, 'message waits', 'messages wait')} in it and ${reason}. ` +
       'Then call `app.topology.migrate()` again: it goes on where it stood. Until then the consumers of that queue wait.',
   )
 }

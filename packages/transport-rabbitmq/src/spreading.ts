@@ -1,4 +1,5 @@
 import type { TransportHost } from '@waybill/core'
+import { countOf } from '@waybill/core'
 import type { Attachment } from './attachment.js'
 import type { Connection } from './connection.js'
 import { openQuietChannel } from './declarations.js'
@@ -68,7 +69,7 @@ export class Spreading {
     if (this.#hasSpoken || processes <= attachments.length || attachments.some(({ isActive }) => isActive)) return
     this.#hasSpoken = true
     host.log.info(
-      `This process stands by for messages with a key of ${label}: ${processes} processes share ${attachments.length} ordered ${attachments.length === 1 ? 'queue' : 'queues'}, and one works on each. ` +
+      `This process stands by for messages with a key of ${label}: ${processes} processes share ${countOf(attachments.length, 'ordered queue')}, and one works on each. ` +
         `To share the work, set \`channels: { "${channel}": { partitions: ${processes} } }\` or more.`,
     )
   }

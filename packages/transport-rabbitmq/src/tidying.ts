@@ -1,4 +1,5 @@
 import type { Removal, RemoveOptions } from '@waybill/core'
+import { countOf } from '@waybill/core'
 import { openQuietChannel } from './declarations.js'
 import { call, type Channel, closeChannel, type Model } from './driver.js'
 import type { FoundBinding, Survey } from './management.js'
@@ -90,7 +91,7 @@ function reasonToKeep({ consumers, messages }: QueueState, withMessages: boolean
 }
 
 function waiting(messages: number): string {
-  return `${messages} ${messages === 1 ? 'message waits' : 'messages wait'} in it: \`withMessages\` removes it all the same`
+  return `${countOf(messages, 'message waits', 'messages wait')} in it: \`withMessages\` removes it all the same`
 }
 
 function bound(channel: Channel, { arguments: more, destination, routing_key, source }: FoundBinding, verb: 'bindQueue' | 'unbindQueue'): Promise<unknown> {

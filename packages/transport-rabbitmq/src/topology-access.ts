@@ -1,6 +1,7 @@
 import {
   BrokerRefused,
   ConfigError,
+  countOf,
   type MigrationParts,
   type Removal,
   type RemoveOptions,
@@ -176,7 +177,7 @@ export class RabbitTopology implements TopologyAccess {
 const anotherType = 'its arguments have types that the HTTP API does not tell: remove it with the tools of the broker'
 
 function lineOf({ messages, reason, thing }: Leftover): string {
-  return `  ${thing}: ${reason}${messages > 0 ? `; ${messages} ${messages === 1 ? 'message waits' : 'messages wait'} in it` : ''}.`
+  return `  ${thing}: ${reason}${messages > 0 ? `; ${countOf(messages, 'message waits', 'messages wait')} in it` : ''}.`
 }
 
 async function leftoversIn(model: Model, parts: UnusedParts): Promise<Leftover[]> {

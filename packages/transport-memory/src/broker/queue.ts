@@ -1,3 +1,4 @@
+import { countOf } from '@waybill/core'
 import { Backlog, isExpired } from './backlog.js'
 import type { Clock } from './clock.js'
 import type { Journal } from '../journal/journal.js'
@@ -77,7 +78,7 @@ export class Queue implements Home, Task {
     const bytes = message.body.byteLength
     if (bytes > maxBytes) return `queue "${this.name}" holds at most ${maxBytes} bytes and this body has ${bytes}`
     if (overflow === 'drop-head') return undefined
-    if (this.#length >= maxLength) return `queue "${this.name}" is full: it holds ${maxLength} messages, the most it may`
+    if (this.#length >= maxLength) return `queue "${this.name}" is full: it holds ${countOf(maxLength, 'message')}, the most it may`
     if (this.#bodyBytes + bytes > maxBytes) return `queue "${this.name}" is full: it holds ${this.#bodyBytes} of at most ${maxBytes} bytes`
 
     return undefined
