@@ -21,6 +21,7 @@ import { isRecord, recordsOf } from './found.js'
 import { Group } from './group.js'
 import type { Health } from './health.js'
 import { defaultLimits, type Limits } from './limits.js'
+import { lateStart } from './late-start.js'
 import { Link } from './link.js'
 import { Links } from './links.js'
 import { consoleLogger, safeLogger, silentLogger, type Logger } from './logger.js'
@@ -187,13 +188,7 @@ export class RunningApp implements App {
     if (ms === undefined) return () => undefined
 
     return this.#runtime.after(ms, () => {
-      const { connections, reasons, store } = this.health()
-      const isBrokerAway = connections.length === 0 || connections.some(({ kind }) => kind !== 'connected')
-      const away = [...(isBrokerAway ? ['broker'] : []), ...(store && !store.connected ? ['database'] : [])].join(' and ') || 'broker'
-      this.#late = new WaybillError(
-        'START_DEADLINE',
-        `"${this.#options.name}" has no connection after ${this.#options.startDeadline}. ${reasons.slice(1).join(' ')} Start its ${away}, mend the address, or wait longer by \`startDeadline\`.`,
-      )
+      this.#late = lateStart(this.#options.name, String(this.#options.startDeadline), this.health())
       void this.stop()
     })
   }
