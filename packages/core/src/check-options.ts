@@ -1,5 +1,6 @@
 import type { AppOptions } from './app-options.js'
 import { type Fault, unknownOptions } from './fault.js'
+import { checkPlugins } from './check-plugins.js'
 import { isStore } from './check-transactions.js'
 import { describeFound, isRecord } from './found.js'
 import { defaultLimits } from './limits.js'
@@ -38,6 +39,7 @@ export function checkOptions(given: unknown): readonly Fault[] {
     ...checkNames(given),
     ...checkTransports(given),
     ...checkLists(given),
+    ...checkPlugins(given.plugins, isPlugin),
     ...checkObject(given, 'channels', 'an object of options by channel'),
     ...checkRuntime(given.runtime),
     ...checkTime(given, 'startDeadline'),
@@ -84,7 +86,8 @@ export function isTransport(value: unknown): value is Transport {
     isRecord(value) &&
     typeof value.name === 'string' &&
     Array.isArray(value.faults) &&
-    ['connect', 'declare', 'publish', 'subscribe', 'close', 'onState', 'onWritable'].every((method) => typeof value[method] === 'function')
+    ['check', 'connect', 'declare', 'publish', 'subscribe', 'depth', 'close', 'onState', 'onWritable'].every((method) => typeof value[method] === 'function') &&
+    isRecord(value.dead)
   )
 }
 

@@ -1,3 +1,4 @@
+export type { Capabilities } from './capabilities.js'
 export type { AppOptions } from './app-options.js'
 export type { App } from './app.js'
 export { createApp } from './app.js'
@@ -36,7 +37,7 @@ export { headerBlock, isReserved, ownHeaders, readEnvelope, writeEnvelope } from
 export type { PublishFailure } from './error.js'
 export { AskTimeout, BrokerRefused, ConfigError, InvalidMessage, PublishError, RemoteError, WaybillError } from './error.js'
 export type { Fault } from './fault.js'
-export { suggest, unknownOptions } from './fault.js'
+export { suggest, unknownOptions, unsupportedOption } from './fault.js'
 export type { Health } from './health.js'
 export type { BatchOptions, ListenerOptions, Listens, RetryOptions } from './listener.js'
 export { Listener, RawListener } from './listener.js'
@@ -89,7 +90,6 @@ export type { LiveTopology, MigrateOptions, OnTransport } from './app-topology.j
 export type { MigrationParts, MigrationProgress, Removal, RemoveOptions, TopologyAccess, TopologyDifference, TopologyOfHost, UnusedThing } from './topology-access.js'
 export type { TraceContext, TracedMessage, TraceSource } from './trace.js'
 export type {
-  Capabilities,
   ChannelTopology,
   ConnectionState,
   Consumer,

@@ -1,5 +1,6 @@
 import type {
   Capabilities,
+  ChannelTopology,
   ConnectionState,
   Consumer,
   DeadLetterAccess,
@@ -15,7 +16,7 @@ import type {
   Transport,
   TransportHost,
 } from '@waybill/core'
-import { BrokerRefused } from '@waybill/core'
+import { BrokerRefused, WaybillError } from '@waybill/core'
 import { sentenceOf } from './broker-error.js'
 import { Connection } from './connection.js'
 import { KafkaDeadLetters } from './dead-letters.js'
@@ -34,7 +35,7 @@ import { beginAt } from './start.js'
 import type { SubscriberOptions } from './subscriber.js'
 import { KafkaSubscriber } from './subscriber.js'
 import type { TopologyTools } from './topology.js'
-import { declareTopology, KafkaNames, replyAddress } from './topology.js'
+import { declareTopology, faultsOf, KafkaNames, replyAddress } from './topology.js'
 import { envelopePrefix } from './wire.js'
 
 const replyWindow = 1_000
@@ -96,6 +97,10 @@ class KafkaTransport implements KafkaLog {
     }
   }
 
+  check(channels: readonly ChannelTopology[]): readonly Fault[] {
+    return channels.flatMap(faultsOf)
+  }
+
   async connect(host: TransportHost): Promise<Capabilities> {
     if (this.#closing) throw closedError()
     this.#opening ??= this.#driver.open(this.#options, host)
@@ -150,7 +155,12 @@ class KafkaTransport implements KafkaLog {
   }
 
   async depth(of: GroupAddress): Promise<Depth> {
-    const { reader, names } = this.#open()
+    const { connection, reader, names } = this.#open()
+    if (!connection.isConnected)
+      throw new WaybillError(
+        'NOT_CONNECTED',
+        `How much waits for group "${of.group}" on "${of.channel}" cannot be told: there is no connection to Kafka. Ask again when it is back.`,
+      )
 
     return depthOf(reader, names, of)
   }

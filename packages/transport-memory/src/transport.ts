@@ -1,5 +1,6 @@
 import type {
   Capabilities,
+  ChannelTopology,
   ConnectionState,
   Consumer,
   DeadLetterAccess,
@@ -15,7 +16,7 @@ import type {
   Transport,
   TransportHost,
 } from '@waybill/core'
-import { BrokerRefused } from '@waybill/core'
+import { BrokerRefused, WaybillError } from '@waybill/core'
 import { Connection } from './connection.js'
 import { DeadLetters } from './dead-letters.js'
 import { depthOf } from './depth.js'
@@ -23,7 +24,7 @@ import { type MemoryOptions, type ResolvedOptions, resolveOptions } from './opti
 import { Publisher } from './publisher.js'
 import { StartCounts } from './starts.js'
 import { subscribe } from './subscriber.js'
-import { declare, Layout } from './topology.js'
+import { declare, faultsOf, Layout } from './topology.js'
 import { envelopePrefix } from './wire.js'
 
 /**
@@ -53,6 +54,10 @@ class MemoryTransport implements Transport {
     this.faults = options.faults
     this.#options = options
     this.#connection = new Connection(options.broker)
+  }
+
+  check(channels: readonly ChannelTopology[]): readonly Fault[] {
+    return channels.flatMap(faultsOf)
   }
 
   async connect(host: TransportHost): Promise<Capabilities> {
@@ -103,7 +108,11 @@ class MemoryTransport implements Transport {
 
   async depth(of: GroupAddress): Promise<Depth> {
     const { layout } = this.#connected('depth')
-    await this.#connection.established()
+    if (this.#connection.session === undefined)
+      throw new WaybillError(
+        'NOT_CONNECTED',
+        `How much waits for group "${of.group}" on "${of.channel}" cannot be told: there is no connection to the memory broker. Ask again when it is back.`,
+      )
 
     return depthOf(this.#options.broker, layout, of)
   }
