@@ -1,3 +1,6 @@
+import type { Load, SendReport } from './load.js'
+import type { Work } from './scenario.js'
+
 /**
  * What one contender file exports, function by function: how one client library does the work.
  * The harness does the rest: loads, clocks, ids, clean-up. Each contender runs in processes of its own.
@@ -30,6 +33,10 @@ export interface Contender {
   openAsker?(room: Room): Promise<BenchPublisher>
   /** Begins a listener in each of `room.groups` groups, queues and all. Resolves when the broker will deliver to each. */
   openGroups?(room: Room): Promise<Closable>
+  /** The process that does the work, where it is not the one that loads this file: its time and its memory count as well. */
+  worksIn?(): number | undefined
+  /** What the library cannot do in such a scenario, or not as the others do. It stands below the table. */
+  readonly remarks?: Partial<Record<Work['kind'], string>>
 }
 
 /** Where one round takes place. Nothing that a round makes at the broker has a name without its id in front. */
@@ -59,6 +66,8 @@ export interface BenchPublisher extends Closable {
   send(order: Order, done: Done): void
   /** The same for many at once, where the library has a way to say so. */
   sendBatch?(orders: readonly Order[], done: Done): void
+  /** The whole load, where the callers too are in another process: what takes an order there must not count. */
+  sendAll?(load: Load): Promise<SendReport>
 }
 
 export interface Receiver extends Closable {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { BenchError } from './broker.js'
 import type { BrokerName } from './scenario.js'
@@ -14,6 +14,7 @@ export interface Entrant {
 
 const contendersFolder = new URL('./contenders/', import.meta.url)
 const rivalsFolder = new URL('../rivals/', import.meta.url)
+const installer = fileURLToPath(new URL('../../setup/rivals.mjs', import.meta.url))
 
 /** Those asked for, or all that need no installation; `raw` first, because the others are measured against it. */
 export function chooseEntrants(broker: BrokerName, names: readonly string[] | undefined): readonly Entrant[] {
@@ -24,11 +25,12 @@ export function chooseEntrants(broker: BrokerName, names: readonly string[] | un
   return known.filter((entrant) => (names ? names.includes(entrant.name) : !entrant.isRival))
 }
 
-/** Installs the rivals' packages from their own lock file, once. */
+/** Installs what the rivals among them run on, once. What it says goes to stderr, so that stdout holds results alone. */
 export function installRivals(entrants: readonly Entrant[]): void {
-  if (!entrants.some((entrant) => entrant.isRival) || existsSync(new URL('node_modules/', rivalsFolder))) return
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: fileURLToPath(rivalsFolder), stdio: ['ignore', 2, 2] })
-  if (status !== 0) throw new BenchError('The rivals were not installed. Run "npm ci" in test/bench/rivals and read what it says, or leave them out of --contenders.')
+  const rivals = entrants.filter(({ isRival }) => isRival)
+  if (rivals.length === 0) return
+  const { status } = spawnSync(process.execPath, [installer, ...rivals.map(({ file }) => file)], { stdio: ['ignore', 2, 2] })
+  if (status !== 0) throw new BenchError('What the rivals run on is not all there. Do what is said above, or leave the one that needs it out of --contenders.')
 }
 
 /** Files are called `<name>-<broker>`. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { BenchPublisher, Done, Order } from './contender.js'
-import { sendAll, sendPaced } from './load.js'
+import { type Load, sendAll, sendPaced } from './load.js'
 import { idOf, makeOrder } from './order.js'
 
 test('each caller waits for its answer before it sends again', async () => {
@@ -10,6 +10,17 @@ test('each caller waits for its answer before it sends again', async () => {
 
   expect(publisher.ids).toEqual(Array.from({ length: 1_000 }, (_, id) => id))
   expect(publisher.mostOpen).toBe(7)
+})
+
+test('callers in another process get the whole load', async () => {
+  const report = { latenciesMs: Float64Array.of(1), errors: { count: 0, first: undefined } }
+  const loads: Load[] = []
+  const publisher = { send: () => {}, sendAll: async (load: Load) => (loads.push(load), report), close: async () => {} }
+
+  const answer = await sendAll(publisher, { count: 1, callers: 1, batch: 1 })
+
+  expect(loads).toEqual([{ count: 1, callers: 1, batch: 1 }])
+  expect(answer).toBe(report)
 })
 
 test('the last batch is as small as what is left', async () => {

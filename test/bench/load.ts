@@ -22,6 +22,7 @@ export interface SendErrors {
 
 /** Sends all orders, as fast as the callers get answers. Resolves when each send was answered. */
 export function sendAll(publisher: BenchPublisher, load: Load): Promise<SendReport> {
+  if (publisher.sendAll) return publisher.sendAll(load)
   const send = load.batch === 1 ? (from: number, done: Done) => publisher.send(makeOrder(from), done) : batchSender(publisher, load)
   const sends = Math.ceil(load.count / load.batch)
   const report = newReport(sends)

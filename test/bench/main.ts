@@ -7,10 +7,10 @@ import { findListener } from './broker-pid.js'
 import { openRabbitmq } from './broker-rabbitmq.js'
 import { openSaga } from './broker-saga.js'
 import { type Entrant, chooseEntrants, installRivals } from './entrants.js'
-import { rateOf, resultLine, table } from './report.js'
+import { type Absent, rateOf, resultLine, table } from './report.js'
 import { type Progress, playRounds } from './rounds.js'
 import { type Scenario, labelOf } from './scenario.js'
-import { canPlay, type Setting, Stage } from './stage.js'
+import { absenceOf, type Setting, Stage } from './stage.js'
 
 const openBroker = { rabbitmq: openRabbitmq, kafka: openKafka, dispatch: openDispatch, observe: openRabbitmq, outbox: openOutbox, saga: openSaga, harness: openDispatch }
 const latencies: ReadonlySet<Scenario['work']['kind']> = new Set(['latency', 'relay', 'relay-remote', 'lateness'])
@@ -41,12 +41,17 @@ async function play(scenario: Scenario, entrants: readonly Entrant[], broker: Br
     messages: options.messages ?? scenario.messages,
     execArgv: ['--expose-gc', ...(options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`])],
   }
-  for (const entrant of entrants) if (await canPlay(entrant, scenario)) open.push(await Stage.open(entrant, setting))
+  const absent: Absent[] = []
+  for (const entrant of entrants) {
+    const absence = await absenceOf(entrant, scenario)
+    if (absence) absent.push(absence)
+    else open.push(await Stage.open(entrant, setting))
+  }
   const all = await playRounds(open, options.rounds, progressOf(label, options.rounds))
   await Promise.all(open.splice(0).map((stage) => stage.close()))
 
   if (options.json) for (const series of all) console.log(JSON.stringify(resultLine(label, series)))
-  else console.log(`\n${table(label, all, latencies.has(scenario.work.kind))}\n`)
+  else console.log(`\n${table(label, all, latencies.has(scenario.work.kind), options.contenders ? absent : [])}\n`)
 }
 
 /** On stderr, so that stdout holds results alone. */

@@ -9,11 +9,12 @@ export interface Cost {
   readonly brokerCpuMicros: number | undefined
 }
 
-/** Starts the clocks; the function it returns reads them. */
-export function startMeter(brokerPid: number | undefined): () => Cost {
+/** Starts the clocks; the function it returns reads them. `worksIn` is a process whose time counts as if it were this one's. */
+export function startMeter(brokerPid: number | undefined, worksIn?: number): () => Cost {
   const begin = performance.now()
   const cpu = process.cpuUsage()
   const broker = processCpuMicros(brokerPid)
+  const other = processCpuMicros(worksIn) ?? 0
 
   return () => {
     const elapsedMs = performance.now() - begin
@@ -22,15 +23,15 @@ export function startMeter(brokerPid: number | undefined): () => Cost {
 
     return {
       elapsedMs,
-      cpuMicros: used.user + used.system,
+      cpuMicros: used.user + used.system + (processCpuMicros(worksIn) ?? 0) - other,
       brokerCpuMicros: broker === undefined || brokerNow === undefined ? undefined : brokerNow - broker,
     }
   }
 }
 
-/** The most memory this process ever had. */
-export function peakRssMb(): number {
-  return process.resourceUsage().maxRSS / 1024
+/** The most memory this process ever had, and the one it works in. */
+export function peakRssMb(worksIn?: number): number {
+  return (process.resourceUsage().maxRSS + peakRssKb(worksIn)) / 1024
 }
 
 const microsPerTick = 10_000
@@ -45,5 +46,15 @@ function processCpuMicros(pid: number | undefined): number | undefined {
     return (Number(fields[11]) + Number(fields[12])) * microsPerTick
   } catch {
     return undefined
+  }
+}
+
+/** From Linux's /proc; 0 elsewhere, or when the process is not known. */
+function peakRssKb(pid: number | undefined): number {
+  if (pid === undefined) return 0
+  try {
+    return Number(/^VmHWM:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0)
+  } catch {
+    return 0
   }
 }

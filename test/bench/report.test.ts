@@ -59,6 +59,23 @@ test('a refused send is told below the table', () => {
   expect(text).toContain('waybill: a send was refused: the queue is full')
 })
 
+test('what a contender cannot do is told below the table, and who does not play', () => {
+  const all = [{ ...series('nest', [1_000]), remark: 'a returned message reaches nobody' }]
+
+  const text = table('rabbitmq/ask', all, false, [
+    { contender: 'rascal', remark: 'it has no request and reply' },
+    { contender: 'raw-queue', remark: undefined },
+  ])
+
+  expect(text.split('\n').slice(-3)).toEqual(['  nest: a returned message reaches nobody', '  rascal does not play: it has no request and reply', '  raw-queue does not play'])
+})
+
+test('a line for machines has the remark as well', () => {
+  const line = resultLine('rabbitmq/publish', { ...series('nest', [1_000]), remark: 'a returned message reaches nobody' })
+
+  expect(line.remark).toBe('a returned message reaches nobody')
+})
+
 function series(contender: string, rates: readonly number[]): Series {
   const rounds = rates.map((rate) => ({
     elapsedMs: 1_000,
@@ -73,5 +90,5 @@ function series(contender: string, rates: readonly number[]): Series {
     errors: { count: 0, first: undefined },
   }))
 
-  return { contender, rounds, verdict: { lost: 1, duplicated: 2 }, error: undefined }
+  return { contender, rounds, verdict: { lost: 1, duplicated: 2 }, error: undefined, remark: undefined }
 }

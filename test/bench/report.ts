@@ -17,6 +17,8 @@ export interface ResultLine {
   readonly heapMb?: number
   readonly lost: number
   readonly duplicated: number
+  /** What it cannot do here, or not as the others do. */
+  readonly remark?: string
 }
 
 export function resultLine(scenario: string, series: Series): ResultLine {
@@ -34,6 +36,7 @@ export function resultLine(scenario: string, series: Series): ResultLine {
     ...(heaps.length > 0 && { heapMb: decimals(Math.max(...heaps), 1) }),
     lost: verdict.lost,
     duplicated: verdict.duplicated,
+    ...(series.remark !== undefined && { remark: series.remark }),
   }
 }
 
@@ -46,16 +49,25 @@ const columns = ['contender', 'ratio', '(min–max)', 'of one', '(min–max)', '
 /**
  * A table for people. The ratio is to `raw`, round by round; of a latency scenario it compares the p99, so less is better.
  * `of one` is the same to the contender whose name it extends: `waybill-1000` to `waybill`, `raw-1000` to `raw`.
+ * Below it stands what has to be known: sends that were refused, remarks, and those that do not play.
  */
-export function table(scenario: string, all: readonly Series[], isLatency: boolean): string {
+export function table(scenario: string, all: readonly Series[], isLatency: boolean, absent: readonly Absent[] = []): string {
   const raw = all.find((series) => series.contender === 'raw')
   const oneOf = ({ contender }: Series) => all.find((other) => contender.startsWith(`${other.contender}-`))
   const rows = [columns, ...all.map((series) => row(scenario, series, { raw, one: oneOf(series) }, isLatency))]
   const widths = columns.map((_, at) => Math.max(...rows.map((cells) => cells[at]?.length ?? 0)))
   const lines = rows.map((cells) => cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  '))
   const errors = all.filter((series) => series.error).map((series) => `${series.contender}: a send was refused: ${series.error}`)
+  const remarks = all.filter((series) => series.remark).map((series) => `${series.contender}: ${series.remark}`)
+  const absences = absent.map(({ contender, remark }) => `${contender} does not play${remark === undefined ? '' : `: ${remark}`}`)
 
-  return [`${scenario}${isLatency ? ' (ratio of p99)' : ''}`, ...lines, ...errors].map((line, at) => (at === 0 ? line : `  ${line}`)).join('\n')
+  return [`${scenario}${isLatency ? ' (ratio of p99)' : ''}`, ...lines, ...errors, ...remarks, ...absences].map((line, at) => (at === 0 ? line : `  ${line}`)).join('\n')
+}
+
+/** A contender that was asked for and has not what the scenario needs. */
+export interface Absent {
+  readonly contender: string
+  readonly remark: string | undefined
 }
 
 interface Bases {

@@ -9,6 +9,7 @@ export interface Series {
   readonly verdict: Verdict
   /** The first thing that went wrong with a send, if anything did. */
   readonly error: string | undefined
+  readonly remark: string | undefined
 }
 
 export type Progress = (contender: string, round: number, result: RoundResult) => void
@@ -24,16 +25,17 @@ export async function playRounds(stages: readonly Stage[], rounds: number, tell:
     }
   }
 
-  return stages.map((stage, at) => summarise(stage.entrant.name, results[at] ?? []))
+  return stages.map((stage, at) => summarise(stage, results[at] ?? []))
 }
 
-function summarise(contender: string, results: readonly RoundResult[]): Series {
+function summarise({ entrant, remark }: Stage, results: readonly RoundResult[]): Series {
   const sum = (field: keyof Verdict) => results.reduce((total, { verdict }) => total + verdict[field], 0)
 
   return {
-    contender,
+    contender: entrant.name,
     rounds: results.slice(1),
     verdict: { lost: sum('lost'), duplicated: sum('duplicated') },
     error: results.find(({ errors }) => errors.first)?.errors.first,
+    remark,
   }
 }

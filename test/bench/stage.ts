@@ -2,6 +2,7 @@ import type { Broker } from './broker.js'
 import type { Contender, Footprint, Room } from './contender.js'
 import type { Entrant } from './entrants.js'
 import { Ledger, type Verdict } from './ledger.js'
+import type { Absent } from './report.js'
 import { type Scenario, type Work, fillLoad, labelOf, partitions, prefetch } from './scenario.js'
 import { percentiles } from './statistics.js'
 import type { Job, Measurement } from './worker.js'
@@ -35,12 +36,13 @@ const needs: Partial<Record<Work['kind'], keyof Contender>> = {
 /** What they did is read back from the database, where there is one. */
 const inRows: ReadonlySet<Work['kind']> = new Set(['publish', 'handle', 'steps', 'timers', 'lateness'])
 
-/** Whether a contender has what a scenario asks for. */
-export async function canPlay({ file }: Entrant, { work }: Scenario): Promise<boolean> {
+/** Says of a contender that it has not what a scenario asks for, if so. */
+export async function absenceOf({ file, name }: Entrant, { work }: Scenario): Promise<Absent | undefined> {
   const contender = (await import(file)) as Contender
   const needed = needs[work.kind]
+  if (needed === undefined || contender[needed] !== undefined) return undefined
 
-  return needed === undefined || contender[needed] !== undefined
+  return { contender: name, remark: contender.remarks?.[work.kind] }
 }
 
 /** One contender in one scenario: its processes, which live through all rounds, and the room of the round under way. */
@@ -88,6 +90,11 @@ export class Stage {
     if (!this.#room) return
     await this.#setting.broker.clear(this.#room, this.#contender.footprint(this.#room))
     this.#room = undefined
+  }
+
+  /** What has to be known of this contender in this scenario. */
+  get remark(): string | undefined {
+    return this.#contender.remarks?.[this.#setting.scenario.work.kind]
   }
 
   async close(): Promise<void> {

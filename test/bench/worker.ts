@@ -100,10 +100,10 @@ async function perform(contender: Contender, task: Task): Promise<Measurement | 
 
 async function publish(contender: Contender, task: Job & Load): Promise<Measurement> {
   const publisher = await contender.openPublisher(task.room)
-  const read = startMeter(task.brokerPid)
+  const read = startMeter(task.brokerPid, contender.worksIn?.())
   const report = await sendAll(publisher, task)
   const cost = read()
-  const rssMb = peakRssMb()
+  const rssMb = peakRssMb(contender.worksIn?.())
   await publisher.close()
 
   return { ...cost, ...percentiles(report.latenciesMs), handled: task.count, rssMb, heapMb: undefined, verdict: undefined, errors: report.errors }
@@ -115,14 +115,14 @@ async function consume(contender: Contender, task: Job): Promise<Measurement> {
   let read: (() => Cost) | undefined
   let cost: Cost | undefined
   const consumer = await contender.openConsumer(task.room, (order) => {
-    read ??= startMeter(task.brokerPid)
+    read ??= startMeter(task.brokerPid, contender.worksIn?.())
     ledger.see(order.id)
     if (!ledger.isComplete || cost) return
     cost = read()
     progress.finish()
   })
   await progress.ended
-  const rssMb = peakRssMb()
+  const rssMb = peakRssMb(contender.worksIn?.())
   await sleep(ackGraceMs)
   await consumer.close()
 
@@ -139,11 +139,11 @@ async function through(contender: Contender, task: Job, send: (publisher: BenchP
     if (ledger.isComplete) progress.finish()
   })
   const publisher = await contender.openPublisher(task.room)
-  const read = startMeter(task.brokerPid)
+  const read = startMeter(task.brokerPid, contender.worksIn?.())
   const report = await send(publisher)
   await progress.ended
   const cost = read()
-  const rssMb = peakRssMb()
+  const rssMb = peakRssMb(contender.worksIn?.())
   await publisher.close()
   await consumer.close()
 
@@ -155,10 +155,10 @@ async function ask(contender: Contender, task: Job & Load): Promise<Measurement>
   const responder = await contender.openResponder?.(task.room, (order) => ledger.see(order.id))
   const asker = await contender.openAsker?.(task.room)
   if (!responder || !asker) throw new Error('This contender cannot ask.')
-  const read = startMeter(task.brokerPid)
+  const read = startMeter(task.brokerPid, contender.worksIn?.())
   const report = await sendAll(asker, task)
   const cost = read()
-  const rssMb = peakRssMb()
+  const rssMb = peakRssMb(contender.worksIn?.())
   await asker.close()
   await responder.close()
 

@@ -36,6 +36,7 @@ test('both transport and transports, and neither, are refused', () => {
 test.each([
   [{ transport: memory }, 'found the function or class memory'],
   [{ transport: 'amqp://localhost' }, 'found "amqp://localhost"'],
+  [{ transport: 'amqp://app:hunter2@host' }, 'found "amqp://…@host"'],
   [{ transport: undefined, transports: {} }, 'found an empty one'],
   [{ transport: undefined, transports: [] }, 'found an array'],
   [{ transport: undefined, transports: { queue: {} } }, '`transports.queue`'],

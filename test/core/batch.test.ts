@@ -79,6 +79,21 @@ test('B25 one bad item of a batch fails alone: its neighbours run by themselves 
   expect(letters.map(({ body, attempts, error }) => [Buffer.from(body).toString(), attempts, error])).toEqual([['{"n":2}', 3, 'Error: no such meter']])
 })
 
+test('B25 a listener that empties its list of items takes no failure back', async () => {
+  const runtime = virtualRuntime()
+  const { type, batches } = storing((ns, items) => {
+    if (ns.includes(1)) items[ns.indexOf(1)]?.fail(new Error('no such meter'))
+    ;(items as unknown as BatchItem[]).length = 0
+  })
+  const { app } = await startApp({ runtime, services: [type] })
+
+  await app.publish(reads(4))
+  await runtime.advance('1s')
+
+  expect(batches).toEqual([[0, 1, 2, 3], [0], [1], [2], [3], [1], [1]])
+  expect((await app.deadLetters.list(of)).map(({ attempts }) => attempts)).toEqual([3])
+})
+
 test('B25 an item that cannot be read is a dead letter by itself, and the batch goes without it', async () => {
   const runtime = virtualRuntime()
   const broker = memoryBroker()

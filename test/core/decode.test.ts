@@ -41,6 +41,13 @@ test('R8 a version that nobody here knows is refused, naming both', () => {
   expect(refusal).toMatchObject({ code: 'UNKNOWN_VERSION', reason: expect.stringMatching(/"4".*up to 3/) })
 })
 
+test('R8 what is no version is shown as it came', () => {
+  const reasonOf = (version: unknown) => decode(rawDelivery({ headers: { ...current, [`${prefix}dataversion`]: version }, body }), known, rules).refusal?.reason
+
+  expect(reasonOf('abc')).toBe('Its version is to be a whole number above zero; found "abc". Mend who sent it.')
+  expect(reasonOf(7)).toMatch(/^It is version 7 of ".*"; this service knows up to 3/)
+})
+
 test.for(['0', '-1', '1.5', 'x', '1e3', {}, null, 99999999999])('R8 %j is no version', (version) => {
   expect(refusalOf({ headers: { ...current, [`${prefix}dataversion`]: version } })).toBe('UNKNOWN_VERSION')
 })

@@ -318,6 +318,13 @@ const illegible: Readonly<Record<string, () => unknown>> = {
   'whose name is a symbol': () => Object.assign(new Error('no'), { name: Symbol('no') }),
   'whose stack is a list': () => Object.assign(new Error('no'), { stack: [1, 2] }),
   'whose message cannot be read': () => Object.defineProperty(new Error('no'), 'message', { get: thrower }),
+  'whose code cannot be read': () => Object.defineProperty(new Error('no'), 'code', { get: thrower }),
+  'whose class cannot be read': () => Object.defineProperty(new Error('no'), 'constructor', { get: thrower }),
+  'whose cause cannot be read': () => Object.defineProperty(new Error('no'), 'cause', { get: thrower }),
+  'whose cause has a name that is no text': () => new Error('no', { cause: Object.assign(new Error('why'), { name: Object.create(null) as string }) }),
+  'whose cause has a symbol for a message': () => new Error('no', { cause: Object.assign(new Error('why'), { message: Symbol('no') }) }),
+  'whose cause is a proxy which was revoked': () => new Error('no', { cause: revoked() }),
+  'that is its own cause': () => ownCause(),
   'that is a proxy which was revoked': revoked,
 }
 
@@ -341,6 +348,13 @@ test.for(Object.keys(illegible))('C2 an error %s is tried again and kept like an
   expect(app.get(Worker).runs).toBe(3)
   expect(unhandled).toEqual([])
 })
+
+function ownCause(): Error {
+  const error = new Error('no')
+  error.cause = error
+
+  return error
+}
 
 function thrower(): never {
   throw new Error('no')

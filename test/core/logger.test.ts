@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { consoleLogger } from '../../packages/core/src/logger.js'
+import { consoleLogger, safeLogger } from '../../packages/core/src/logger.js'
 
 const hostile = 'order\u001b[2J\u009b31m\r\n12:00 ✖ forged\u202egnp'
 
@@ -30,4 +30,25 @@ test('no field takes the place of what each line says', () => {
   log.warn('It failed.', { message: 'order.placed', time: 'never', level: 'debug', app: 'other', id: 'o-1' })
 
   expect(JSON.parse(lines[0] ?? '')).toEqual({ time: '1970-01-01T00:00:00.000Z', level: 'warn', app: 'shop', message: 'It failed.', id: 'o-1' })
+})
+
+test('F38 a logger that rejects ends no process, and one that throws no message', async () => {
+  const unhandled: unknown[] = []
+  const remember = (reason: unknown): void => void unhandled.push(reason)
+  process.on('unhandledRejection', remember)
+  const away = async (): Promise<void> => {
+    throw new Error('The sink is away.')
+  }
+  const thrower = (): never => {
+    throw new Error('The sink is away.')
+  }
+  const log = safeLogger({ debug: away, info: away, warn: thrower, error: () => Object.defineProperty({}, 'then', { get: thrower }) })
+
+  log.info('It runs.')
+  log.warn('It failed.')
+  log.error('It failed.')
+  await new Promise(setImmediate)
+  process.off('unhandledRejection', remember)
+
+  expect(unhandled).toEqual([])
 })

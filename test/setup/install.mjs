@@ -4,27 +4,27 @@ import { join } from 'node:path'
 import { alone } from './lock.mjs'
 import { main, root, run, step } from './steps.mjs'
 
-export const install = () =>
-  step('install', () =>
-    alone('install', async () => {
-      if (isInstalled()) return 'up to date'
-      await run('npm', ['ci', '--ignore-scripts', '--loglevel=error'])
+export const install = () => step('install', () => alone('install', () => installIn('.')))
 
-      return 'npm ci'
-    }),
-  )
+/** The same for a folder of the tree that has a lock file of its own. */
+export async function installIn(folder) {
+  if (isInstalled(folder)) return 'up to date'
+  await run('npm', ['ci', '--ignore-scripts', '--loglevel=error'], { cwd: join(root, folder) })
+
+  return 'npm ci'
+}
 
 // npm writes this list last, so a broken-off installation has none and is done again.
-function isInstalled() {
-  const found = packagesIn('node_modules/.package-lock.json')
-  const wanted = Object.entries(packagesIn('package-lock.json') ?? {})
+function isInstalled(folder) {
+  const found = packagesIn(folder, 'node_modules/.package-lock.json')
+  const wanted = Object.entries(packagesIn(folder, 'package-lock.json') ?? {})
 
   return found !== undefined && wanted.every(([path, { version, optional, peer }]) => path === '' || optional || peer || found[path]?.version === version)
 }
 
-function packagesIn(file) {
+function packagesIn(folder, file) {
   try {
-    return JSON.parse(readFileSync(join(root, file), 'utf8')).packages
+    return JSON.parse(readFileSync(join(root, folder, file), 'utf8')).packages
   } catch (error) {
     if (error.code === 'ENOENT') return undefined
     throw error

@@ -3,6 +3,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { postgres } from '@waybill/store-postgres'
 import { afterAll, describe, expect, it } from 'vitest'
+import { timesUntilTurn } from '../setup/turns.js'
 import { drain, hostOf, message, write } from './bed.js'
 
 describe('the embedded database', () => {
@@ -31,6 +32,15 @@ describe('the embedded database', () => {
     expect(await drain(again)).toEqual(['kept'])
     await again.close(5_000)
   }, 120_000)
+
+  it('a loop of statements leaves timers, sockets and signals their turn', async () => {
+    const store = postgres({ embedded: true })
+    await store.open(hostOf())
+
+    expect(await timesUntilTurn(5_000, () => store.timers.nextDueMs(['publish']))).toBeLessThan(5_000)
+
+    await store.close(5_000)
+  }, 60_000)
 })
 
 describe('the options', () => {

@@ -1,6 +1,6 @@
 // What the compiler must refuse. Each expectation is a mistake that a user makes.
 
-import { Command, createApp, Event, Listener, Publisher, Service } from '@waybill/core'
+import { Command, Context, createApp, Event, Listener, Publisher, Service } from '@waybill/core'
 import type { App, Ask, BatchItem, Publish, Store, Transport } from '@waybill/core'
 import { Transactional } from '@waybill/outbox'
 import { z } from 'zod'
@@ -101,3 +101,6 @@ export class Transactions {
   @Transactional({ readonly: true })
   async mistyped(): Promise<void> {}
 }
+
+// @ts-expect-error the wire cannot carry a Date
+export const since = Context('since', z.object({ at: z.date() }))

@@ -1,4 +1,6 @@
+import type { AppOptions } from './app-options.js'
 import { countOf } from './count-of.js'
+import { WaybillError } from './error.js'
 import type { Group } from './group.js'
 import type { Health } from './health.js'
 import type { Link } from './link.js'
@@ -35,6 +37,23 @@ export function healthOf({ state, links, groups, store }: Parts): Health {
   ]
 
   return { live: true, ready: reasons.length === 0, state, connections, publishers, consumers, store, reasons }
+}
+
+/** Of an app that has not started in its time: what it waits for, and what to do. */
+export function lateStart({ name, startDeadline }: AppOptions, { connections, reasons, store }: Health, plugin: string | undefined): WaybillError {
+  if (plugin !== undefined) {
+    return new WaybillError(
+      'START_DEADLINE',
+      `"${name}" has not started after ${startDeadline}: its plugin "${plugin}" has not. Mend the plugin, or wait longer by \`startDeadline\`.`,
+    )
+  }
+  const isBrokerAway = connections.length === 0 || connections.some(({ kind }) => kind !== 'connected')
+  const away = [...(isBrokerAway ? ['broker'] : []), ...(store && !store.connected ? ['database'] : [])].join(' and ') || 'broker'
+
+  return new WaybillError(
+    'START_DEADLINE',
+    `"${name}" has no connection after ${startDeadline}. ${reasons.slice(1).join(' ')} Start its ${away}, mend the address, or wait longer by \`startDeadline\`.`,
+  )
 }
 
 /** Connections of one transport are mostly away for one cause: it is said once. */

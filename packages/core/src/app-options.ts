@@ -26,7 +26,7 @@ interface CommonOptions<T extends string> {
   readonly signals?: false
   /** What a message may be at most: listeners keep what is larger as a dead letter, publishers refuse it. */
   readonly limits?: Partial<Limits>
-  /** After which `start` gives up on a broker that cannot be reached. Default: never; it waits, says so in the log, and goes on by itself. */
+  /** After which `start` gives up: on a broker that cannot be reached, on a plugin that hangs. Default: never; it waits, says so in the log, and goes on by itself. */
   readonly startDeadline?: Duration
   /** After which a publish that is not confirmed settles as `unknown`. Default: 10 s. */
   readonly publishDeadline?: Duration

@@ -1,10 +1,11 @@
 import type { Deadlines, Due } from './deadlines.js'
 import type { BatchItem } from './delivery.js'
 import type { ProcessEvent } from './diagnostics.js'
+import { isThenable } from './thenable.js'
 import { readable } from './thrown.js'
 import { WaybillError } from './error.js'
 import { batchScope } from './batch-scope.js'
-import { ended, Invocation, isThenable } from './invocation.js'
+import { ended, Invocation } from './invocation.js'
 import { JobDelivery, type Job } from './job.js'
 import type { Lanes } from './lanes.js'
 import type { ListenCall } from './middleware.js'
@@ -190,7 +191,8 @@ export class BatchRunner implements Runner {
     const call: ListenCall = {
       message: batch.map(({ message }) => message),
       delivery: first as BatchItem,
-      items: run.items,
+      // The listener's own list: whatever it does with it, the items are judged.
+      items: [...run.items],
       heads: batch.map(({ job }) => job.raw),
       listener: label,
       channel,
@@ -224,11 +226,12 @@ export class BatchRunner implements Runner {
     this.#pump()
   }
 
-  #failed(run: BatchRun, error: unknown): void {
+  #failed(run: BatchRun, thrown: unknown): void {
     if (run.isOver) return
+    const error = readable(thrown)
     this.#close(run, error)
     if (run.jobs.length > 1 && !isNoTry(error)) this.#apart(run.jobs)
-    else for (const job of run.jobs) this.#options.end.failed(job, readable(error))
+    else for (const job of run.jobs) this.#options.end.failed(job, error)
     this.#pump()
   }
 

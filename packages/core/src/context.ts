@@ -1,4 +1,5 @@
-import type { Schema, Input, Output } from './contract.js'
+import type { Input, Json, Output, Schema } from './contract.js'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { validate } from './schema.js'
 import { scopes, type Scope } from './scope.js'
 import { header } from './wire.js'
@@ -19,7 +20,7 @@ export interface Context<S extends Schema> {
  * const tenant = Context('tenant', z.object({ id: z.string() }))
  * await tenant.run({ id: 'acme' }, () => app.publish(new OrderPlaced(order)))
  */
-export function Context<S extends Schema>(name: string, schema: S): Context<S> {
+export function Context<S extends Schema>(name: string, schema: S & Carried<S>): Context<S> {
   return {
     contextName: name,
     run: (value, work) => {
@@ -55,6 +56,9 @@ export function contextsOf(headers: Readonly<Record<string, unknown>>): Readonly
 export function contextHeaders(contexts: ReadonlyMap<string, unknown>, into: Record<string, unknown>): void {
   for (const [name, found] of contexts) into[header.context + name] = isUnread(found) ? found.text : JSON.stringify((found as { input: unknown }).input)
 }
+
+/** The wire carries JSON. */
+type Carried<S extends Schema> = Input<S> extends Json<Input<S>> ? unknown : StandardSchemaV1<Json<Input<S>>>
 
 const none: ReadonlyMap<string, unknown> = new Map()
 

@@ -4,6 +4,7 @@ import type { Envelope } from './envelope.js'
 import { fittingHeaders, type Limits } from './limits.js'
 import type { Job } from './job.js'
 import type { Outgoing, RawDelivery } from './transport.js'
+import { mostCauses, readable } from './thrown.js'
 import { header } from './wire.js'
 
 export interface Death {
@@ -75,15 +76,18 @@ export function messageOf(error: unknown): string {
 
 /** The same for a log: a schema may quote the value that it refuses, and no payload is logged. */
 export function loggedOf(error: unknown): string {
-  return error instanceof InvalidMessage ? error.summary : messageOf(error)
+  const read = readable(error)
+
+  return read instanceof InvalidMessage ? read.summary : messageOf(read)
 }
 
 /** Class, code, message and causes: `DbError [ECONN]: outer, caused by Error: inner`. */
-export function describeError(error: unknown, textOf = messageOf, depth = 0): string {
+export function describeError(thrown: unknown, textOf = messageOf, depth = 0): string {
+  const error = readable(thrown)
   if (!(error instanceof Error)) return textOf(error)
   const { code } = error as { code?: unknown }
   const name = error.name === 'Error' ? nameOf(error.constructor) : error.name
-  const cause = error.cause === undefined || depth === 3 ? '' : `, caused by ${describeError(error.cause, textOf, depth + 1)}`
+  const cause = error.cause === undefined || depth === mostCauses ? '' : `, caused by ${describeError(error.cause, textOf, depth + 1)}`
 
   return `${name}${typeof code === 'string' ? ` [${code}]` : ''}: ${textOf(error)}${cause}`
 }

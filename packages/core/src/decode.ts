@@ -36,7 +36,8 @@ export function decode(raw: RawDelivery, { type, definition }: Known, { codec, l
   if (!codec.reads(raw.contentType, raw.contentEncoding)) return refuse('CONTENT_TYPE', unread(raw, codec))
 
   const version = versionOf(raw.envelope.dataVersion)
-  if (version === undefined || version > definition.version) {
+  if (version === undefined) return refuse('UNKNOWN_VERSION', `Its version is to be a whole number above zero; found ${quote(raw.envelope.dataVersion)}. Mend who sent it.`)
+  if (version > definition.version) {
     return refuse(
       'UNKNOWN_VERSION',
       `It is version ${quote(raw.envelope.dataVersion)} of "${definition.name}"; this service knows up to ${definition.version}. Deploy the newer listener, then redrive.`,
@@ -127,6 +128,7 @@ function unread(raw: RawDelivery, codec: Codec): string {
 }
 
 function quote(value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   if (typeof value !== 'string') return `a value of type ${value === null ? 'null' : typeof value}`
 
   return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)

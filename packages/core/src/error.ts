@@ -5,7 +5,7 @@ import type { PublishOutcome } from './transport.js'
 export class WaybillError extends Error {
   readonly code: string
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: string, message: string, options?: { readonly cause?: unknown }) {
     super(message, options)
     this.name = new.target.name
     this.code = code
@@ -32,7 +32,7 @@ export class InvalidMessage extends WaybillError {
   readonly issues: readonly { readonly path: string; readonly message: string }[]
   readonly #messageName: string
 
-  constructor(messageName: string, issues: readonly { readonly path: string; readonly message: string }[], options?: ErrorOptions) {
+  constructor(messageName: string, issues: readonly { readonly path: string; readonly message: string }[], options?: { readonly cause?: unknown }) {
     super('INVALID_MESSAGE', `"${messageName}" does not fit its schema: ${described(issues)}.`, options)
     this.issues = issues
     this.#messageName = messageName

@@ -1,11 +1,18 @@
 /** What was found, for the end of an error's sentence: the value where it is short and plain, else what kind of thing it is. */
 export function describeFound(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
+  if (typeof value === 'string') return describeText(value)
   if (typeof value === 'function') return `the function or class ${nameOf(value)}`
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : `an object of ${nameOf((value as { constructor?: unknown }).constructor)}`
   if (typeof value === 'bigint') return `${value}n`
 
   return String(value)
+}
+
+function describeText(given: string): string {
+  // Who gives a URL where something else belongs gives a password with it.
+  const text = given.replace(/:\/\/\S*@/g, '://…@')
+
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
 }
 
 /** The name of a class or function, whatever it is. */

@@ -130,10 +130,6 @@ export function ended(event: ProcessEvent | undefined, error: unknown): void {
   diagnostics.process.asyncEnd.publish(event)
 }
 
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-}
-
 function invoker({ instance, listener, middleware: all, log }: InvocationOptions): (call: ListenCall) => unknown {
   const method = (instance as Record<string | symbol, (message: unknown, delivery: unknown) => unknown>)[listener.method]
   const innermost = (call: ListenCall): unknown => method?.call(instance, call.message, call.items ?? call.delivery)

@@ -1,3 +1,5 @@
+import { isThenable } from './thenable.js'
+
 /** Where log lines go. Never given payloads or secrets. A logger that throws changes nothing for messages. */
 export interface Logger {
   debug(text: string, fields?: LogFields): void
@@ -24,11 +26,13 @@ export function consoleLogger(app: string, now: () => number, output: { write(li
   return { debug: writer('debug'), info: writer('info'), warn: writer('warn'), error: writer('error') }
 }
 
-/** The same logger, but what it throws is swallowed: a log line is never a reason to lose a message. */
+/** The same logger, but what it throws or rejects is swallowed: a log line is never a reason to lose a message. */
 export function safeLogger(logger: Logger): Logger {
   const guard = (level: Level) => (text: string, fields?: LogFields) => {
     try {
-      logger[level](text, fields)
+      // An asynchronous function is a logger too, for the compiler.
+      const written: unknown = logger[level](text, fields)
+      if (isThenable(written)) written.then(undefined, () => undefined)
     } catch {
       // There is nowhere left to report it.
     }

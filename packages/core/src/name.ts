@@ -1,7 +1,7 @@
 import { describeFound } from './found.js'
 
 const word = /^[a-z0-9-]+$/
-const reserved = ['dead', 'retry', 'keyed', 'reply', 'starts']
+const reserved = ['dead', 'retry', 'keyed', 'reply', 'starts', 'waybill']
 
 /** Several names and a broker's own endings make up the name of a queue, which may have 255 bytes, or a topic, which may have 249. */
 const longest = 100

@@ -1,4 +1,5 @@
 import { storeOf } from './check-transactions.js'
+import { WaybillError } from './error.js'
 import type { Fault } from './fault.js'
 import type { Logger } from './logger.js'
 import type { NamedMiddleware } from './middleware.js'
@@ -13,6 +14,7 @@ import { isDoneWithin } from './within.js'
 export class Plugins {
   readonly #all: readonly Plugin[]
   readonly #log: Logger
+  #starting: { readonly name: string; readonly giveUp: () => void } | undefined
 
   constructor(all: readonly Plugin[], log: Logger) {
     this.#all = all
@@ -39,20 +41,26 @@ export class Plugins {
     return this.#all.flatMap((plugin) => plugin.check?.(plan, this.store !== undefined) ?? [])
   }
 
+  /** The plugin that `start` waits for. */
+  get starting(): string | undefined {
+    return this.#starting?.name
+  }
+
   has(name: string): boolean {
     return this.#all.some((plugin) => plugin.name === name)
   }
 
   async open(host: PluginHost): Promise<void> {
-    for (const plugin of this.#all) await plugin.open?.(host)
+    for (const plugin of this.#all) await this.#unlessStopped(plugin, async () => plugin.open?.(host))
   }
 
   async start(host: PluginHost): Promise<void> {
-    for (const plugin of this.#all) await plugin.start?.(host)
+    for (const plugin of this.#all) await this.#unlessStopped(plugin, async () => plugin.start?.(host))
   }
 
   /** Stops each, the last first, whatever one of them throws; each in the time that is left. */
   async stop(leftMs: () => number, runtime: Runtime): Promise<void> {
+    this.#starting?.giveUp()
     for (const plugin of [...this.#all].reverse()) {
       const ms = leftMs()
       try {
@@ -62,5 +70,16 @@ export class Plugins {
         this.#log.error(`The plugin "${plugin.name}" did not stop cleanly: ${error instanceof Error ? error.message : String(error)}`)
       }
     }
+  }
+
+  /** One that hangs there would keep `app.start` for ever. */
+  async #unlessStopped({ name }: Plugin, work: () => Promise<void>): Promise<void> {
+    const done = new Promise<void>((resolve, reject) => {
+      this.#starting = { name, giveUp: () => reject(new WaybillError('STOPPED', `The plugin "${name}" had not started yet.`)) }
+      work().then(resolve, reject)
+    })
+    await done.finally(() => {
+      this.#starting = undefined
+    })
   }
 }

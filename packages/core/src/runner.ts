@@ -2,7 +2,7 @@ import type { Deadlines } from './deadlines.js'
 import type { Refusal } from './decode.js'
 import type { ProcessEvent } from './diagnostics.js'
 import { WaybillError } from './error.js'
-import { ended, Invocation, isThenable, type InvocationOptions } from './invocation.js'
+import { ended, Invocation, type InvocationOptions } from './invocation.js'
 import type { Job, ManualWord } from './job.js'
 import type { ListenCall } from './middleware.js'
 import type { PlannedListener } from './plan.js'
@@ -12,6 +12,7 @@ import { Run, type RunWatch } from './run.js'
 import type { RunTimes, TimedRun } from './run-times.js'
 import type { Runtime } from './runtime.js'
 import { type Held, scopes } from './scope.js'
+import { isThenable } from './thenable.js'
 import { readable } from './thrown.js'
 import { Turnstile } from './turnstile.js'
 
@@ -200,11 +201,12 @@ export class SingleRunner implements Runner, RunWatch {
     this.#pump()
   }
 
-  #failed(run: Run, error: unknown, event: ProcessEvent | undefined): void {
+  #failed(run: Run, thrown: unknown, event: ProcessEvent | undefined): void {
     if (run.isOver) return
+    const error = readable(thrown)
     this.#close(run, event, error)
-    if (run.word && this.#stands(run.word)) this.#end.threwSettled(run.job, readable(error), run.held, run.word)
-    else this.#end.failed(run.job, readable(error))
+    if (run.word && this.#stands(run.word)) this.#end.threwSettled(run.job, error, run.held, run.word)
+    else this.#end.failed(run.job, error)
     this.#pump()
   }
 

@@ -1,5 +1,5 @@
 import type { App } from './app.js'
-import { healthOf } from './app-health.js'
+import { healthOf, lateStart } from './app-health.js'
 import { AppStore } from './app-store.js'
 import { transportsOf } from './app-transports.js'
 import { BrokerTopology, type LiveTopology } from './app-topology.js'
@@ -136,7 +136,7 @@ export class RunningApp implements App {
   }
 
   get<T>(type: abstract new (...args: never[]) => T): T {
-    if (!this.#container) throw this.#notRunning(`app.get(${type.name})`)
+    if (!this.#container || this.#state === 'stopped') throw this.#notRunning(`app.get(${type.name})`)
 
     return this.#container.get(type)
   }
@@ -185,16 +185,16 @@ export class RunningApp implements App {
     try {
       await this.#plugins.open(this.#pluginHost())
       await this.#connect()
+      const services = await container.create()
+      this.#assertStarting()
+      this.#container = container
+      await this.#plugins.start(this.#pluginHost())
+      this.#assertStarting()
+      this.#state = 'running'
+      await this.#subscribe(services)
     } finally {
       inTime()
     }
-    const services = await container.create()
-    this.#assertStarting()
-    this.#container = container
-    await this.#plugins.start(this.#pluginHost())
-    this.#assertStarting()
-    this.#state = 'running'
-    await this.#subscribe(services)
   }
 
   /** Gives up where `startDeadline` says so; without it a broker that is away is waited for. */
@@ -203,13 +203,7 @@ export class RunningApp implements App {
     if (ms === undefined) return () => undefined
 
     return this.#runtime.after(ms, () => {
-      const { connections, reasons, store } = this.health()
-      const isBrokerAway = connections.length === 0 || connections.some(({ kind }) => kind !== 'connected')
-      const away = [...(isBrokerAway ? ['broker'] : []), ...(store && !store.connected ? ['database'] : [])].join(' and ') || 'broker'
-      this.#late = new WaybillError(
-        'START_DEADLINE',
-        `"${this.#options.name}" has no connection after ${this.#options.startDeadline}. ${reasons.slice(1).join(' ')} Start its ${away}, mend the address, or wait longer by \`startDeadline\`.`,
-      )
+      this.#late = lateStart(this.#options, this.health(), this.#plugins.starting)
       void this.stop()
     })
   }

@@ -13,9 +13,21 @@ export const systemRuntime: Runtime = {
     return () => clearTimeout(timer)
   },
   // nextTick runs when the promises of this turn are done, so what all of them published leaves as one batch.
-  soon: (work) => process.nextTick(work),
+  soon(work) {
+    if (soons === 0) setImmediate(turned)
+    if (++soons > mostSoons) setImmediate(work)
+    else process.nextTick(work)
+  },
   random: () => Math.random(),
   id: () => nextId(Date.now()),
+}
+
+/** So many within one turn of the event loop, then timers, sockets and signals have theirs: a loop of awaited publishes would keep them away for ever. */
+const mostSoons = 100
+let soons = 0
+
+function turned(): void {
+  soons = 0
 }
 
 const nextId = uuid7Source(randomBytes)

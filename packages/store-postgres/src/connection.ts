@@ -69,6 +69,7 @@ export class Connection {
     this.#waiting++
     try {
       const client = await this.#pool.connect()
+      if (this.isEmbedded) await this.#breath()
       const session = new Session(client, this.#traitsOf(client), (isBroken) => this.#release(session, client, isBroken))
       this.#sessions.add(session)
       this.#lost = undefined
@@ -206,6 +207,11 @@ export class Connection {
         resolve()
       }
     })
+  }
+
+  /** PGlite works within the promises of one turn, so a loop of transactions would keep the process from its timers and sockets. */
+  async #breath(): Promise<void> {
+    await new Promise<void>((resolve) => (this.#host ? this.#host.runtime.soon(resolve) : resolve()))
   }
 
   #noteLost(error: unknown): unknown {

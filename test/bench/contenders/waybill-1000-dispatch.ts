@@ -1,4 +1,4 @@
 import { waybillWith } from './waybill-listeners.js'
 
-/** The same with a thousand listeners, each of which gets its share: finding the one must cost nothing. */
+/** A thousand listeners, each of which gets its share: what they keep is cold in the caches of the processor when their turn comes. */
 export const { footprint, declare, openPublisher, openConsumer, openReceiver } = waybillWith(1_000)

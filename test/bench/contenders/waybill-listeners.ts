@@ -8,8 +8,8 @@ import { envelope } from '../shop.js'
 
 type OrderSchema = ReturnType<typeof unchecked<Order>>
 
-/** Apps on one embedded broker: publishing, routing, dispatching and settling, without a network. Each of so many listeners takes a type of its own. */
-export function waybillWith(listeners: number, schema: OrderSchema = orderSchema): Contender & Required<Pick<Contender, 'openReceiver'>> {
+/** Apps on one embedded broker: publishing, routing, dispatching and settling, without a network. Each of so many listeners takes a type of its own, and the orders go round the first `busy` of them. */
+export function waybillWith(listeners: number, schema: OrderSchema = orderSchema, busy = listeners): Contender & Required<Pick<Contender, 'openReceiver'>> {
   const broker = memoryBroker()
   const trusted = placedOf(listeners, unchecked<Order>())
   const checked = placedOf(listeners, schema)
@@ -27,7 +27,7 @@ export function waybillWith(listeners: number, schema: OrderSchema = orderSchema
       await app.start()
 
       return {
-        send: (order, done) => void app.publish(new (typeFor(trusted, order.id))(order)).then(() => done(), done),
+        send: (order, done) => void app.publish(new (typeFor(trusted, order.id % busy))(order)).then(() => done(), done),
         close: () => app.stop(),
       }
     },
@@ -47,7 +47,7 @@ export function waybillWith(listeners: number, schema: OrderSchema = orderSchema
       return {
         receive(bodies) {
           for (const body of bodies) {
-            const type = typeFor(checked, received++).messageName
+            const type = typeFor(checked, received++ % busy).messageName
             broker.send({ exchange: `${room.id}.orders`, routingKey: type, headers: envelope(type), body, contentType: 'application/json' })
           }
         },

@@ -1,18 +1,11 @@
 import { Connection } from 'rabbitmq-client'
+import { footprint, queueArguments, questionsOf } from './quorum-queues.mjs'
 
 /** rabbitmq-client as its README says: `createPublisher` with confirms, `createConsumer` with a prefetch. It encodes and parses JSON itself. */
 
-const queueOptions = { durable: true, arguments: { 'x-queue-type': 'quorum' } }
+export { declare, footprint } from './quorum-queues.mjs'
 
-export function footprint(room) {
-  return { store: `${room.id}.orders` }
-}
-
-export async function declare(room) {
-  const rabbit = await connect(room)
-  await rabbit.queueDeclare({ queue: footprint(room).store, ...queueOptions })
-  await rabbit.close()
-}
+const queueOptions = { durable: true, arguments: queueArguments }
 
 export async function openPublisher(room) {
   const rabbit = await connect(room)
@@ -21,29 +14,47 @@ export async function openPublisher(room) {
 
   return {
     send: (order, done) => void publisher.send({ routingKey, durable: true }, order).then(() => done(), done),
-    close: async () => {
-      await publisher.close()
-      await rabbit.close()
-    },
+    close: () => closeAll(publisher, rabbit),
   }
 }
 
-export async function openConsumer(room, handle) {
+export function openConsumer(room, handle) {
+  return consume(room, footprint(room).store, (message) => handle(message.body))
+}
+
+export function openResponder(room, handle) {
+  return consume(room, questionsOf(room), async ({ body }, reply) => {
+    handle(body)
+    await reply({ id: body.id })
+  })
+}
+
+export async function openAsker(room) {
   const rabbit = await connect(room)
-  const consumer = rabbit.createConsumer({ queue: footprint(room).store, queueOptions, qos: { prefetchCount: room.prefetch } }, async (message) => handle(message.body))
-  await new Promise((resolve) => consumer.once('ready', resolve))
+  const client = rabbit.createRPCClient({ confirm: true })
+  const routingKey = questionsOf(room)
 
   return {
-    close: async () => {
-      await consumer.close()
-      await rabbit.close()
-    },
+    send: (order, done) => void client.send({ routingKey, durable: true }, order).then(() => done(), done),
+    close: () => closeAll(client, rabbit),
   }
+}
+
+async function consume(room, queue, take) {
+  const rabbit = await connect(room)
+  const consumer = rabbit.createConsumer({ queue, queueOptions, qos: { prefetchCount: room.prefetch } }, async (message, reply) => take(message, reply))
+  await new Promise((resolve) => consumer.once('ready', resolve))
+
+  return { close: () => closeAll(consumer, rabbit) }
 }
 
 async function connect({ url }) {
-  const rabbit = new Connection(url)
+  const rabbit = new Connection({ url, noDelay: true })
   await rabbit.onConnect(10_000)
 
   return rabbit
+}
+
+async function closeAll(...opened) {
+  for (const one of opened) await one.close()
 }
