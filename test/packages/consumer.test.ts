@@ -65,6 +65,13 @@ it('every packed package brings the licence', async () => {
   for (const licence of licences) expect(await readFile(licence, 'utf8'), licence).toBe(own)
 })
 
+it('no packed package brings what only our own compiler reads', async () => {
+  const files = await readdir(join(folder, 'node_modules/@waybill'), { recursive: true })
+
+  expect(files).toContain('core/dist/index.js')
+  expect(files.filter((file) => file.endsWith('.tsbuildinfo'))).toEqual([])
+})
+
 async function packInto(target: string): Promise<void> {
   const folders = (await readdir(join(root, 'packages'))).map((name) => `./packages/${name}`)
   await execute('npm', ['pack', ...folders, '--pack-destination', target, '--ignore-scripts', '--loglevel=error'], { cwd: root })
