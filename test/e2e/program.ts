@@ -1,7 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { eventually } from '@waybill/testing'
 import { onTestFinished } from 'vitest'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
 
 export interface Program {
   /** Everything it has written so far, both outputs. */
@@ -17,9 +21,9 @@ export interface Program {
   readonly ended: Promise<number | null>
 }
 
-/** Runs a built program of the tree in a process of its own, and ends it with the test. */
+/** Runs a program, built where it is one of the tree, in a process of its own, and ends it with the test. */
 export function runProgram(file: string, ...args: readonly string[]): Program {
-  const child = spawn(process.execPath, [new URL(`../../${file}`, import.meta.url).pathname, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [resolve(root, file), ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
   const ended = once(child, 'close').then(([code]) => code as number | null)
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text))

@@ -8,7 +8,7 @@ import { type Program, runProgram } from './program.js'
 
 interface Told {
   readonly order: { readonly status: string; readonly total: number }
-  readonly story: readonly { readonly message: string; readonly payload: { readonly reason?: string } }[]
+  readonly story: readonly { readonly message: string; readonly payload: { readonly text?: string } }[]
 }
 
 const refusedByStock = ['order.placed', 'stock.reserve', 'stock.rejected', 'order.rejected', 'notification.sent']
@@ -18,7 +18,7 @@ const undone = ['order.placed', 'stock.reserve', 'stock.reserved', 'payment.decl
 /** The shop as a visitor meets it: the same on every broker. */
 export function shopJourney(broker: string): void {
   test(`on ${broker} an order is confirmed, one is refused by the stock, one by the card and undone`, { timeout: 60_000 }, async () => {
-    const { program, place, storyOf, quantities } = await openShop(broker, newFolder())
+    const { program, place, storyOf, quantities, ordered } = await openShop(broker, newFolder())
 
     expect(await place('fine', 'lamp', 2)).toMatchObject({ status: 202, json: { total: 90 } })
     expect(await place('fine', 'lamp', 2)).toMatchObject({ status: 202 })
@@ -37,6 +37,8 @@ export function shopJourney(broker: string): void {
     }
     expect((await storyOf('fine')).order.status).toBe('confirmed')
     expect((await storyOf('too-dear')).order.status).toBe('rejected')
+    expect((await storyOf('too-many')).story.find(({ message }) => message === 'notification.sent')?.payload.text).toBe('We could not take your order. We do not have 4 × Plant.')
+    expect(await ordered()).toEqual(['2 × Standing desk', '4 × Plant', '2 × Desk lamp'])
     expect(await quantities()).toEqual({ lamp: 38, chair: 25, desk: 6, plant: 3 })
 
     expect(await program.end()).toBe(0)
@@ -53,6 +55,8 @@ interface OpenShop {
   place(orderId: string, sku: string, quantity: number): Promise<Answer>
   storyOf(orderId: string): Promise<Told>
   quantities(): Promise<Readonly<Record<string, number>>>
+  /** The lines of every order as the page shows them, the latest first. */
+  ordered(): Promise<readonly string[]>
 }
 
 /** The shop in a process of its own, on what it kept in the folder. */
@@ -73,6 +77,11 @@ export async function openShop(broker: string, folder: string, namespace = `t-${
       const { items } = (await call('state')).json as { items: { sku: string; quantity: number }[] }
 
       return Object.fromEntries(items.map(({ sku, quantity }) => [sku, quantity]))
+    },
+    async ordered() {
+      const { orders } = (await call('state')).json as { orders: { lines: { name: string; quantity: number }[] }[] }
+
+      return orders.flatMap(({ lines }) => lines.map(({ name, quantity }) => `${quantity} × ${name}`))
     },
   }
 }

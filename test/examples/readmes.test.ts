@@ -43,3 +43,21 @@ test('every program in a README compiles as it stands', async () => {
   expect(said).toBe('')
   expect(found.length).toBeGreaterThan(5)
 })
+
+const packageNames = readdirSync(new URL('packages/', root)).filter((name) => name !== 'testing')
+
+test.each(packageNames)('the README of %s says above its first program how to install what that imports', (name) => {
+  const linesOf = (pack: string): readonly string[] => {
+    const [, install = '', program = ''] =
+      /^# .*\n\n.*\n\n```sh\nnpm install (.*)\n```\n\n```ts\n(.*?)```/s.exec(readFileSync(new URL(`packages/${pack}/README.md`, root), 'utf8')) ?? []
+
+    return [install, program]
+  }
+  const [install = '', program = ''] = linesOf(name)
+  const [common = ''] = linesOf('core')
+  const imported = [...program.matchAll(/ from '([^']+)'/g)].map(([, from]) => from)
+  const installed = `${install} ${common}`.split(' ')
+
+  expect(install.split(' ')).toContain(`@waybill/${name}`)
+  expect(imported.filter((from) => !installed.includes(String(from)))).toEqual([])
+})

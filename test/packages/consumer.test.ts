@@ -23,6 +23,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'tsconfig.json'), block(readme, 'json'))
   await writeFile(join(folder, 'strictest.json'), JSON.stringify({ extends: './tsconfig.json', compilerOptions: strictest }))
   await writeFile(join(folder, 'hello.ts'), block(readme, 'ts'))
+  await writeFile(join(folder, 'modules.ts'), block(await readFile(join(root, 'packages/core/README.md'), 'utf8'), 'ts', 'ContainerModule'))
   await writeFile(join(folder, 'house.ts'), await readFile(new URL('consumer/house.ts', import.meta.url)))
   await installInto(folder, readme)
 }, 180_000)
@@ -32,12 +33,13 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 it('the program of the README compiles and greets outside this repository, installed and configured as the README says', async () => {
   await run(compiler, ['-p', '.'])
 
-  const hello = spawn(process.execPath, ['dist/hello.js'], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] })
-  const [said] = await once(hello.stdout, 'data')
-  hello.kill('SIGINT')
-  await once(hello, 'close')
+  expect(await firstWordsOf('dist/hello.js')).toBe('Hello, world!\n')
+}, 60_000)
 
-  expect(String(said)).toBe('Hello, world!\n')
+it('the program of core with modules of its own runs outside this repository', async () => {
+  await run(compiler, ['-p', '.'])
+
+  expect(await firstWordsOf('dist/modules.js')).toBe('shop@example.com: Thank you for o-1.\n')
 }, 60_000)
 
 it('a program outside this repository compiles against the packed packages, their declarations checked, and runs', async () => {
@@ -65,6 +67,13 @@ it('every packed package brings the licence', async () => {
   for (const licence of licences) expect(await readFile(licence, 'utf8'), licence).toBe(own)
 })
 
+it('no packed package brings what only our own compiler reads', async () => {
+  const files = await readdir(join(folder, 'node_modules/@waybill'), { recursive: true })
+
+  expect(files).toContain('core/dist/index.js')
+  expect(files.filter((file) => file.endsWith('.tsbuildinfo'))).toEqual([])
+})
+
 async function packInto(target: string): Promise<void> {
   const folders = (await readdir(join(root, 'packages'))).map((name) => `./packages/${name}`)
   await execute('npm', ['pack', ...folders, '--pack-destination', target, '--ignore-scripts', '--loglevel=error'], { cwd: root })
@@ -80,10 +89,21 @@ it.each(['24.19.2', '26.6.6'])(
   60_000,
 )
 
-/** The first block of the README in that language. */
-function block(readme: string, language: string): string {
-  const [, text] = new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 's').exec(readme) ?? []
-  if (text === undefined) throw new Error(`README.md has no block of "${language}".`)
+/** What a program that runs until it is told to end says first. */
+async function firstWordsOf(file: string): Promise<string> {
+  const program = spawn(process.execPath, [file], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] })
+  const [said] = await once(program.stdout, 'data')
+  program.kill('SIGINT')
+  await once(program, 'close')
+
+  return String(said)
+}
+
+/** The first block of the README in that language that holds those words. */
+function block(readme: string, language: string, words = ''): string {
+  const blocks = [...readme.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 'gs'))]
+  const [, text] = blocks.find(([, code = '']) => code.includes(words)) ?? []
+  if (text === undefined) throw new Error(`README.md has no block of "${language}" with "${words}".`)
 
   return text
 }

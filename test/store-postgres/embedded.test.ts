@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { postgres } from '@waybill/store-postgres'
+import { eventually } from '@waybill/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { timesUntilTurn } from '../setup/turns.js'
 import { drain, hostOf, message, write } from './bed.js'
@@ -40,6 +41,18 @@ describe('the embedded database', () => {
     expect(await timesUntilTurn(5_000, () => store.timers.nextDueMs(['publish']))).toBeLessThan(5_000)
 
     await store.close(5_000)
+  }, 60_000)
+
+  it('one that is closed while it opens is closed when it has opened, and its folder is free', async () => {
+    const other = mkdtempSync(join(folder, 'early-'))
+    const store = postgres({ embedded: other })
+    const opening = expect(store.open(hostOf())).rejects.toMatchObject({ code: 'STORE_CLOSED' })
+    await eventually(() => existsSync(join(other, 'waybill.lock')))
+
+    await store.close(5_000)
+    await opening
+
+    expect(existsSync(join(other, 'waybill.lock'))).toBe(false)
   }, 60_000)
 })
 

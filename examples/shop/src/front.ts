@@ -1,6 +1,7 @@
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { type App, WaybillError } from '@waybill/core'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { type Plugin, type PluginHost, WaybillError } from '@waybill/core'
 import { z } from 'zod'
 import { Line } from './messages.js'
 import { Orders } from './orders.js'
@@ -16,34 +17,45 @@ const page: Readonly<Record<string, { readonly file: string; readonly type: stri
   '/shop.js': { file: 'shop.js', type: 'text/javascript' },
 }
 
-/** The shop's page and its few calls. Listens on this machine only. Resolves with the server and its address. */
-export async function openFront(app: App, port: number): Promise<{ readonly server: Server; readonly address: string }> {
-  const server = createServer((request, response) => {
-    answer(app, request, response).catch((error: unknown) => problem(response, error))
-  })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '127.0.0.1', resolve)
-  })
-  const bound = server.address()
+/** The shop's page and its few calls, on this machine only. They answer from before the broker is reached until after the last listener has ended. */
+export function front(port: number): Plugin & { readonly address: string } {
+  const server = createServer()
 
-  return { server, address: `http://127.0.0.1:${typeof bound === 'object' && bound ? bound.port : port}/` }
+  return {
+    name: 'front',
+    async open(shop) {
+      server.on('request', (request, response) => {
+        answer(shop, request, response).catch((error: unknown) => problem(response, error))
+      })
+      server.listen(port, '127.0.0.1')
+      await once(server, 'listening')
+    },
+    stop() {
+      server.close()
+      server.closeAllConnections()
+    },
+    get address() {
+      const bound = server.address()
+
+      return `http://127.0.0.1:${typeof bound === 'object' && bound ? bound.port : port}/`
+    },
+  }
 }
 
-async function answer(app: App, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(shop: PluginHost, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = new URL(request.url ?? '/', 'http://shop').pathname
   const file = page[path]
   if (request.method === 'GET' && file) return sendFile(response, file)
-  if (request.method === 'GET' && path === '/state') return sendJson(response, 200, await stateOf(app))
-  if (request.method === 'GET' && path === '/changes') return streamChanges(app, response)
-  if (request.method === 'GET' && path === '/health') return sendJson(response, app.health().ready ? 200 : 503, app.health())
-  if (request.method === 'GET' && path.startsWith('/orders/')) return sendStory(app, decodeURIComponent(path.slice('/orders/'.length)), response)
-  if (request.method === 'POST' && path === '/orders') return placeOrder(app, request, response)
+  if (request.method === 'GET' && path === '/state') return sendJson(response, 200, await stateOf(shop))
+  if (request.method === 'GET' && path === '/changes') return streamChanges(shop, response)
+  if (request.method === 'GET' && path === '/health') return sendJson(response, shop.health().ready ? 200 : 503, shop.health())
+  if (request.method === 'GET' && path.startsWith('/orders/')) return sendStory(shop, decodeURIComponent(path.slice('/orders/'.length)), response)
+  if (request.method === 'POST' && path === '/orders') return placeOrder(shop, request, response)
 
   sendProblem(response, 404, 'not-found', `There is nothing at ${request.method} ${path}.`)
 }
 
-async function placeOrder(app: App, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function placeOrder(shop: PluginHost, request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.headers.origin !== undefined && request.headers.origin !== `http://${request.headers.host}`)
     return sendProblem(response, 403, 'foreign-origin', 'Orders are placed from the shop’s own page.')
   if (!/^application\/json\b/.test(request.headers['content-type'] ?? '')) return sendProblem(response, 415, 'not-json', 'Send the order as application/json.')
@@ -51,28 +63,33 @@ async function placeOrder(app: App, request: IncomingMessage, response: ServerRe
   const parsed = PlaceOrder.safeParse(parseJson(await readBody(request)))
   if (!parsed.success) return sendProblem(response, 400, 'invalid-order', parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
 
-  sendJson(response, 202, await app.get(Orders).place(parsed.data))
+  sendJson(response, 202, await shop.get(Orders).place(parsed.data))
 }
 
-async function sendStory(app: App, orderId: string, response: ServerResponse): Promise<void> {
-  const order = await app.get(Orders).find(orderId)
+async function sendStory(shop: PluginHost, orderId: string, response: ServerResponse): Promise<void> {
+  const order = await shop.get(Orders).find(orderId)
   if (!order) return sendProblem(response, 404, 'no-such-order', `There is no order "${orderId}".`)
 
-  sendJson(response, 200, { order, story: await app.get(Story).of([orderId]) })
+  sendJson(response, 200, { order, story: await shop.get(Story).of([orderId]) })
 }
 
-async function stateOf(app: App): Promise<object> {
-  const orders = await app.get(Orders).latest(50)
-  const chapters = await app.get(Story).of(orders.map(({ orderId }) => orderId))
-  const told = orders.map((order) => ({ ...order, story: chapters.filter(({ orderId }) => orderId === order.orderId) }))
+async function stateOf(shop: PluginHost): Promise<object> {
+  const [orders, items] = await Promise.all([shop.get(Orders).latest(50), shop.get(Stock).items()])
+  const chapters = await shop.get(Story).of(orders.map(({ orderId }) => orderId))
+  const names = new Map(items.map(({ sku, name }) => [sku, name]))
+  const told = orders.map((order) => ({
+    ...order,
+    lines: order.lines.map((line) => ({ ...line, name: names.get(line.sku) ?? line.sku })),
+    story: chapters.filter(({ orderId }) => orderId === order.orderId),
+  }))
 
-  return { items: await app.get(Stock).items(), orders: told, ready: app.health().ready }
+  return { items, orders: told, ready: shop.health().ready }
 }
 
-function streamChanges(app: App, response: ServerResponse): void {
+function streamChanges(shop: PluginHost, response: ServerResponse): void {
   response.writeHead(200, { ...headers, 'content-type': 'text/event-stream' })
   response.write('retry: 1000\n\n')
-  const end = app.get(Story).watch((orderId) => response.write(`data: ${JSON.stringify(orderId)}\n\n`))
+  const end = shop.get(Story).watch((orderId) => response.write(`data: ${JSON.stringify(orderId)}\n\n`))
   response.on('close', end)
 }
 
@@ -116,6 +133,7 @@ function sendProblem(response: ServerResponse, status: number, type: string, det
 function problem(response: ServerResponse, error: unknown): void {
   if (response.headersSent) return void response.destroy()
   if (error instanceof TooLarge) return sendProblem(response, 413, 'too-large', error.message)
+  if (error instanceof WaybillError && ['NOT_STARTED', 'STOPPED'].includes(error.code)) return sendProblem(response, 503, 'closed', 'The shop is not open.')
   if (error instanceof WaybillError) return sendProblem(response, error.code === 'DeadLetter' ? 422 : 503, error.code.toLowerCase().replaceAll('_', '-'), error.message)
 
   console.error(error)

@@ -31,7 +31,7 @@ export class Stock {
   async reserve({ orderId, lines, total }: ReserveStock): Promise<StockReserved | StockRejected> {
     const items = new Map((await this.items()).map((item) => [item.sku, item]))
     const missing = lines.find(({ sku, quantity }) => (items.get(sku)?.quantity ?? 0) < quantity)
-    if (missing) return new StockRejected({ orderId, reason: `We do not have ${missing.quantity} of ${missing.sku}.` })
+    if (missing) return new StockRejected({ orderId, reason: `We do not have ${missing.quantity} × ${items.get(missing.sku)?.name ?? missing.sku}.` })
 
     await this.#move(lines, -1)
     await this.database.query('INSERT INTO reservations VALUES ($1, $2)', [orderId, JSON.stringify(lines)])

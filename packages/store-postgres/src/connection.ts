@@ -22,7 +22,7 @@ export class Connection {
   readonly #options: ResolvedOptions
   #pool: PostgresPool | undefined
   #own: Pool | undefined
-  #embedded: Embedded | undefined
+  #embedded: Promise<Embedded> | undefined
   #host: StoreHost | undefined
   #isClosed = false
   #wake: () => void = () => undefined
@@ -122,7 +122,8 @@ export class Connection {
     try {
       await Promise.all([...this.#sessions].map((session) => session.released()))
       await this.#own?.end()
-      await this.#embedded?.close()
+      // One that still opens is closed too, or it would keep the folder and the process.
+      await (await this.#embedded?.catch(() => undefined))?.close()
     } finally {
       cancel?.()
     }
@@ -135,8 +136,7 @@ export class Connection {
 
       return
     }
-    if (source.kind === 'embedded') this.#embedded = await openEmbedded(source.folder, host.runtime)
-    this.#own = new Pool(source.kind === 'server' ? this.#serverConfig(source, host) : this.#embeddedConfig())
+    this.#own = new Pool(source.kind === 'server' ? this.#serverConfig(source, host) : await this.#embeddedConfig(source.folder, host))
     // Without a listener the loss of an idle session would end the process.
     this.#own.on('error', (error) => this.#noteLost(error))
     this.#own.on('connect', (client) => client.on('error', (error) => this.#noteLost(error)))
@@ -161,11 +161,13 @@ export class Connection {
     } as PoolConfig
   }
 
-  #embeddedConfig(): PoolConfig {
+  async #embeddedConfig(folder: string | undefined, { runtime }: StoreHost): Promise<PoolConfig> {
+    this.#embedded = openEmbedded(folder, runtime)
+    const { config } = await this.#embedded
     // A second client would share the session of the first, with its open transaction.
     const { connectTimeoutMs, statementTimeoutMs } = this.#options
 
-    return { ...this.#embedded?.config, max: 1, idleTimeoutMillis: 0, connectionTimeoutMillis: connectTimeoutMs + statementTimeoutMs, pipeline: true } as PoolConfig
+    return { ...config, max: 1, idleTimeoutMillis: 0, connectionTimeoutMillis: connectTimeoutMs + statementTimeoutMs, pipeline: true } as PoolConfig
   }
 
   #traitsOf(client: PostgresClient): SessionTraits {
