@@ -1,10 +1,11 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { inspect } from 'node:util'
-import { createApp } from '@waybill/core'
+import { type ConnectionEvent, createApp, Event, Listener, Service, unchecked } from '@waybill/core'
 import { type RabbitOptions, rabbitmq } from '@waybill/transport-rabbitmq'
 import { describe, expect, test } from 'vitest'
-import { bed, url } from './bed.js'
+import { bed, channelOf, listen, url } from './bed.js'
 
 const faultsOf = (options: RabbitOptions): string[] => rabbitmq(options).faults.map(({ message }) => message)
 
@@ -37,6 +38,56 @@ describe('the options of rabbitmq()', () => {
     expect(faultsOf({ url: [] })).toHaveLength(1)
   })
 
+  test.each([
+    ['heartbeat=abc', /has "abc" as "heartbeat"; expected 1 to 65535 seconds, or 0/],
+    ['heartbeat=-5', /has "-5" as "heartbeat"/],
+    ['heartbeat=', /has "" as "heartbeat"/],
+    ['frameMax=1', /has "1" as "frameMax"; expected 4096 to \d+ bytes/],
+    ['frameMax=100', /has "100" as "frameMax"/],
+    ['channelMax=1', /has "1" as "channelMax"; expected 16 to 65535 channels/],
+    ['channelMax=abc', /has "abc" as "channelMax"/],
+    ['channelMax=1e9', /has "1e9" as "channelMax"/],
+  ])('the parameter %s is one fault at start, with what is expected', (parameter, says) => {
+    const faults = faultsOf({ url: `amqp://rabbit?${parameter}` })
+
+    expect(faults).toEqual([expect.stringMatching(says)])
+  })
+
+  test('each wrong parameter is told, together with what is wrong elsewhere', () => {
+    const faults = faultsOf({
+      connectTimeout: 'soon',
+      url: ['amqp://rabbit?heartbeat=30&frameMax=0&channelMax=16', 'amqp://rabbit:0?heartbeat=x&frameMax=7'],
+    } as unknown as RabbitOptions)
+
+    expect(faults).toEqual([
+      expect.stringContaining('"connectTimeout"'),
+      expect.stringContaining('"url" (number 2) names port 0'),
+      expect.stringContaining('"heartbeat"'),
+      expect.stringContaining('"frameMax"'),
+    ])
+  })
+
+  test.each([
+    [5, 'found the number 5'],
+    [[], 'found an empty list'],
+    [{}, 'found an object'],
+  ])('what is no url at all is named: %j', (found, says) => {
+    expect(faultsOf({ url: found } as unknown as RabbitOptions)).toEqual([expect.stringContaining(says)])
+  })
+
+  test('a connection whose channels are all in use refuses the start with the limit, instead of trying for ever', async () => {
+    const narrow = new URL(url)
+    narrow.searchParams.set('channelMax', '16')
+    const namespace = broker.namespace()
+    const stranger = broker.stranger({ url: narrow.href }, namespace)
+    const channels = [channelOf('orders', { keyed: true, partitions: 16 })]
+    broker.remember(namespace, channels)
+    await stranger.transport.connect(stranger.host)
+    await stranger.transport.declare({ channels, asks: false })
+
+    await expect(listen(stranger)).rejects.toMatchObject({ code: 'CHANNEL_LIMIT', message: expect.stringContaining('All 16 channels') })
+  })
+
   test('no fault, error, state or inspection shows the password', async () => {
     const faulty = rabbitmq({ url: 'amqp://app:hunter2@[not-a-host' })
     const { host, port } = new URL(url)
@@ -66,5 +117,30 @@ describe('the options of rabbitmq()', () => {
 
     expect(error).toMatchObject({ code: 'START_DEADLINE', message: expect.stringContaining(`"127.0.0.1:${port}"`) })
     expect(inspect(error)).not.toContain('hunter2')
+  })
+
+  test('a start with a deadline says so where the connections stand and the broker answers nothing more', async () => {
+    const namespace = broker.namespace()
+    const { host, port } = broker.proxy
+    const standing = new Set<string>()
+    const muted = (event: unknown): void => {
+      const { kind, purpose } = event as ConnectionEvent
+      if (kind === 'connected' && standing.add(purpose).size === 3) broker.proxy.blackHole('down')
+    }
+    subscribe('waybill:connection', muted)
+    class Placed extends Event('orders.placed', { payload: unchecked<object>() }) {}
+    @Service('billing')
+    class Billing {
+      @Listener(Placed)
+      bill(): void {}
+    }
+    const transport = rabbitmq({ url: `amqp://guest:guest@${host}:${port}` })
+    const app = createApp({ name: 'shop', namespace, services: [Billing], transport, startDeadline: '300ms', shutdown: '100ms', signals: false, log: false })
+
+    const error: unknown = await app.start().catch((found: unknown) => found)
+    unsubscribe('waybill:connection', muted)
+    await broker.proxy.heal()
+
+    expect(error).toMatchObject({ code: 'START_DEADLINE', message: expect.stringContaining('Its connections stand') })
   })
 })

@@ -1,6 +1,6 @@
 import { Backoff, BrokerRefused, type ConnectionState, type TransportHost, WaybillError } from '@waybill/core'
 import { type Model, openModel } from './driver.js'
-import type { Endpoint } from './options.js'
+import type { Endpoint } from './endpoint.js'
 import { refusalOfConnect, sentenceOf } from './refusal.js'
 
 /** A connection that lived shorter than this counts as a failed try, so that one that dies at once is not opened in a loop. */

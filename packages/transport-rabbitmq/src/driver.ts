@@ -1,4 +1,5 @@
 import { type Channel, type ConfirmChannel, connect, type Connection as Model, type Options, type SocketOptions } from 'amqplib/callback_api'
+import { BrokerRefused } from '@waybill/core'
 import { shallow } from './header-frame.js'
 
 export type { Channel, ConfirmChannel, Model }
@@ -9,6 +10,7 @@ interface Inside {
   readonly muxer: { _readIncoming(): void }
   readonly channels: readonly ({ readonly channel: unknown; readonly buffer: { write(bytes: Buffer): boolean } } | null)[]
   readonly frameMax: number
+  readonly channelMax: number
   rest: Buffer
   sentSinceLastCheck: boolean
   recvFrame(): unknown
@@ -54,22 +56,23 @@ export function openModel(target: Options.Connect, socket: SocketOptions & { sig
 }
 
 export function openChannel(model: Model): Promise<Channel> {
-  return new Promise((resolve, reject) => {
-    model.createChannel((error: Error | null, channel: Channel) => (error ? reject(error) : resolve(channel)))
-  })
+  return opened(
+    call((done) => model.createChannel(done)),
+    model,
+  )
 }
 
 /** A channel in confirm mode whose `ack` and `nack` events are the caller's. */
-export function openConfirmChannel(model: Model): Promise<ConfirmChannel> {
-  return new Promise((resolve, reject) => {
-    model.createConfirmChannel((error: Error | null, channel: ConfirmChannel) => {
-      if (error) return reject(error)
-      // The driver's own window keeps entries after single acks that follow a multiple one, and wants a closure per message.
-      channel.removeAllListeners('ack')
-      channel.removeAllListeners('nack')
-      resolve(channel)
-    })
-  })
+export async function openConfirmChannel(model: Model): Promise<ConfirmChannel> {
+  const channel = await opened(
+    call<ConfirmChannel>((done) => model.createConfirmChannel(done)),
+    model,
+  )
+  // The driver's own window keeps entries after single acks that follow a multiple one, and wants a closure per message.
+  channel.removeAllListeners('ack')
+  channel.removeAllListeners('nack')
+
+  return channel
 }
 
 /** Writes one message. Throws before anything is written; false means that the buffer is full, and the message is in it. */
@@ -94,6 +97,21 @@ export function sendFrames(channel: ConfirmChannel, pieces: readonly Buffer[]): 
   for (const piece of pieces) hasRoom = place.buffer.write(piece)
 
   return hasRoom
+}
+
+/** Trying again at once, as after a lost connection, would never end. */
+async function opened<C>(channel: Promise<C>, model: Model): Promise<C> {
+  try {
+    return await channel
+  } catch (error) {
+    if (!(error instanceof Error && error.message === 'No channels left to allocate')) throw error
+    const { channelMax } = model.connection as unknown as Inside
+    throw new BrokerRefused(
+      'CHANNEL_LIMIT',
+      `All ${channelMax} channels of one connection to RabbitMQ are in use; each queue that the app takes from has one. Raise "channelMax" in the url, and "channel_max" at the broker, or split the app.`,
+      { cause: error },
+    )
+  }
 }
 
 /** Runs one call that takes a node-style callback, as the driver's do; what it throws rejects too. */

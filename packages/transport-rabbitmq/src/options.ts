@@ -1,8 +1,9 @@
 import { type Duration, type Fault, parseDuration, unknownOptions } from '@waybill/core'
-import { credentials as mechanisms, type Options, type SocketOptions } from 'amqplib/callback_api'
+import { credentials as mechanisms } from 'amqplib/callback_api'
 import type { TcpSocketConnectOpts } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type { Management, Password } from './management.js'
+import { type Endpoint, endpointOf, type Login, type Settings } from './endpoint.js'
 import { loginIn, type ManagementOptions, resolveManagement } from './management-options.js'
 
 export interface RabbitOptions {
@@ -37,35 +38,6 @@ export interface RabbitOptions {
 
 export type RabbitCredentials = { readonly username: string; readonly password: string } | 'external'
 
-/** One node to connect to. Its secrets are private, so that no inspection shows them. */
-export class Endpoint {
-  readonly label: string
-  readonly vhost: string
-  readonly #target: Options.Connect
-  readonly #socket: SocketOptions
-  readonly #login: Login | (() => Promise<Login>) | undefined
-
-  constructor(target: Options.Connect, socket: SocketOptions, login: Login | (() => Promise<Login>) | undefined) {
-    this.label = `${target.hostname}:${target.port}`
-    this.vhost = target.vhost ?? '/'
-    this.#target = target
-    this.#socket = socket
-    this.#login = login
-  }
-
-  /** What the driver's `connect` wants. The driver unescapes the vhost. */
-  get target(): Options.Connect {
-    return { ...this.#target, vhost: encodeURIComponent(this.vhost) }
-  }
-
-  /** With the credentials of now. Rejects where the function that knows them does. */
-  async socket(): Promise<SocketOptions> {
-    const login = typeof this.#login === 'function' ? await this.#login() : this.#login
-
-    return { ...this.#socket, ...(login ? { credentials: login } : {}) }
-  }
-}
-
 export interface ResolvedOptions {
   readonly declare: 'create' | 'check' | 'none'
   readonly endpoints: readonly Endpoint[]
@@ -74,7 +46,6 @@ export interface ResolvedOptions {
 }
 
 const known = ['url', 'vhost', 'credentials', 'declare', 'heartbeat', 'connectTimeout', 'management', 'tls', 'socket']
-const parameters = ['heartbeat', 'frameMax', 'channelMax']
 
 /** All defaults and all faults. No fault quotes an url: a password may stand in it. */
 export function resolveOptions(options: RabbitOptions): ResolvedOptions {
@@ -83,20 +54,28 @@ export function resolveOptions(options: RabbitOptions): ResolvedOptions {
     heartbeatMs: milliseconds('heartbeat', options.heartbeat ?? '10s', 1_000, faults),
     connectTimeoutMs: milliseconds('connectTimeout', options.connectTimeout ?? '10s', 1, faults),
     login: loginOf(options.credentials, faults),
-    options,
+    vhost: options.vhost,
+    tls: options.tls,
+    socket: options.socket,
   }
   const { declare = 'create' } = options
   if (!['create', 'check', 'none'].includes(declare)) faults.push(wrong(`option "declare" takes "create", "check" or "none"; found ${JSON.stringify(declare)}.`))
   if ('url' in options && options.url === undefined)
     faults.push(wrong('option "url" is given and undefined: mostly a variable of the environment that is not set. Set it, or leave "url" out for amqp://localhost.'))
-  const urls = typeof options.url === 'string' ? [options.url] : (options.url ?? ['amqp://localhost'])
-  if (!Array.isArray(urls) || urls.length === 0) {
-    faults.push(wrong('option "url" takes an url or a list of them; found none. Leave it out for amqp://localhost.'))
-  }
+  const urls = urlsOf(options.url, faults)
   const management = resolveManagement({ management: options.management, login: options.credentials ?? loginOfUrl(urls[0]), timeoutMs: settings.connectTimeoutMs }, faults)
-  const endpoints = faults.length > 0 ? [] : urls.flatMap((url, i) => endpointOf(url, i, settings, faults) ?? [])
+  const endpoints = urls.flatMap((url, i) => endpointOf(url, i, settings, (text) => faults.push(wrong(text))) ?? [])
 
   return Object.freeze({ declare, endpoints: Object.freeze(endpoints), management, faults: Object.freeze(faults) })
+}
+
+function urlsOf(found: unknown, faults: Fault[]): readonly unknown[] {
+  const urls: unknown = found === undefined ? ['amqp://localhost'] : typeof found === 'string' ? [found] : found
+  if (Array.isArray(urls) && urls.length > 0) return urls
+  const what = Array.isArray(urls) ? 'an empty list' : typeof urls === 'object' ? 'an object' : `the ${typeof urls} ${String(urls)}`
+  faults.push(wrong(`option "url" takes an url or a list of them; found ${what}. Leave it out for amqp://localhost.`))
+
+  return []
 }
 
 /** Name and password of a connection, for whoever else asks for them. */
@@ -105,15 +84,6 @@ function loginOfUrl(url: unknown): Password | undefined {
 
   return found?.username === '' && found.password === '' ? { username: 'guest', password: 'guest' } : found
 }
-
-interface Settings {
-  readonly heartbeatMs: number
-  readonly connectTimeoutMs: number
-  readonly login: Login | (() => Promise<Login>) | undefined
-  readonly options: RabbitOptions
-}
-
-type Login = ReturnType<typeof mechanisms.plain> | ReturnType<typeof mechanisms.external>
 
 function milliseconds(name: string, text: unknown, least: number, faults: Fault[]): number {
   const found = parseDuration(text)
@@ -144,55 +114,6 @@ function mechanismOf(found: unknown): Login | undefined {
   const { username, password } = (typeof found === 'object' && found !== null ? found : {}) as { username?: unknown; password?: unknown }
 
   return typeof username === 'string' && typeof password === 'string' ? mechanisms.plain(username, password) : undefined
-}
-
-function endpointOf(url: unknown, index: number, settings: Settings, faults: Fault[]): Endpoint | undefined {
-  const which = `option "url"${index > 0 ? ` (number ${index + 1})` : ''}`
-  try {
-    const parsed = new URL(String(url))
-    const fault = faultOfUrl(parsed, settings.options)
-    if (!fault) return new Endpoint(targetOf(parsed, settings), socketOf(parsed, settings), settings.login)
-    faults.push(wrong(`${which} ${fault}`))
-  } catch {
-    faults.push(wrong(`${which} is not an url. Expected amqp://user:password@host:5672/vhost, special characters percent-encoded.`))
-  }
-
-  return undefined
-}
-
-function faultOfUrl(url: URL, options: RabbitOptions): string | undefined {
-  const secure = url.protocol === 'amqps:'
-  if (!secure && url.protocol !== 'amqp:') return `begins with "${url.protocol}"; expected amqp: or amqps:.`
-  if (options.tls && !secure) return 'begins with amqp: while "tls" is given. Use amqps:, or leave "tls" out.'
-  const unknown = [...url.searchParams.keys()].find((key) => !parameters.includes(key))
-
-  return unknown === undefined ? undefined : `has a parameter "${unknown}" that nobody knows. Known: ${parameters.join(', ')}.`
-}
-
-function targetOf(url: URL, { heartbeatMs, login, options }: Settings): Options.Connect {
-  const number = (name: string) => (url.searchParams.has(name) ? { [name]: Number(url.searchParams.get(name)) } : {})
-  const isBare = url.username === '' && url.password === ''
-
-  return {
-    protocol: url.protocol.slice(0, -1),
-    hostname: url.hostname.replace(/^\[|\]$/g, '') || 'localhost',
-    port: Number(url.port) || (url.protocol === 'amqps:' ? 5671 : 5672),
-    vhost: options.vhost ?? (decodeURIComponent(url.pathname.slice(1)) || '/'),
-    heartbeat: Math.ceil(heartbeatMs / 1_000),
-    ...(login || isBare ? {} : { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }),
-    ...number('heartbeat'),
-    ...number('frameMax'),
-    ...number('channelMax'),
-  }
-}
-
-function socketOf(url: URL, { connectTimeoutMs, options }: Settings): SocketOptions {
-  return {
-    ...(options.socket as SocketOptions | undefined),
-    ...(url.protocol === 'amqps:' ? options.tls : {}),
-    noDelay: true,
-    timeout: connectTimeoutMs,
-  }
 }
 
 function wrong(text: string): Fault {
