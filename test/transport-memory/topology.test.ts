@@ -97,8 +97,8 @@ describe('topology', () => {
     ['an argument it does not know', { queue: { arguments: { 'x-max-lenght': 1 } } }, /"x-max-lenght".*Did you mean "x-max-length"\?/],
     ['an argument of the wrong kind', { queue: { arguments: { 'x-max-length': 'many' } } }, /expected a whole number, at least 1, found "many"/],
     ['an overflow rule it does not have', { queue: { arguments: { 'x-overflow': 'reject-publish-dlx' } } }, /"reject-publish" or "drop-head"/],
-    ['options of a log', { log: { replication: 3 } }, /"log" options/],
-    ['a topic', { existing: { topic: 'orders' } }, /no topics/],
+    ['options of a log', { log: { replication: 3 } }, /The option "log" of channel "orders" is for logs/],
+    ['a topic', { existing: { topic: 'orders' } }, /The option "existing.topic" of channel "orders" is for logs/],
     ['an exchange that is not there', { existing: { exchange: 'legacy' } }, /existing exchange "legacy"/],
     ['a queue that is not there', { existing: { queue: 'legacy' } }, /existing queue "legacy"/],
   ])('%s is refused by name', async (_title, options, text) => {

@@ -29,6 +29,11 @@ export function unknownOptions(owner: string, found: object, known: readonly str
     }))
 }
 
+/** The fault of a channel's option that a transport cannot honour, in the words of every transport. `instead`: why, and what to state in its place. */
+export function unsupportedOption(option: string, channel: string, instead: string): Fault {
+  return { code: 'UNSUPPORTED_OPTION', message: `The option "${option}" of channel "${channel}" ${instead}, or move the channel to another transport.` }
+}
+
 /** Two letters that changed places count as one edit. */
 function editDistance(a: string, b: string): number {
   let above: readonly number[] = []

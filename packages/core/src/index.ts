@@ -36,7 +36,7 @@ export { headerBlock, isReserved, ownHeaders, readEnvelope, writeEnvelope } from
 export type { PublishFailure } from './error.js'
 export { AskTimeout, BrokerRefused, ConfigError, InvalidMessage, PublishError, RemoteError, WaybillError } from './error.js'
 export type { Fault } from './fault.js'
-export { suggest, unknownOptions } from './fault.js'
+export { suggest, unknownOptions, unsupportedOption } from './fault.js'
 export type { Health } from './health.js'
 export type { BatchOptions, ListenerOptions, Listens, RetryOptions } from './listener.js'
 export { Listener, RawListener } from './listener.js'

@@ -1,5 +1,6 @@
 import type {
   Capabilities,
+  ChannelTopology,
   ConnectionState,
   Consumer,
   DeadLetterAccess,
@@ -49,6 +50,11 @@ export class RenamedTransport implements Transport {
 
   get writable(): boolean {
     return this.#inner.writable
+  }
+
+  /** What it says is for people, who know the channel by its own name. */
+  check(channels: readonly ChannelTopology[]): readonly Fault[] {
+    return this.#inner.check(channels)
   }
 
   connect(host: TransportHost): Promise<Capabilities> {

@@ -23,6 +23,14 @@ export interface Transport {
   readonly faults: readonly Fault[]
 
   /**
+   * What the app states about these channels and this transport cannot honour: a fault `UNSUPPORTED_OPTION` for each, made by {@link unsupportedOption},
+   * that names the option and the channel. Called before `connect`, with options whose shape core has checked, so that `start` tells these together with
+   * all other faults and without a broker. Never throws. What only the broker can tell (a queue of another shape, a version that lacks something) is for
+   * `connect`, by its capabilities, and for `declare`.
+   */
+  check(channels: readonly ChannelTopology[]): readonly Fault[]
+
+  /**
    * Resolves when the broker can be used, with what this broker, at this version, can do.
    * While the broker is away it keeps trying (100 ms … 30 s, full jitter, for ever), telling each try by `onState`.
    * Rejects with {@link BrokerRefused} where trying again cannot help (a wrong password, a missing vhost), and when `close` is called meanwhile
@@ -32,8 +40,8 @@ export interface Transport {
   connect(host: TransportHost): Promise<Capabilities>
 
   /**
-   * Makes what is missing; safe when several processes do it at once. Rejects with expected and found where the broker has something of another shape,
-   * and with the name of each option of a channel that this broker cannot honour. While the connection is lost it waits; `close` ends the waiting.
+   * Makes what is missing; safe when several processes do it at once. Rejects with {@link BrokerRefused}, expected and found, where the broker has something
+   * of another shape, and with {@link ConfigError} and the faults of `check` for a channel that is declared later than at `start`. While the connection is lost it waits; `close` ends the waiting.
    * What it was told it keeps: after a reconnect it is declared again, and `partitions` and `existing` decide later where a message goes.
    * Called again, also after `subscribe`, it adds: a channel that is published on for the first time, the address for replies. What was declared before stays.
    */

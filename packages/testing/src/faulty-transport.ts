@@ -1,5 +1,6 @@
 import type {
   Capabilities,
+  ChannelTopology,
   ConnectionState,
   Consumer,
   DeadLetterAccess,
@@ -73,6 +74,10 @@ export class FaultyTransport implements Transport {
     for (const [id, deadline] of this.#asked) if (deadline <= now) this.#asked.delete(id)
 
     return this.#asked.size
+  }
+
+  check(channels: readonly ChannelTopology[]): readonly Fault[] {
+    return this.#options.inner.check(channels)
   }
 
   connect(host: TransportHost): Promise<Capabilities> {

@@ -1,5 +1,5 @@
 import type { ChannelTopology, Fault, GroupAddress, Topology } from '@waybill/core'
-import { ConfigError, suggest } from '@waybill/core'
+import { ConfigError, unsupportedOption } from '@waybill/core'
 import { isDelayTopic, longestWaits, rungOf } from './rungs.js'
 import type { TopicTools, WantedTopic } from './topics.js'
 import { declareTopics } from './topics.js'
@@ -85,18 +85,13 @@ export async function declareTopology(tools: TopologyTools, topology: Topology):
   await declareTopics(tools, topology.asks ? [...own, repliesTopic(names)] : own)
 }
 
-function faultsOf({ name, options }: ChannelTopology): Fault[] {
-  const fault = (option: string): Fault => ({
-    code: 'UNSUPPORTED_OPTION',
-    message: `The option "${option}" of channel "${name}" is for queues, and "kafka" is a log. Use "log" or "partitions", or move the channel to another transport.${suggest(option, ['log'])}`,
-  })
-  const faults: Fault[] = []
-  if (options.queue !== undefined) faults.push(fault('queue'))
-  if (options.exchange !== undefined) faults.push(fault('exchange'))
-  if (options.existing?.exchange !== undefined) faults.push(fault('existing.exchange'))
-  if (options.existing?.queue !== undefined) faults.push(fault('existing.queue'))
+/** The options of a channel that are for queues. */
+export function faultsOf({ name, options }: ChannelTopology): readonly Fault[] {
+  const { existing, exchange, queue } = options
+  const stated = { queue, exchange, 'existing.exchange': existing?.exchange, 'existing.queue': existing?.queue }
+  const found = Object.entries(stated).filter(([, value]) => value !== undefined)
 
-  return faults
+  return found.map(([option]) => unsupportedOption(option, name, 'is for queues, and "kafka" is a log. Use "log", "partitions" or "existing.topic"'))
 }
 
 function channelTopic(names: KafkaNames, { name, options }: ChannelTopology): WantedTopic {

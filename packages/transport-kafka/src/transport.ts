@@ -1,5 +1,6 @@
 import type {
   Capabilities,
+  ChannelTopology,
   ConnectionState,
   Consumer,
   DeadLetterAccess,
@@ -34,7 +35,7 @@ import { beginAt } from './start.js'
 import type { SubscriberOptions } from './subscriber.js'
 import { KafkaSubscriber } from './subscriber.js'
 import type { TopologyTools } from './topology.js'
-import { declareTopology, KafkaNames, replyAddress } from './topology.js'
+import { declareTopology, faultsOf, KafkaNames, replyAddress } from './topology.js'
 import { envelopePrefix } from './wire.js'
 
 const replyWindow = 1_000
@@ -94,6 +95,10 @@ class KafkaTransport implements KafkaLog {
       list: (of: GroupAddress, limit: number) => this.#open().dead.list(of, limit),
       take: (of: GroupAddress, limit: number, decide: (letter: RawDelivery) => Promise<'remove' | 'keep' | 'stop'>) => this.#open().dead.take(of, limit, decide),
     }
+  }
+
+  check(channels: readonly ChannelTopology[]): readonly Fault[] {
+    return channels.flatMap(faultsOf)
   }
 
   async connect(host: TransportHost): Promise<Capabilities> {

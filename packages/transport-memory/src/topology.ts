@@ -1,4 +1,4 @@
-import { BrokerRefused, type ChannelTopology, type GroupTopology, slotOf, slots, type Topology } from '@waybill/core'
+import { BrokerRefused, type ChannelTopology, ConfigError, type Fault, type GroupTopology, slotOf, slots, type Topology, unsupportedOption } from '@waybill/core'
 import type { Broker } from './broker/broker.js'
 import type { Exchange } from './broker/exchange.js'
 import type { Queue } from './broker/queue.js'
@@ -74,8 +74,8 @@ export class Layout {
 
 /** Makes what is missing. Throws with expected and found where the broker has something of another shape. */
 export function declare(broker: Broker, layout: Layout, topology: Topology): void {
-  const faults = topology.channels.flatMap(faultsOfChannel)
-  if (faults.length > 0) throw new BrokerRefused('CHANNEL_OPTIONS', faults.join(' '))
+  const faults = topology.channels.flatMap(faultsOf)
+  if (faults.length > 0) throw new ConfigError(faults)
   for (const channel of topology.channels) declareChannel(broker, layout, channel)
 }
 
@@ -142,19 +142,21 @@ function spreadDiffers(key: string, expected: string, found: string): BrokerRefu
   return new BrokerRefused('TOPOLOGY_DIFFERS', text)
 }
 
-function faultsOfChannel({ name, groups, options }: ChannelTopology): string[] {
-  const faults = faultsOfArguments(`Channel "${name}"`, options.queue?.arguments ?? {}, userArguments)
-  if (options.log !== undefined)
-    faults.push(`Channel "${name}" has "log" options, which only a log such as Kafka can honour; the memory broker has queues. Remove "log", or use "queue".`)
-  if (options.existing?.topic !== undefined)
-    faults.push(`Channel "${name}" uses the existing topic "${options.existing.topic}", but the memory broker has no topics. Name an "exchange" or a "queue".`)
-  if (options.existing?.queue !== undefined && groups.length > 1) {
-    faults.push(
-      `Channel "${name}" uses the existing queue "${options.existing.queue}" for ${groups.length} groups (${groups.map((g) => g.name).join(', ')}), which would take each other's messages. Let one group listen.`,
-    )
-  }
+/** The options of a channel that this broker cannot honour. */
+export function faultsOf({ name, groups, options }: ChannelTopology): readonly Fault[] {
+  const { existing, log, queue } = options
+  const ofLogs = [...(log === undefined ? [] : ['log']), ...(existing?.topic === undefined ? [] : ['existing.topic'])]
+  const refused = faultsOfArguments(`Channel "${name}"`, queue?.arguments ?? {}, userArguments)
 
-  return faults
+  return [
+    ...refused.map((message) => ({ code: 'UNSUPPORTED_OPTION', message })),
+    ...ofLogs.map((option) => unsupportedOption(option, name, 'is for logs, and "memory" has queues. Use "queue", "existing.exchange" or "existing.queue"')),
+    ...(existing?.queue === undefined || groups.length < 2 ? [] : [unsupportedOption('existing.queue', name, sharedQueue(existing.queue, groups))]),
+  ]
+}
+
+function sharedQueue(queue: string, groups: readonly GroupTopology[]): string {
+  return `names the queue "${queue}" for ${groups.length} groups (${groups.map((group) => group.name).join(', ')}), which would take each other's messages. Let one group listen`
 }
 
 /** One for each slot. */

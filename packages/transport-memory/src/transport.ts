@@ -1,5 +1,6 @@
 import type {
   Capabilities,
+  ChannelTopology,
   ConnectionState,
   Consumer,
   DeadLetterAccess,
@@ -23,7 +24,7 @@ import { type MemoryOptions, type ResolvedOptions, resolveOptions } from './opti
 import { Publisher } from './publisher.js'
 import { StartCounts } from './starts.js'
 import { subscribe } from './subscriber.js'
-import { declare, Layout } from './topology.js'
+import { declare, faultsOf, Layout } from './topology.js'
 import { envelopePrefix } from './wire.js'
 
 /**
@@ -53,6 +54,10 @@ class MemoryTransport implements Transport {
     this.faults = options.faults
     this.#options = options
     this.#connection = new Connection(options.broker)
+  }
+
+  check(channels: readonly ChannelTopology[]): readonly Fault[] {
+    return channels.flatMap(faultsOf)
   }
 
   async connect(host: TransportHost): Promise<Capabilities> {

@@ -1,4 +1,4 @@
-import { type ChannelOptions, type ChannelTopology, type Fault, type GroupAddress, type GroupTopology, slotOf, slots, type Topology } from '@waybill/core'
+import { type ChannelOptions, type ChannelTopology, type Fault, type GroupAddress, type GroupTopology, slotOf, slots, type Topology, unsupportedOption } from '@waybill/core'
 import type { Route } from './wire.js'
 
 /** RabbitMQ 4 drops a message of a quorum queue at the 20th redelivery, and each look at a dead letter is one. */
@@ -160,7 +160,7 @@ function entryTypeOf({ exchange, existing }: ChannelOptions): EntryType {
   return exchange?.type ?? (existing?.exchange === undefined ? 'direct' : 'topic')
 }
 
-/** The options of a channel that only a log can honour. */
+/** The options of a channel that are not for queues, or that undo what every queue promises. */
 export function faultsOf(channel: ChannelTopology): Fault[] {
   return [...logFaults(channel), ...argumentFaults(channel), ...patternFaults(channel)]
 }
@@ -197,10 +197,7 @@ function patternFaults({ name, options }: ChannelTopology): Fault[] {
 function logFaults({ name, options }: ChannelTopology): Fault[] {
   const found = [...(options.log === undefined ? [] : ['log']), ...(options.existing?.topic === undefined ? [] : ['existing.topic'])]
 
-  return found.map((option) => ({
-    code: 'UNSUPPORTED_OPTION',
-    message: `The option "${option}" of channel "${name}" is for logs, and "rabbitmq" has queues. Use "queue", "existing.exchange" or "existing.queue", or move the channel to another transport.`,
-  }))
+  return found.map((option) => unsupportedOption(option, name, 'is for logs, and "rabbitmq" has queues. Use "queue", "existing.exchange" or "existing.queue"'))
 }
 
 /** Everything that the broker must have for this app. */

@@ -1,5 +1,6 @@
 import {
   type Capabilities,
+  type ChannelTopology,
   ConfigError,
   type ConnectionState,
   type Consumer,
@@ -66,6 +67,10 @@ class RabbitTransport implements Transport {
     }
   }
 
+  check(channels: readonly ChannelTopology[]): readonly Fault[] {
+    return channels.flatMap(faultsOf)
+  }
+
   async connect(host: TransportHost): Promise<Capabilities> {
     if (this.#closing) throw closed('connect')
     this.#parts = this.#assemble(host)
@@ -84,7 +89,7 @@ class RabbitTransport implements Transport {
 
   async declare(topology: Topology): Promise<void> {
     const { declarations, host } = this.#connected('declare')
-    const faults = topology.channels.flatMap(faultsOf)
+    const faults = this.check(topology.channels)
     if (faults.length > 0) throw new ConfigError(faults)
     const plan = declarations.learn(topology)
     for (;;) {

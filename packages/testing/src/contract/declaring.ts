@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import type { Capabilities, ChannelOptions } from '@waybill/core'
+import { type Capabilities, type ChannelOptions, ConfigError } from '@waybill/core'
 import type { Bench } from './bench.js'
 import type { Scenario } from './contract-case.js'
-import { lost, placed } from './layout.js'
+import { lost, placed, topologyOf } from './layout.js'
 
 export const declaring: readonly Scenario[] = [
   {
@@ -37,6 +37,29 @@ export const declaring: readonly Scenario[] = [
       assert.match(refusal.message, /expected/i)
       assert.match(refusal.message, /found|has/i)
       await stillWorks(bench)
+    },
+  },
+  {
+    title: 'each option of a channel that the broker cannot honour is told without it, and to who declares it later',
+    async run(bench) {
+      const { capabilities, transport } = await bench.peer()
+      const { options, named } = capabilities.kind === 'log' ? forQueues : forLogs
+      const topology = topologyOf(bench.channel, { options })
+
+      const faults = bench.unconnected().transport.check(topology.channels)
+      const refusal = await transport.declare(topology).then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+
+      assert.deepEqual(
+        faults.map(({ code }) => code),
+        named.map(() => 'UNSUPPORTED_OPTION'),
+      )
+      for (const [at, option] of named.entries()) assert.ok(faults[at]?.message.includes(`"${option}" of channel "${bench.channel}"`), faults[at]?.message)
+      assert.ok(refusal instanceof ConfigError, `The declaration rejects with a ConfigError; found ${String(refusal)}.`)
+      assert.deepEqual(refusal.faults, faults)
+      assert.deepEqual(transport.check(topologyOf(bench.channel, {}).channels), [], 'What says nothing has no faults.')
     },
   },
   {
@@ -114,6 +137,9 @@ export const declaring: readonly Scenario[] = [
     },
   },
 ]
+
+const forQueues = { options: { queue: { type: 'quorum' }, existing: { exchange: 'theirs' } }, named: ['queue', 'existing.exchange'] } as const
+const forLogs = { options: { log: { from: 'last' }, existing: { topic: 'theirs' } }, named: ['log', 'existing.topic'] } as const
 
 /** Two that differ in what no broker changes by itself. */
 function shapesOf(capabilities: Capabilities): readonly [ChannelOptions, ChannelOptions] {
