@@ -10,5 +10,8 @@ test('a start that a plugin holds up says so when its deadline is over', async (
 
   const late = app.start()
 
-  await expect(late).rejects.toMatchObject({ code: 'START_DEADLINE', message: expect.stringMatching(/has not started after 30ms\. No broker was asked yet: the `open` of a plugin/) })
+  await expect(late).rejects.toMatchObject({
+    code: 'START_DEADLINE',
+    message: expect.stringMatching(/has not started after 30ms\. No broker was asked yet: the `open` of a plugin/),
+  })
 })

@@ -1,3 +1,4 @@
+import type { transportsOf } from './app-transports.js'
 import { type ChannelRules, covers, isPattern } from './channel-rules.js'
 import { type Complain, type Fault, suggest, unknownOptions } from './fault.js'
 import { describeFound, isRecord } from './found.js'
@@ -8,7 +9,7 @@ import type { AppTopology } from './topology.js'
 const known = ['transport', 'name', 'partitions', 'queue', 'exchange', 'log', 'existing', 'fallback']
 const maxPartitions = 64
 
-/** What is wrong with the app's `channels`. Whether a transport can honour an option is asked once it is connected. */
+/** What is wrong with the app's `channels`, whatever they live on. */
 export function checkChannels(app: Options, rules: ChannelRules, used: readonly string[]): readonly Fault[] {
   const channels = app.channels
   if (!isRecord(channels)) return []
@@ -32,6 +33,11 @@ export function checkBindings({ channels }: Pick<AppTopology, 'channels'>): read
         })),
     )
   })
+}
+
+/** What the channels that an app uses state and their transports cannot honour. */
+export function checkHonoured({ channels }: Pick<AppTopology, 'channels'>, transports: ReturnType<typeof transportsOf>): readonly Fault[] {
+  return transports.flatMap(([name, transport], at) => transport.check(channels.filter(({ options }) => (options.transport === undefined ? at === 0 : options.transport === name))))
 }
 
 /** Two channels of one transport under one name would be one. */

@@ -82,7 +82,8 @@ export function isTransport(value: unknown): boolean {
     isRecord(value) &&
     typeof value.name === 'string' &&
     Array.isArray(value.faults) &&
-    ['connect', 'declare', 'publish', 'subscribe', 'close', 'onState', 'onWritable'].every((method) => typeof value[method] === 'function')
+    ['check', 'connect', 'declare', 'publish', 'subscribe', 'depth', 'close', 'onState', 'onWritable'].every((method) => typeof value[method] === 'function') &&
+    isRecord(value.dead)
   )
 }
 

@@ -1,6 +1,7 @@
 import type { AppOptions } from './app-options.js'
+import { transportsOf } from './app-transports.js'
 import { ChannelRules } from './channel-rules.js'
-import { checkBindings, checkChannels } from './check-channels.js'
+import { checkBindings, checkChannels, checkHonoured } from './check-channels.js'
 import { checkListeners } from './check-listeners.js'
 import { checkMessages, collectMessages } from './check-messages.js'
 import { checkOptions } from './check-options.js'
@@ -26,13 +27,8 @@ export function readPlan(options: AppOptions): { readonly plan: Plan; readonly f
   const { listeners, faults: listenerFaults } = readListeners(listed)
   const uses = collectMessages(reachable)
   const rules = new ChannelRules(isRecord(read.channels) ? read.channels : {})
-  faults.push(
-    ...listenerFaults,
-    ...checkListeners(listeners, read.namespace, rules),
-    ...checkMessages(uses),
-    ...checkChannels(read, rules, channelsOf(listeners, uses)),
-    ...checkTransactions(read, reachable),
-  )
+  const channelFaults = checkChannels(read, rules, channelsOf(listeners, uses))
+  faults.push(...listenerFaults, ...checkListeners(listeners, read.namespace, rules), ...checkMessages(uses), ...channelFaults, ...checkTransactions(read, reachable))
   const plan = { services: listed.map(({ type, serviceName }) => ({ type, name: serviceName })), listeners, published: publishedBy(reachable), messages: byName(uses) }
   const topology = topologyOf(
     plan,
@@ -40,7 +36,10 @@ export function readPlan(options: AppOptions): { readonly plan: Plan; readonly f
     (channel) => rules.optionsOf(channel),
   )
 
-  return { plan, faults: once([...faults, ...checkBindings(topology)]) }
+  // A transport is asked about options of the right shape alone.
+  const honoured = channelFaults.length === 0 ? checkHonoured(topology, transportsOf(read)) : []
+
+  return { plan, faults: once([...faults, ...checkBindings(topology), ...honoured]) }
 }
 
 function channelsOf(listeners: Plan['listeners'], uses: ReturnType<typeof collectMessages>): readonly string[] {

@@ -3,9 +3,9 @@ import { healthOf } from './app-health.js'
 import { AppStore } from './app-store.js'
 import { BrokerTopology, type LiveTopology } from './app-topology.js'
 import type { AppOptions } from './app-options.js'
+import { transportsOf } from './app-transports.js'
 import { Asking } from './asking.js'
 import { Burial } from './burial.js'
-import { isTransport } from './check-options.js'
 import { ChannelRules, covers } from './channel-rules.js'
 import { checkCapabilities } from './check-capabilities.js'
 import { jsonCodec } from './codec.js'
@@ -379,15 +379,4 @@ export class RunningApp implements App {
       `${what} needs a running app, and "${this.#options.name}" is ${this.#state}. ${stopped ? 'An app that has stopped stays so: create another.' : 'Await app.start() first.'}`,
     )
   }
-}
-
-/** What is no transport at all is among the faults of the plan already. */
-function transportsOf({ transport, transports }: AppOptions): readonly (readonly [string, Transport])[] {
-  const given: readonly (readonly [string, Transport])[] = isRecord(transports)
-    ? Object.entries(transports as Readonly<Record<string, Transport>>)
-    : transport
-      ? [[transport.name, transport]]
-      : []
-
-  return given.filter(([, one]) => isRecord(one) && isTransport(one))
 }
