@@ -7,7 +7,7 @@ import { findListener } from './broker-pid.js'
 import { openRabbitmq } from './broker-rabbitmq.js'
 import { openSaga } from './broker-saga.js'
 import { type Entrant, chooseEntrants, installRivals } from './entrants.js'
-import { rateOf, resultLine, table } from './report.js'
+import { failuresOf, resultLine, roundOf, table } from './report.js'
 import { type Progress, playRounds } from './rounds.js'
 import { type Scenario, labelOf } from './scenario.js'
 import { canPlay, type Setting, Stage } from './stage.js'
@@ -16,6 +16,7 @@ const openBroker = { rabbitmq: openRabbitmq, kafka: openKafka, dispatch: openDis
 const latencies: ReadonlySet<Scenario['work']['kind']> = new Set(['latency', 'relay', 'relay-remote', 'lateness'])
 const interrupted = 130
 const open: Stage[] = []
+const failures: string[] = []
 let isInterrupted = false
 
 async function main(): Promise<void> {
@@ -30,6 +31,9 @@ async function main(): Promise<void> {
   } finally {
     if (!isInterrupted) await leave(broker)
   }
+  if (failures.length === 0) return
+  console.error(`FAILED: ${failures.join('; ')}. Who loses or doubles messages proves nothing by its speed.`)
+  process.exitCode = 1
 }
 
 async function play(scenario: Scenario, entrants: readonly Entrant[], broker: Broker, options: BenchOptions): Promise<void> {
@@ -44,6 +48,7 @@ async function play(scenario: Scenario, entrants: readonly Entrant[], broker: Br
   for (const entrant of entrants) if (await canPlay(entrant, scenario)) open.push(await Stage.open(entrant, setting))
   const all = await playRounds(open, options.rounds, progressOf(label, options.rounds))
   await Promise.all(open.splice(0).map((stage) => stage.close()))
+  failures.push(...failuresOf(label, all))
 
   if (options.json) for (const series of all) console.log(JSON.stringify(resultLine(label, series)))
   else console.log(`\n${table(label, all, latencies.has(scenario.work.kind))}\n`)
@@ -53,9 +58,7 @@ async function play(scenario: Scenario, entrants: readonly Entrant[], broker: Br
 function progressOf(label: string, rounds: number): Progress {
   return (contender, round, result) => {
     const which = round === 0 ? 'warm-up' : `round ${round} of ${rounds}`
-    const { lost, duplicated } = result.verdict
-    const faults = lost + duplicated + result.errors.count === 0 ? '' : `, lost ${lost}, duplicated ${duplicated}, refused ${result.errors.count}`
-    console.error(`${label}  ${which}  ${contender}: ${rateOf(result).toFixed(0)}/s${faults}`)
+    console.error(`${label}  ${which}  ${contender}: ${roundOf(result)}`)
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { resultLine, table } from './report.js'
+import { failuresOf, resultLine, roundOf, table } from './report.js'
 import type { Series } from './rounds.js'
 
 test('a line for machines has exactly the agreed fields', () => {
@@ -13,7 +13,7 @@ test('a line for machines has exactly the agreed fields', () => {
     p99Ms: 9.25,
     cpuMicrosPerMessage: 10,
     rssMb: 80.1,
-    lost: 1,
+    lost: 0,
     duplicated: 2,
   })
 })
@@ -59,6 +59,29 @@ test('a refused send is told below the table', () => {
   expect(text).toContain('waybill: a send was refused: the queue is full')
 })
 
+test('who lost messages is not ranked, and nobody is compared to it', () => {
+  const lossy = { ...series('raw', [9_000]), verdict: { lost: 1, duplicated: 0 } }
+
+  const text = table('rabbitmq/consume', [lossy, series('waybill', [1_100])], false)
+
+  expect(resultLine('rabbitmq/consume', lossy)).toMatchObject({ rate: null, p50Ms: null, p99Ms: null, cpuMicrosPerMessage: null, lost: 1 })
+  expect(text).toMatch(/raw +not ranked +80 +1 +0\n/)
+  expect(text).toMatch(/waybill +1100 /)
+})
+
+test('a round in which nothing came to its end has no rate', () => {
+  const [round] = series('waybill', [1_000]).rounds as [Series['rounds'][number]]
+
+  expect(roundOf({ ...round, elapsedMs: Number.NaN, verdict: { lost: 1, duplicated: 0 } })).toBe('no rate, lost 1, duplicated 0, refused 0')
+  expect(roundOf(round)).toBe('1000/s')
+})
+
+test('each contender that lost or doubled messages is a failure, and no other', () => {
+  const all = [series('raw', [1_000]), { ...series('waybill', [1_000]), verdict: { lost: 0, duplicated: 0 } }, { ...series('thief', [1_000]), verdict: { lost: 3, duplicated: 0 } }]
+
+  expect(failuresOf('rabbitmq/consume', all)).toEqual(['raw in rabbitmq/consume lost 0 and doubled 2', 'thief in rabbitmq/consume lost 3 and doubled 0'])
+})
+
 function series(contender: string, rates: readonly number[]): Series {
   const rounds = rates.map((rate) => ({
     elapsedMs: 1_000,
@@ -73,5 +96,5 @@ function series(contender: string, rates: readonly number[]): Series {
     errors: { count: 0, first: undefined },
   }))
 
-  return { contender, rounds, verdict: { lost: 1, duplicated: 2 }, error: undefined }
+  return { contender, rounds, verdict: { lost: 0, duplicated: 2 }, error: undefined }
 }

@@ -126,7 +126,7 @@ async function consume(contender: Contender, task: Job): Promise<Measurement> {
   await sleep(ackGraceMs)
   await consumer.close()
 
-  return { ...(cost ?? idle), p50Ms: null, p99Ms: null, handled: ledger.sightings, rssMb, heapMb: undefined, verdict: ledger.verdict, errors: noErrors }
+  return { ...(cost ?? read?.() ?? idle), p50Ms: null, p99Ms: null, handled: ledger.sightings, rssMb, heapMb: undefined, verdict: ledger.verdict, errors: noErrors }
 }
 
 async function through(contender: Contender, task: Job, send: (publisher: BenchPublisher) => Promise<SendReport>): Promise<Measurement> {

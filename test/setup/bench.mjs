@@ -8,5 +8,6 @@ await main(import.meta.url, async () => {
   console.log = console.error
   await install()
   await build(['test/bench'])
-  await run(process.execPath, ['test/bench/run.mjs', ...process.argv.slice(2)], { show: true })
+  // It has said by itself what went wrong, in its last line.
+  await run(process.execPath, ['test/bench/run.mjs', ...process.argv.slice(2)], { show: true }).catch(({ code }) => (process.exitCode = code))
 })
