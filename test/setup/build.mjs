@@ -3,7 +3,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { install } from './install.mjs'
 import { alone } from './lock.mjs'
-import { main, root, step, tool } from './steps.mjs'
+import { main, readArguments, root, step, tool } from './steps.mjs'
 
 /** Builds the named projects and what they refer to; all packages and examples, and what tests run as processes, when none is named. */
 export const build = (projects = allProjects()) =>
@@ -37,6 +37,7 @@ function removeOrphans(project) {
 }
 
 await main(import.meta.url, async () => {
+  readArguments()
   await install()
   await build()
 })

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from './build.mjs'
 import { install } from './install.mjs'
-import { main, passingFolder, root, run, step, tool } from './steps.mjs'
+import { main, passingFolder, readArguments, root, run, step, tool } from './steps.mjs'
 
 /** Runs every check, also after one that failed, and rejects with all that they found. Packages are built before. */
 export async function check() {
@@ -47,8 +47,9 @@ async function fix() {
 }
 
 await main(import.meta.url, async () => {
+  const { values } = readArguments({ fix: { type: 'boolean' } })
   await install()
-  if (process.argv.includes('--fix')) await fix()
+  if (values.fix) await fix()
   await build()
   await check()
 })

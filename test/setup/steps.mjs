@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -35,6 +36,18 @@ export async function step(name, work) {
   } catch (error) {
     say('FAILED')
     throw error
+  }
+}
+
+/** Reads what follows `--`. What a command does not know ends it at once, with the list of what it knows. */
+export function readArguments(options = {}, { allowPositionals = false } = {}) {
+  try {
+    return parseArgs({ options, allowPositionals })
+  } catch (error) {
+    const known = Object.keys(options).map((name) => (options[name].type === 'string' ? `--${name} <value>` : `--${name}`))
+    console.error(`${error.message.split('. ')[0]}. This command knows ${known.join(', ') || 'no arguments'}.`)
+
+    return process.exit(1)
   }
 }
 

@@ -2,13 +2,12 @@
 //   --quick   the memory broker only, and no check      --long   also *.long.test.ts      --node 24   the suites on that version of Node
 import { readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { brokers, ready } from './brokers.mjs'
 import { build } from './build.mjs'
 import { check } from './check.mjs'
 import { install } from './install.mjs'
 import { useNode } from './node.mjs'
-import { keep, main, root, step, tool } from './steps.mjs'
+import { keep, main, readArguments, root, step, tool } from './steps.mjs'
 
 const { quick, long, node, filters } = readOptions()
 
@@ -39,16 +38,9 @@ async function test() {
 }
 
 function readOptions() {
-  const options = { quick: { type: 'boolean' }, long: { type: 'boolean' }, node: { type: 'string' } }
-  try {
-    const { values, positionals } = parseArgs({ options, allowPositionals: true })
+  const { values, positionals } = readArguments({ quick: { type: 'boolean' }, long: { type: 'boolean' }, node: { type: 'string' } }, { allowPositionals: true })
 
-    return { ...values, filters: positionals }
-  } catch (error) {
-    console.error(`${error.message} This command knows --quick, --long and --node <version>.`)
-
-    return process.exit(1)
-  }
+  return { ...values, filters: positionals }
 }
 
 async function prepare() {
