@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createHash } from 'node:crypto'
-import { eventually, faultProxy, virtualRuntime } from '@waybill/testing'
+import { eventually, type FaultProxy, faultProxy, virtualRuntime } from '@waybill/testing'
 import { expect, test } from 'vitest'
 import { echoThroughProxy, type Peer } from './echo-server.js'
 
@@ -249,8 +249,37 @@ test('a receiver that does not read slows the sender down instead of filling mem
 test('a number that makes no sense is refused with what to do', async () => {
   const { proxy } = await echoThroughProxy()
 
-  expect(() => proxy.bandwidth(0)).toThrow('The proxy\'s "bandwidth" takes a number of at least 1; it got 0. Use heal() to switch faults off.')
-  expect(() => proxy.slice(Number.NaN)).toThrow(RangeError)
+  expect(() => proxy.bandwidth(0)).toThrow('The proxy\'s "bandwidth" takes a number of at least 1; found 0. Use heal() to switch faults off.')
+  expect(() => proxy.slice(Number.NaN)).toThrow('"slice" takes a number of at least 1; found NaN')
+  expect(() => proxy.slice(0.5)).toThrow('found 0.5')
+  expect(() => proxy.latency(Number.POSITIVE_INFINITY)).toThrow('"latency" takes a number from 0 to 2147483647; found Infinity')
+  expect(() => proxy.latency(5, -1)).toThrow('found -1')
+  expect(() => proxy.latency('5' as never)).toThrow('found "5"')
+})
+
+test.each<[string, (proxy: FaultProxy) => void, string]>([
+  ['drop without one', (proxy) => proxy.drop(undefined as never), '"drop" takes a direction, "up" or "down": "up" is what the client sends; found undefined'],
+  ['drop of both', (proxy) => proxy.drop('both' as never), 'found "both"'],
+  ['latency', (proxy) => proxy.latency(5, 0, 'upp' as never), '"latency" takes a direction, "up" or "down" or "both": "up" is what the client sends; found "upp"'],
+  ['cutAfter', (proxy) => proxy.cutAfter(5, 'x' as never), '"cutAfter" takes a direction'],
+  ['blackHole', (proxy) => proxy.blackHole('in' as never), '"blackHole" takes a direction'],
+])('a direction that there is not is refused: %s', async (_title, fault, says) => {
+  const { proxy } = await echoThroughProxy()
+
+  expect(() => fault(proxy)).toThrow(says)
+})
+
+test('healing that is refused in the same turn ends, and the last word holds', async () => {
+  const { proxy, dial } = await echoThroughProxy()
+  proxy.refuse()
+
+  const healed = proxy.heal()
+  proxy.refuse()
+  await healed
+
+  await expect(dial()).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  await proxy.heal()
+  await dial()
 })
 
 test('two hundred connections under every fault in turn leave no error and no connection', async () => {
@@ -274,6 +303,9 @@ test.each([
   [undefined, 'faultProxy takes an object of options, such as faultProxy({ to:'],
   [{}, '"to" is where the real server listens, { host, port }'],
   [{ to: { host: 'localhost' } }, 'found {"host":"localhost"}.'],
+  [{ to: { host: 'localhost', port: 1 }, seed: Number.NaN }, '"seed" is a number or a text; found NaN'],
+  [{ to: { host: 'localhost', port: 1 }, seed: {} }, '"seed" is a number or a text; found {}'],
+  [{ to: { host: 'localhost', port: 1 }, runtime: {} }, '"runtime" has the functions elapsed, after, random, as virtualRuntime() does; found {}'],
   [{ to: { host: 'localhost', port: 1 }, sed: 1 }, 'has no option "sed". Did you mean "seed"?'],
 ])('a proxy that is given %j says what it takes', async (options, message) => {
   await expect(faultProxy(options as never)).rejects.toMatchObject({ faults: [{ message: expect.stringContaining(message) }] })

@@ -1,27 +1,22 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
-import { ConfigError, unknownOptions } from '@waybill/core'
+import { checkProxyOptions, directionOf, type FaultProxyOptions, numberOf } from './fault-proxy-options.js'
 import { type Direction, Lines } from './line.js'
 import { Link } from './link.js'
 import type { Clock } from './pipe.js'
 import { seededRandom } from './random.js'
 
-export interface FaultProxyOptions {
-  /** Where the real server listens. */
-  readonly to: { readonly host: string; readonly port: number }
-  /** Of the jitter. Default: the runtime's chance, or 1 without a runtime. */
-  readonly seed?: number | string
-  /** Whose time passes for latency and bandwidth. Default: real time. */
-  readonly runtime?: Clock
-}
+/** A timer takes no longer time. */
+const time = { least: 0, greatest: 2_147_483_647 }
+const size = { least: 1, greatest: Number.POSITIVE_INFINITY }
 
 /**
  * Puts a network between a client and a server that breaks on command. Resolves when it listens, on a free port of 127.0.0.1.
  * Nothing a peer or a fault does becomes an unhandled error; a direction holds back at most 1 MiB per connection, then the sender has to wait.
  */
 export async function faultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
-  checkOptions(options)
+  checkProxyOptions(options)
   const proxy = new FaultProxy(options)
   await proxy.heal()
 
@@ -73,17 +68,17 @@ export class FaultProxy {
 
   /** Everything arrives `ms` later, and up to `jitterMs` more. Order stays. */
   latency(ms: number, jitterMs = 0, direction: Direction | 'both' = 'both'): void {
-    this.#change(direction, { latencyMs: atLeast(0, 'latency', ms), jitterMs: atLeast(0, 'latency', jitterMs) })
+    this.#change('latency', direction, { latencyMs: numberOf('latency', ms, time), jitterMs: numberOf('latency', jitterMs, time) })
   }
 
   /** Each connection moves so many bytes in a second, in that direction. */
   bandwidth(bytesPerSecond: number, direction: Direction | 'both' = 'both'): void {
-    this.#change(direction, { bytesPerSecond: atLeast(1, 'bandwidth', bytesPerSecond) })
+    this.#change('bandwidth', direction, { bytesPerSecond: numberOf('bandwidth', bytesPerSecond, size) })
   }
 
   /** Everything is written in pieces of so many bytes, a turn of the event loop for each. */
   slice(bytes: number, direction: Direction | 'both' = 'both'): void {
-    this.#change(direction, { sliceBytes: atLeast(1, 'slice', Math.floor(bytes)) })
+    this.#change('slice', direction, { sliceBytes: Math.floor(numberOf('slice', bytes, size)) })
   }
 
   /**
@@ -91,17 +86,17 @@ export class FaultProxy {
    * Happens once: the client that comes back is served.
    */
   cutAfter(bytes: number, direction: Direction | 'both' = 'both'): void {
-    this.#lines.cutAfter(atLeast(1, 'cutAfter', Math.floor(bytes)), direction)
+    this.#lines.cutAfter(Math.floor(numberOf('cutAfter', bytes, size)), directionOf('cutAfter', direction))
   }
 
   /** Connections stay and can be made, and nothing moves on them. What waits arrives when it heals, as after retransmission. */
   blackHole(direction: Direction | 'both' = 'both'): void {
-    this.#change(direction, { isHeld: true })
+    this.#change('blackHole', direction, { isHeld: true })
   }
 
   /** What one side sends disappears, its goodbye included. A connection that lost something is reset by `heal`. */
   drop(direction: Direction): void {
-    this.#change(direction, { isDropped: true })
+    this.#change('drop', direction, { isDropped: true })
   }
 
   /** The server's side of each open connection is closed and the client is not told; `heal` resets those. */
@@ -119,7 +114,7 @@ export class FaultProxy {
     for (const link of this.#links) if (link.isOpen) link.reset()
   }
 
-  /** New connections are refused. Open ones stay. The port is kept for `heal`. */
+  /** New connections are refused. Open ones stay. The port is kept for `heal`; one that is under way ends without listening. */
   refuse(): void {
     this.#server?.close()
     this.#server = undefined
@@ -150,8 +145,8 @@ export class FaultProxy {
     await closed
   }
 
-  #change(direction: Direction | 'both', change: Parameters<Lines['change']>[1]): void {
-    this.#lines.change(direction, change)
+  #change(fault: string, direction: Direction | 'both', change: Parameters<Lines['change']>[1]): void {
+    this.#lines.change(directionOf(fault, direction), change)
     for (const link of this.#links) link.pump()
   }
 
@@ -160,6 +155,8 @@ export class FaultProxy {
     this.#server = server
     await new Promise<void>((resolve, reject) => {
       server.once('listening', resolve)
+      // A server that is closed in the turn in which it was to listen never does.
+      server.once('close', resolve)
       server.on('error', (cause) => reject(new Error(`The fault proxy cannot listen on ${this.host}:${this.#port}. Another process may have taken the port meanwhile.`, { cause })))
       server.listen(this.#port, this.host)
     })
@@ -184,20 +181,6 @@ export class FaultProxy {
   }
 }
 
-function checkOptions(given: unknown): void {
-  const example = "such as faultProxy({ to: { host: '127.0.0.1', port: 5672 } })"
-  if (typeof given !== 'object' || given === null)
-    throw new ConfigError([{ code: 'FAULT_PROXY_OPTION', message: `faultProxy takes an object of options, ${example}; found ${String(given)}.` }])
-  const faults = unknownOptions('faultProxy', given, ['to', 'seed', 'runtime'])
-  const { host, port } = ((given as { to?: unknown }).to ?? {}) as { host?: unknown; port?: unknown }
-  if (typeof host !== 'string' || host === '' || !Number.isInteger(port) || Number(port) < 1 || Number(port) > 65_535)
-    faults.push({
-      code: 'FAULT_PROXY_OPTION',
-      message: `faultProxy: "to" is where the real server listens, { host, port }, ${example}; found ${JSON.stringify((given as { to?: unknown }).to) ?? 'none'}.`,
-    })
-  if (faults.length > 0) throw new ConfigError(faults)
-}
-
 function clockOf({ seed, runtime }: FaultProxyOptions): Clock {
   const random = runtime && seed === undefined ? () => runtime.random() : seededRandom(seed ?? 1).next
   if (runtime) return { elapsed: () => runtime.elapsed(), after: (ms: number, work: () => void) => runtime.after(ms, work), random }
@@ -210,9 +193,4 @@ function realTimer(ms: number, work: () => void): () => void {
   timer.unref()
 
   return () => clearTimeout(timer)
-}
-
-function atLeast(least: number, fault: string, value: number): number {
-  if (value >= least) return value
-  throw new RangeError(`The proxy's "${fault}" takes a number of at least ${least}; it got ${value}. Use heal() to switch faults off.`)
 }

@@ -1,6 +1,8 @@
 import { type AppOptions, type Duration, type Fault, parseDuration, type Plugin, type Transport, unknownOptions } from '@waybill/core'
 import type { MemoryBroker } from '@waybill/transport-memory'
 import type { Harness } from './harness.js'
+import { isSeed } from './random.js'
+import { shown } from './shown.js'
 
 type Kept = 'services' | 'namespace' | 'channels' | 'modules' | 'middleware' | 'limits' | 'publishDeadline' | 'shutdown' | 'log'
 
@@ -43,7 +45,7 @@ export function checkHarnessOptions(given: unknown): readonly Fault[] {
   if (typeof given !== 'object' || given === null) return [fault(`takes an object of options, such as { services: [Shipping] }; found ${shown(given)}`)]
   const { seed, patience } = given as Readonly<Record<string, unknown>>
   const faults = unknownOptions('harness', given, Object.keys(known))
-  if (seed !== undefined && typeof seed !== 'string' && !Number.isFinite(seed)) faults.push(fault(`takes "seed" as a number or a text; found ${shown(seed)}`))
+  if (seed !== undefined && !isSeed(seed)) faults.push(fault(`takes "seed" as a number or a text; found ${shown(seed)}`))
   if (patience !== undefined && parseDuration(patience as string) === undefined) faults.push(fault(`takes "patience" as a duration, such as "5s"; found ${shown(patience)}`))
 
   return faults
@@ -51,8 +53,4 @@ export function checkHarnessOptions(given: unknown): readonly Fault[] {
 
 export function fault(sentence: string): Fault {
   return { code: 'HARNESS_OPTION', message: `harness ${sentence}.` }
-}
-
-export function shown(value: unknown): string {
-  return typeof value === 'function' ? `the class or function ${value.name || '(anonymous)'}` : (JSON.stringify(value) ?? String(value))
 }

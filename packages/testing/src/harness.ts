@@ -16,12 +16,13 @@ import {
 import { memory, type MemoryBroker } from '@waybill/transport-memory'
 import { AppRun } from './app-run.js'
 import { BrokerFaults } from './broker-faults.js'
-import { checkHarnessOptions, fault, type HarnessOptions, shown } from './harness-options.js'
+import { checkHarnessOptions, fault, type HarnessOptions } from './harness-options.js'
 import { lives } from './life.js'
 import { messageNameOf } from './message-name.js'
 import { type Player, Stage } from './stage.js'
 import type { VirtualRuntime } from './virtual-runtime.js'
 import { millisecondsOf } from './milliseconds.js'
+import { shown } from './shown.js'
 
 type Told = Exclude<Parameters<App['publish']>[0], readonly unknown[]>
 type Asked = Parameters<App['ask']>[0]

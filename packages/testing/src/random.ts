@@ -34,6 +34,11 @@ export function seededRandom(seed: number | string): Random {
   }
 }
 
+/** Whether chance can begin there. */
+export function isSeed(value: unknown): value is number | string {
+  return typeof value === 'string' || Number.isFinite(value)
+}
+
 function sfc32(seed: number | string): () => number {
   let a = hash(seed, 0x9e37_79b9)
   let b = hash(seed, 0x243f_6a88)
