@@ -76,7 +76,7 @@ function vanished(cast: Cast): readonly string[] {
 
 /** Confirmed orders without a place; fewer than none where one has several. */
 export function missingOrders({ world, broker }: Cast): number {
-  const { confirmed } = world.histories.orders.check({ groups: [] })
+  const { confirmed } = world.histories.orders.check({ groups: ['orders'] })
   const places = broker.queues().filter(({ name }) => name.startsWith('orders.orders'))
 
   return confirmed - world.processed.orders.size - places.reduce((sum, { waiting, delayed, unsettled }) => sum + waiting + delayed + unsettled, 0)

@@ -72,7 +72,7 @@ test('a rejected message that was processed contradicts its outcome', () => {
   record.rejected('a')
   record.processed({ id: 'a', group: 'stock' })
 
-  expect(record.check({ groups: [] }).contradicted).toEqual([{ id: 'a', group: 'stock' }])
+  expect(record.check({ groups: ['stock'] }).contradicted).toEqual([{ id: 'a', group: 'stock' }])
 })
 
 test('a rejected attempt beside one that is open, unknown or confirmed contradicts nothing', () => {
@@ -102,7 +102,7 @@ test('a first processing after one with a higher sequence of its key is reordere
     record.processed({ id, group: 'stock', key: 'k', sequence })
   }
 
-  expect(record.check({ groups: [] }).reordered).toEqual([{ id: 'b', group: 'stock', key: 'k', sequence: 2, after: 3 }])
+  expect(record.check({ groups: ['stock'] }).reordered).toEqual([{ id: 'b', group: 'stock', key: 'k', sequence: 2, after: 3 }])
 })
 
 test('other keys, other groups and messages without a key have no order among them', () => {
@@ -113,11 +113,46 @@ test('other keys, other groups and messages without a key have no order among th
   record.processed({ id: 2, group: 'billing', key: 'k', sequence: 2 })
   record.processed({ id: 3, group: 'stock' })
 
-  expect(record.check({ groups: [] }).reordered).toEqual([])
+  expect(record.check({ groups: ['stock'] }).reordered).toEqual([])
 })
 
 test('an outcome of what was never attempted is a mistake of the test', () => {
   expect(() => history().confirmed('a')).toThrow('The history got an outcome of "a", which was never attempted. Call "attempted" before publishing.')
+})
+
+test.each([
+  ['no options', undefined, 'found undefined'],
+  ['no groups', {}, 'found undefined'],
+  ['an empty list of groups', { groups: [] }, 'found []'],
+  ['a group in place of a list', { groups: 'billing' }, 'found "billing"'],
+  ['what is no group', { groups: ['billing', 5] }, 'found ["billing",5]'],
+])('a check with %s is refused: it would find nothing lost', (_title, options, found) => {
+  const record = history()
+  record.attempted('a')
+  record.confirmed('a')
+
+  expect(() => record.check(options as never)).toThrow(
+    `The history's "check" takes { groups }, a list of at least one group that should have processed every confirmed message; ${found}.`,
+  )
+})
+
+test.each([
+  [{ id: 'a', group: 'g', key: 'k', sequence: '10' }, 'takes the "sequence" of "a" as a number, so that 9 comes before 10; found "10"'],
+  [{ id: 'a', group: 'g', key: 'k', sequence: Number.NaN }, 'found NaN'],
+  [{ id: 'a', group: 'g', key: 'k', sequence: null }, 'found null'],
+  [{ id: 'a', group: 'g', key: 5, sequence: 1 }, 'takes the "key" of "a" as a text; found 5'],
+  [{ id: 'a' }, 'takes the "group" that processed "a", a text; found undefined'],
+  [{ group: 'g' }, 'takes the id of a message, a text or a number; found undefined'],
+  [undefined, 'takes the id of a message'],
+])('a processing that could not be judged is refused: %j', (processing, says) => {
+  const record = history()
+
+  expect(() => record.processed(processing as never)).toThrow(says)
+  expect(record.check({ groups: ['g'] }).processed).toBe(0)
+})
+
+test('an id that is none is refused before it is published', () => {
+  for (const id of [undefined, null, Number.NaN, {}]) expect(() => history().attempted(id as never)).toThrow('"attempted" takes the id of a message')
 })
 
 test('a verdict describes itself with figures and the first ids', () => {

@@ -1,20 +1,8 @@
+import { WaybillError } from '@waybill/core'
 import { Column, Numbering } from './column.js'
+import { checkGroups, checkId, type CheckOptions, checkProcessing, type Processing } from './history-input.js'
+import { shown } from './shown.js'
 import { describe, type Duplicate, type Facts, type Finding, type MessageId, type Reordering, type Verdict } from './verdict.js'
-
-/** One run of a listener. */
-export interface Processing {
-  readonly id: MessageId
-  readonly group: string
-  /** With `sequence`: what keeps its order. */
-  readonly key?: string | undefined
-  /** Its place among the messages of the key, growing. */
-  readonly sequence?: number | undefined
-}
-
-export interface CheckOptions {
-  /** The groups that should process every confirmed message. */
-  readonly groups: readonly string[]
-}
 
 interface Judgement {
   processed: number
@@ -41,6 +29,7 @@ export class History {
 
   /** Call it before publishing. The same id again is a further attempt at the same message. */
   attempted(id: MessageId): void {
+    checkId('attempted', id)
     const message = this.#ids.of(id)
     const marks = this.#marks.get(message)
     const before = marks & mark.open ? mark.unknown : 0
@@ -63,7 +52,9 @@ export class History {
   }
 
   /** A listener has processed it; once for each time. */
-  processed({ id, group, key, sequence }: Processing): void {
+  processed(one: Processing): void {
+    checkProcessing(one)
+    const { id, group, key, sequence } = one
     const message = this.#ids.of(id)
     const history = this.#groupOf(group)
     const isFirst = history.count(message)
@@ -71,7 +62,8 @@ export class History {
   }
 
   /** What the history shows so far. Recording may go on. */
-  check({ groups }: CheckOptions): Verdict {
+  check(options: CheckOptions): Verdict {
+    const groups = checkGroups(options)
     const tally = { attempted: 0, confirmed: 0, rejected: 0, unknown: 0 }
     const unsettled: MessageId[] = []
     for (let message = 0; message < this.#ids.size; message++) {
@@ -115,7 +107,7 @@ export class History {
     const message = this.#ids.find(id)
     const marks = message === undefined ? 0 : this.#marks.get(message)
     if (message === undefined || !(marks & mark.attempted)) {
-      throw new Error(`The history got an outcome of "${id}", which was never attempted. Call "attempted" before publishing.`)
+      throw new WaybillError('HISTORY', `The history got an outcome of ${shown(id)}, which was never attempted. Call "attempted" before publishing.`)
     }
     this.#marks.set(message, (marks & ~mark.open) | outcome)
   }
