@@ -1,5 +1,6 @@
 import type { AppOptions } from './app-options.js'
 import { type Fault, unknownOptions } from './fault.js'
+import { checkPlugins } from './check-plugins.js'
 import { describeFound, isRecord } from './found.js'
 import { defaultLimits } from './limits.js'
 import { defaultBacklog } from './room.js'
@@ -36,6 +37,7 @@ export function checkOptions(given: unknown): readonly Fault[] {
     ...checkNames(given),
     ...checkTransports(given),
     ...checkLists(given),
+    ...checkPlugins(given.plugins, isPlugin),
     ...checkObject(given, 'channels', 'an object of options by channel'),
     ...checkRuntime(given.runtime),
     ...checkTime(given, 'startDeadline'),
@@ -92,7 +94,7 @@ function checkLists(options: Options): readonly Fault[] {
     { option: 'services', of: 'classes marked @Service', each: () => true, required: true },
     { option: 'modules', of: 'inversify ContainerModules', each: (entry: unknown) => isRecord(entry) && typeof entry.load === 'function', required: false },
     { option: 'middleware', of: 'objects with `listen`, `publish` or both', each: isMiddleware, required: false },
-    { option: 'plugins', of: 'plugins, such as outbox(…)', each: (entry: unknown) => isRecord(entry) && typeof entry.name === 'string', required: false },
+    { option: 'plugins', of: 'plugins, such as outbox(…)', each: isPlugin, required: false },
   ]
 
   return lists.flatMap(({ option, of, each, required }) => {
@@ -104,6 +106,10 @@ function checkLists(options: Options): readonly Fault[] {
       each(entry) ? [] : [{ code: 'APP_OPTIONS', message: `createApp: \`${option}[${i}]\` is one of a list of ${of}; found ${describeFound(entry)}.` }],
     )
   })
+}
+
+function isPlugin(entry: unknown): boolean {
+  return isRecord(entry) && typeof entry.name === 'string'
 }
 
 function isMiddleware(entry: unknown): boolean {
