@@ -1,3 +1,4 @@
+export type { Capabilities } from './capabilities.js'
 export type { AppOptions } from './app-options.js'
 export type { App } from './app.js'
 export { createApp } from './app.js'
@@ -88,7 +89,6 @@ export type { LiveTopology, MigrateOptions, OnTransport } from './app-topology.j
 export type { MigrationParts, MigrationProgress, Removal, RemoveOptions, TopologyAccess, TopologyDifference, TopologyOfHost, UnusedThing } from './topology-access.js'
 export type { TraceContext, TracedMessage, TraceSource } from './trace.js'
 export type {
-  Capabilities,
   ChannelTopology,
   ConnectionState,
   Consumer,

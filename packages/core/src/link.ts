@@ -4,7 +4,8 @@ import { Sender } from './sender.js'
 import type { ChannelOptions } from './channel-options.js'
 import type { Definition } from './message.js'
 import { ConnectionOutage } from './connection-outage.js'
-import type { Capabilities, ConnectionState, Topology, Transport, TransportHost } from './transport.js'
+import type { Capabilities } from './capabilities.js'
+import type { ConnectionState, Topology, Transport, TransportHost } from './transport.js'
 
 /** One transport of an app, connected: what it can do, how its connections are, and the way out through it. */
 export class Link {

@@ -1,5 +1,5 @@
+import type { Capabilities } from './capabilities.js'
 import type {
-  Capabilities,
   ChannelTopology,
   ConnectionState,
   Consumer,

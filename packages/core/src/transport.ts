@@ -1,3 +1,4 @@
+import type { Capabilities } from './capabilities.js'
 import type { Envelope, HeaderValue, RawEnvelope } from './envelope.js'
 import type { Fault } from './fault.js'
 import type { Logger } from './logger.js'
@@ -9,7 +10,8 @@ import type { TopologyAccess } from './topology-access.js'
  * One broker's driver, as core sees it. An adapter is naive on purpose: it connects, declares, publishes, delivers and
  * settles. Concurrency, lanes, retries, dead-lettering, limits, deadlines and lifecycle live once, in core.
  *
- * No method but `connect`, `declare`, `subscribe` and those of `dead` may reject, and none throws; what happens later is told by outcomes and states.
+ * No method but `connect`, `declare`, `subscribe`, `depth` and those of `dead` and `topology` may reject, and none throws; what happens later is told by outcomes and states.
+ * What rejects does so with a `WaybillError`: with {@link BrokerRefused} where asking again cannot help, with {@link ConfigError} where an option is to blame.
  * Nothing that a broker, a connection or core's callbacks do may reach the process as an unhandled error: call back within a `try`, and log.
  *
  * One transport serves one app, once: `connect`, `declare`, `subscribe` for each group, then publishing and delivering until `close`.
@@ -54,6 +56,7 @@ export interface Transport {
    * Core gives a batch only while `writable`, and times deadlines itself. What comes all the same (the connection was lost in this very turn) settles
    * `rejected` where nothing was sent (after `close`, always), and waits or settles `unknown` where it may have been: a loss that nobody has noticed yet looks `writable`. The items of a batch do not wait for each other.
    * The batch, its items and their bytes are the adapter's from here on: nobody writes into them again, so they need not be copied.
+   * An empty batch does nothing, and `settled` is not called.
    */
   publish(batch: readonly Outgoing[], settled: Settled): void
 
@@ -81,7 +84,11 @@ export interface Transport {
   /** Undefined where starts cannot be counted; then no message is held to kill the process. */
   readonly starts: Starts | undefined
 
-  /** How much waits for a group, over all its queues or partitions and whoever takes from them. A look at the broker, not at a message: cheap enough for every 15 s. */
+  /**
+   * How much waits for a group that was declared here, over all its queues or partitions and whoever takes from them. A look at the broker, not at a
+   * message: cheap enough for every 15 s. Rejects with {@link BrokerRefused} where the broker lacks the group, or one of its queues or topics. It never
+   * waits for a connection: while that is lost it rejects at once with a `WaybillError` that says so, and who wants to know asks again.
+   */
   depth(of: GroupAddress): Promise<Depth>
 
   /** Undefined: nobody can look at this broker's topology, and `app.topology` says so where it is asked. */
@@ -107,40 +114,6 @@ export interface TransportHost {
   readonly log: Logger
 }
 
-/** What this broker, at this version, can do. Core refuses at `start` what an app asks for and the broker cannot. */
-export interface Capabilities {
-  /** For people: `RabbitMQ 3.10.8`. */
-  readonly broker: string
-  /** A queue hands each message to one consumer and forgets it; on a log every type of a channel passes by and stays. */
-  readonly kind: 'queue' | 'log'
-  /**
-   * Under which prefix the envelope stands in the headers; never empty. An adapter gives it to `writeEnvelope` for each message that it sends and to
-   * `readEnvelope` for each that it receives, so that the names on the wire are those of every transport. Core keeps headers under it from users, and
-   * refuses theirs. What travels elsewhere too (a key of the record, a property of AMQP) is the adapter's.
-   */
-  readonly envelopePrefix: string
-  /** The adapter can tell that nobody would get a message. */
-  readonly unroutable: boolean
-  /** Messages of one key arrive in order. */
-  readonly keyOrder: boolean
-  /** The broker keeps any message back for `delayMs`. */
-  readonly delay: boolean
-  /** The broker keeps a message back that goes to one group alone: a retry. Where it cannot, long waits stay in the process. */
-  readonly groupDelay: boolean
-  readonly expiry: boolean
-  readonly priority: boolean
-  /** The broker counts how often it delivered a message. */
-  readonly deliveryCount: boolean
-  /** Starts are counted where they outlive the process: {@link Starts}. */
-  readonly starts: boolean
-  /** A group can start anew at an earlier message. */
-  readonly replay: boolean
-  /** Queries can be answered. */
-  readonly replies: boolean
-  /** The largest body that the broker takes, where it has a limit of its own. */
-  readonly maxBodyBytes: number | undefined
-}
-
 // ── publishing ──────────────────────────────────────────────────────────────────────────────────
 
 export type Destination =
@@ -148,7 +121,10 @@ export type Destination =
   | { readonly kind: 'channel'; readonly channel: string }
   /** That group alone: a retry, a redrive. It goes where the group's messages of that key go; core sends it `mandatory` where the broker can tell. */
   | { readonly kind: 'group'; readonly channel: string; readonly group: string }
-  /** That group's dead letters. They have no expiry and no limit of their own. */
+  /**
+   * That group's dead letters. They have no expiry and no limit of their own. Headers that the broker cannot carry are left out, the long and the
+   * nested ones, rather than the letter `rejected`: body, envelope and the reason of death arrive. Core tries a letter again until it is confirmed.
+   */
   | { readonly kind: 'dead'; readonly channel: string; readonly group: string }
   /** One that asked. The address is the `replyTo` of the query as it was delivered: a broker may have written it anew, so a consumer's own `address` is none. It comes from anybody: what is no address of replies is `rejected`, one that is gone is `unroutable` where the broker can tell, whatever `mandatory` says. */
   | { readonly kind: 'reply'; readonly address: string }
@@ -190,7 +166,7 @@ export interface GroupSubscription {
   readonly kind: 'group'
   readonly channel: string
   readonly group: string
-  /** At most so many unsettled deliveries. */
+  /** At most so many unsettled deliveries; at least 1. */
   readonly window: number
 }
 
@@ -259,7 +235,8 @@ export interface Consumer {
   /**
    * From now on at most so many unsettled: core makes room for others when messages wait behind their key, up to four times the window it subscribed
    * with, and takes it back. What was given stays. Where a broker cannot change what it sends to a running consumer, the adapter fetches
-   * more of the messages with a key from the beginning and hands over only the window. A new connection keeps the last window.
+   * more of the messages with a key from the beginning and hands over only the window. A new connection keeps the last window. Core asks for no
+   * less than what it subscribed with; 0 gives nothing new until it is asked for more.
    */
   resize(window: number): void
   /** Asks for no more; deliveries already given stay valid. */
@@ -310,6 +287,16 @@ export interface Depth {
   readonly consumers: number | undefined
 }
 
+/**
+ * How one connection is. It begins `connecting` (or `closed`, where it is closed first), then:
+ *
+ * - `connecting` → `connected`, or `lost` where the try failed; told before each try that the adapter can tell from the next.
+ * - `connected` → `blocked`, `lost`.
+ * - `blocked`: the broker stands and takes no messages for now (memory, disk), so nothing is `writable`; deliveries and settlements go on. It ends
+ *   with `connected`, told before `onWritable`'s callback, or `lost`.
+ * - `lost` → `connecting`, `connected`, or `lost` once more with another reason.
+ * - Each → `closed`, told once. It is the last, unless the connection is a consumer's own: then the group's next consumer begins `connecting` anew.
+ */
 export interface ConnectionState {
   /** `publishing`, `consuming` …: what the connection is for. */
   readonly purpose: string
