@@ -34,6 +34,7 @@ export class Membership {
   readonly #joined: Promise<void>
   #settleJoined: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} }
   #member: GroupMember | undefined
+  #told: ConnectionState['kind'] | undefined
   #memberId: string | undefined
   /** Memberships that are lost, until the broker knows. */
   readonly #unended = new Set<string>()
@@ -180,7 +181,10 @@ export class Membership {
     }
   }
 
+  /** Each rebalance ends in an assignment, and changes nothing about the connection. */
   #tell(kind: ConnectionState['kind'], reason: string | undefined): void {
+    if (kind === 'connected' && this.#told === kind) return
+    this.#told = kind
     this.#to.tell({ purpose: `consuming ${this.#to.groupId}`, kind, reason })
   }
 

@@ -16,7 +16,7 @@ import type {
   Transport,
   TransportHost,
 } from '@waybill/core'
-import { BrokerRefused } from '@waybill/core'
+import { BrokerRefused, WaybillError } from '@waybill/core'
 import { sentenceOf } from './broker-error.js'
 import { Connection } from './connection.js'
 import { KafkaDeadLetters } from './dead-letters.js'
@@ -155,7 +155,12 @@ class KafkaTransport implements KafkaLog {
   }
 
   async depth(of: GroupAddress): Promise<Depth> {
-    const { reader, names } = this.#open()
+    const { connection, reader, names } = this.#open()
+    if (!connection.isConnected)
+      throw new WaybillError(
+        'NOT_CONNECTED',
+        `How much waits for group "${of.group}" on "${of.channel}" cannot be told: there is no connection to Kafka. Ask again when it is back.`,
+      )
 
     return depthOf(reader, names, of)
   }

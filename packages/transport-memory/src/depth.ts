@@ -6,12 +6,16 @@ import type { Layout } from './topology.js'
 /** What waits in the queues of a group, and beside them as dead letters. */
 export function depthOf(broker: Broker, layout: Layout, { channel, group }: GroupAddress): Depth {
   const names = [layout.queue(channel, group), ...layout.keyedQueues(channel, group)]
-  const queues = names.map((name) => broker.findQueue(name)).filter((queue): queue is Queue => queue !== undefined)
-  if (queues.length === 0) throw new BrokerRefused('NO_SUCH_QUEUE', `There is no queue "${names[0]}", so nobody knows group "${group}" on channel "${channel}". Check both names.`)
+  const find = (name: string): Queue => {
+    const found = broker.findQueue(name)
+    if (found) return found
+    throw new BrokerRefused('NO_SUCH_QUEUE', `There is no queue "${name}", so nobody knows how much waits for group "${group}" on channel "${channel}". Check both names.`)
+  }
+  const queues = names.map(find)
 
   return {
     waiting: queues.reduce((sum, queue) => sum + queue.waiting, 0),
-    dead: broker.findQueue(layout.deadLetters(channel, group))?.waiting,
+    dead: find(layout.deadLetters(channel, group)).waiting,
     consumers: Math.min(...queues.map(({ consumers }) => consumers)),
   }
 }

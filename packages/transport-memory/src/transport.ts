@@ -16,7 +16,7 @@ import type {
   Transport,
   TransportHost,
 } from '@waybill/core'
-import { BrokerRefused } from '@waybill/core'
+import { BrokerRefused, WaybillError } from '@waybill/core'
 import { Connection } from './connection.js'
 import { DeadLetters } from './dead-letters.js'
 import { depthOf } from './depth.js'
@@ -108,7 +108,11 @@ class MemoryTransport implements Transport {
 
   async depth(of: GroupAddress): Promise<Depth> {
     const { layout } = this.#connected('depth')
-    await this.#connection.established()
+    if (this.#connection.session === undefined)
+      throw new WaybillError(
+        'NOT_CONNECTED',
+        `How much waits for group "${of.group}" on "${of.channel}" cannot be told: there is no connection to the memory broker. Ask again when it is back.`,
+      )
 
     return depthOf(this.#options.broker, layout, of)
   }

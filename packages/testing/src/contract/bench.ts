@@ -85,6 +85,16 @@ export class Bench {
     return eventually(claim, condition, { withinMs: this.patienceMs, ...(found ? { found } : {}) })
   }
 
+  /** What such a call rejects with, in time. */
+  refusal(claim: string, call: Promise<unknown>): Promise<unknown> {
+    const refused = call.then(
+      (found) => assert.fail(`${claim}; it resolved with ${JSON.stringify(found)}.`),
+      (error: unknown) => error,
+    )
+
+    return within(claim, this.patienceMs, refused)
+  }
+
   group(name = 'billing'): GroupAddress {
     return { channel: this.channel, group: name }
   }

@@ -21,6 +21,21 @@ export const deadLetters: readonly Scenario[] = [
     },
   },
   {
+    title: 'a dead letter with more headers than the broker can carry is kept, with its body, its envelope and its short headers',
+    async run(bench) {
+      const peer = await bench.peer()
+      await peer.declare(bench.channel)
+      const headers = { reason: 'short', large: 'x'.repeat(150_000), nested: { list: [1, { two: 'y'.repeat(2_000) }] } }
+      const letter = bench.messageTo({ kind: 'dead', ...bench.group() }, { text: 'the body', key: 'k', headers })
+
+      await peer.send(letter)
+
+      await bench.eventually('it is on the list', async () => (await peer.transport.dead.list(bench.group(), 10)).length === 1)
+      const [found] = await peer.transport.dead.list(bench.group(), 10)
+      assert.deepEqual([found?.envelope.id, found?.envelope.subject, found && textOf(found), found?.headers.reason], [letter.envelope.id, 'k', 'the body', 'short'])
+    },
+  },
+  {
     title: 'the list shows the oldest, as many as were asked for',
     async run(bench) {
       const { peer } = await withLetters(bench, 30)

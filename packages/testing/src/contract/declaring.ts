@@ -47,10 +47,7 @@ export const declaring: readonly Scenario[] = [
       const topology = topologyOf(bench.channel, { options })
 
       const faults = bench.unconnected().transport.check(topology.channels)
-      const refusal = await transport.declare(topology).then(
-        () => undefined,
-        (error: unknown) => error,
-      )
+      const refusal = await bench.refusal('the declaration rejects', transport.declare(topology))
 
       assert.deepEqual(
         faults.map(({ code }) => code),

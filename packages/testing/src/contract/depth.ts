@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { BrokerRefused, WaybillError } from '@waybill/core'
 import type { Scenario } from './contract-case.js'
 
 export const depth: readonly Scenario[] = [
@@ -16,6 +17,41 @@ export const depth: readonly Scenario[] = [
       })
 
       assert.deepEqual(await counts(peer.transport.depth(bench.group('stock'))), { waiting: 3, dead: 0 })
+    },
+  },
+  {
+    title: 'the depth of a group that the broker does not know is refused',
+    async run(bench) {
+      const peer = await bench.peer()
+      await peer.declare(bench.channel)
+
+      const refusal = await bench.refusal('depth is refused', peer.transport.depth(bench.group('nobody')))
+
+      assert.ok(refusal instanceof BrokerRefused, `It is refused for good; found ${String(refusal)}.`)
+    },
+  },
+  {
+    title: 'while the broker is away the depth of a group waits for nothing, and is told again when it is back',
+    async run(bench) {
+      const peer = await bench.peer()
+      await peer.declare(bench.channel)
+      await bench.subject.leave()
+      await peer.eventually(
+        'each connection is told to be lost',
+        () => !Object.values(peer.standing).includes('connected'),
+        () => peer.standing,
+      )
+
+      const refusal = await bench.refusal('depth rejects', peer.transport.depth(bench.group()))
+      await bench.subject.back()
+
+      assert.ok(refusal instanceof WaybillError && !(refusal instanceof BrokerRefused), `Asking again can help; found ${String(refusal)}.`)
+      await bench.eventually('the depth is told again', () =>
+        peer.transport.depth(bench.group()).then(
+          ({ waiting }) => waiting === 0,
+          () => false,
+        ),
+      )
     },
   },
   {

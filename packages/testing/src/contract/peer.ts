@@ -5,6 +5,17 @@ import { topologyOf, type Layout } from './layout.js'
 import { Receiver } from './receiver.js'
 import type { DeclaredTopology } from './subject.js'
 
+/** Which states of a connection may come after which. */
+const following: Readonly<Record<ConnectionState['kind'] | 'none', readonly ConnectionState['kind'][]>> = {
+  none: ['connecting', 'closed'],
+  connecting: ['connected', 'lost', 'closed'],
+  connected: ['blocked', 'lost', 'closed'],
+  blocked: ['connected', 'lost', 'closed'],
+  lost: ['connecting', 'connected', 'lost', 'closed'],
+  // The next consumer of a group may have a connection of its own.
+  closed: ['connecting'],
+}
+
 /** One app's side of the seam: it uses a transport as core does, and notes what core would notice. */
 export class Peer {
   readonly transport: Transport
@@ -24,8 +35,14 @@ export class Peer {
     this.transport = transport
     this.host = host
     this.patienceMs = patienceMs
-    transport.onState((state) => this.states.push(state))
+    transport.onState((state) => this.#noted(state))
     transport.onWritable(() => this.writableCalls++)
+  }
+
+  #noted(state: ConnectionState): void {
+    const before = this.standing[state.purpose] ?? 'none'
+    if (!following[before].includes(state.kind)) this.violations.push(`the connection for ${state.purpose} went from ${before} to ${state.kind}`)
+    this.states.push(state)
   }
 
   get capabilities(): Capabilities {

@@ -94,6 +94,24 @@ export const publishing: readonly Scenario[] = [
     },
   },
   {
+    title: 'an empty batch does nothing, before and after others',
+    async run(bench) {
+      const { peer, receiver } = await pair(bench)
+      let settled = 0
+      const nothing = (): void => peer.transport.publish([], () => settled++)
+
+      nothing()
+      await peer.send(bench.message({ text: 'between' }))
+      nothing()
+      await receiver.arrived(1)
+      await peer.close()
+      nothing()
+
+      assert.equal(settled, 0)
+      assert.deepEqual(receiver.texts, ['between'])
+    },
+  },
+  {
     title: 'P14 an event that nobody hears is confirmed',
     async run(bench) {
       const peer = await bench.peer()

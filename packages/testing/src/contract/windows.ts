@@ -23,6 +23,26 @@ export const windows: readonly Scenario[] = [
     },
   },
   {
+    title: 'a window of nothing gives nothing new until it is widened again',
+    async run(bench) {
+      const peer = await bench.peer()
+      await peer.declare(bench.channel, { groups: ['billing', 'stock'] })
+      const receiver = await peer.listen(bench.group('billing'), { window: 5, hold: true })
+      await peer.send(...bench.messages(5))
+      await receiver.arrived(5)
+
+      receiver.consumer.resize(0)
+      receiver.ack(...receiver.unsettled)
+      await peer.send(...bench.messages(5))
+      await roundTrip(bench, peer)
+      const given = receiver.received.length
+      receiver.consumer.resize(5)
+      await receiver.arrived(10)
+
+      assert.equal(given, 5)
+    },
+  },
+  {
     title: 'each settled delivery makes room for the next',
     async run(bench) {
       const peer = await bench.peer()
