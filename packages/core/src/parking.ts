@@ -12,7 +12,7 @@ import { within } from './within.js'
 const mostLetters = 10_000
 /** A queue or partition that was silent for so long may have been another process's meanwhile. */
 const silentMs = 5_000
-/** So long a message waits for the dead letters: ten thousand come in less, and a redrive with a rate may have them in hand for hours. */
+/** So long a message waits for the dead letters: ten thousand come in less, unless somebody else has them in hand. */
 const patienceMs = 60_000
 
 export interface ParkingOptions {
@@ -140,7 +140,7 @@ export class Parking {
     return within(reading, patienceMs, this.#options.runtime, () => {
       this.#isLate = true
 
-      return new Error(`They have not come for ${patienceMs / 1_000} s; a redrive may have them in hand.`)
+      return new Error(`They have not come for ${patienceMs / 1_000} s; somebody else may have them in hand.`)
     })
   }
 
