@@ -1,6 +1,7 @@
 import type { Schema, Input, Output } from './contract.js'
+import { InvalidMessage } from './error.js'
 import { validate } from './schema.js'
-import { scopes, type Scope } from './scope.js'
+import { scopes, type Contexts, type ContextValue, type Scope } from './scope.js'
 import { header } from './wire.js'
 
 /** A typed value that travels with a call and with every message it causes: a tenant, a user. */
@@ -25,7 +26,7 @@ export function Context<S extends Schema>(name: string, schema: S): Context<S> {
     run: (value, work) => {
       const output = validate(schema, `context ${name}`, value)
       const around = scopes.getStore()
-      const contexts = new Map(around?.contexts).set(name, { input: value, output })
+      const contexts = new Map(around?.contexts).set(name, { text: written(name, value), output })
       const scope: Scope = { owner: around?.owner ?? 'the program', cause: around?.cause, held: around?.held, contexts, transaction: around?.transaction }
 
       return scopes.run(scope, work)
@@ -33,7 +34,7 @@ export function Context<S extends Schema>(name: string, schema: S): Context<S> {
     get: () => {
       const found = scopes.getStore()?.contexts.get(name)
       if (found === undefined) return undefined
-      if (!isUnread(found)) return (found as { output: Output<S> }).output
+      if ('output' in found) return found.output as Output<S>
 
       return readContext(name, schema, found.text)
     },
@@ -41,8 +42,8 @@ export function Context<S extends Schema>(name: string, schema: S): Context<S> {
 }
 
 /** What the headers of a delivery say about contexts; parsed when asked for. */
-export function contextsOf(headers: Readonly<Record<string, unknown>>): ReadonlyMap<string, unknown> {
-  let found: Map<string, unknown> | undefined
+export function contextsOf(headers: Readonly<Record<string, unknown>>): Contexts {
+  let found: Map<string, ContextValue> | undefined
   for (const name in headers) {
     const text = headers[name]
     if (name.startsWith(header.context) && typeof text === 'string') (found ??= new Map()).set(name.slice(header.context.length), { text })
@@ -52,14 +53,23 @@ export function contextsOf(headers: Readonly<Record<string, unknown>>): Readonly
 }
 
 /** The headers that carry the contexts of a scope. */
-export function contextHeaders(contexts: ReadonlyMap<string, unknown>, into: Record<string, unknown>): void {
-  for (const [name, found] of contexts) into[header.context + name] = isUnread(found) ? found.text : JSON.stringify((found as { input: unknown }).input)
+export function contextHeaders(contexts: Contexts, into: Record<string, unknown>): void {
+  for (const [name, { text }] of contexts) into[header.context + name] = text
 }
 
-const none: ReadonlyMap<string, unknown> = new Map()
+const none: Contexts = new Map()
 
-function isUnread(found: unknown): found is { readonly text: string } {
-  return typeof found === 'object' && found !== null && 'text' in found
+/** What later becomes of the value changes nothing. */
+function written(name: string, value: unknown): string {
+  let why = `it is ${typeof value}`
+  try {
+    // What JSON has no word for it leaves out, whatever its types say.
+    const text = JSON.stringify(value) as string | undefined
+    if (text !== undefined) return text
+  } catch (error) {
+    why = (error as Error).message
+  }
+  throw new InvalidMessage(`context ${name}`, [{ path: '', message: `it cannot be written as JSON: ${why}` }])
 }
 
 function readContext<S extends Schema>(name: string, schema: S, text: string): Output<S> | undefined {
