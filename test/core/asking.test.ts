@@ -183,6 +183,34 @@ test('a caller that gives up hears its own reason', async () => {
   await expect(reply).rejects.toThrow('the user left')
 })
 
+test('a caller that gives up before its broker is there hears it at once, and nothing is asked', async () => {
+  const broker = memoryBroker()
+  const asked: string[] = []
+  @Service('prices')
+  class Listed {
+    @Listener(GetPrice)
+    give({ sku }: GetPrice): { price: number; at: Date } {
+      asked.push(sku)
+
+      return { price: 1, at: new Date() }
+    }
+  }
+  await startApp({ services: [Listed], broker })
+  const { app } = await startApp({ name: 'caller', services: [], broker })
+  const controller = new AbortController()
+
+  broker.stop()
+  const reply = app.ask(new GetPrice({ sku: 'left' }), { signal: controller.signal })
+  controller.abort('the user left')
+  await expect(reply).rejects.toMatchObject({ code: 'ABORTED' })
+  await expect(app.ask(new GetPrice({ sku: 'late' }), { signal: controller.signal })).rejects.toMatchObject({ code: 'ABORTED' })
+  broker.start()
+  await eventually(() => app.health().ready)
+  await app.ask(new GetPrice({ sku: 'stayed' }))
+
+  expect(asked).toEqual(['stayed'])
+})
+
 test('a reply whose schema changes it is given as the wire carries it, and got as the schema makes it', async () => {
   class GetDay extends Query('day.get', { payload: z.object({}), reply: z.object({ day: z.string().transform((text) => new Date(text)) }) }) {}
   @Service('days')
