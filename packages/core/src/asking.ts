@@ -74,7 +74,8 @@ export class Asking {
     const link = this.#links.of(definition.channel)
     const late = (): AskTimeout => new AskTimeout('ASK_TIMEOUT', `"${definition.name}" could not be asked within ${timeout}: "${link.name}" declared nothing. Is its broker there?`)
     const { address } = await unlessAborted(within(this.#ready(link, definition), timeoutMs, this.#runtime, late), options.signal, () => gaveUp(definition.name, options.signal))
-    const prepared = prepareOutgoing(query, definition, {}, link, scopes.getStore(), this.#rules)
+    // Never held: asked again by a listener that runs again it is another query, or the answer to the first one would come.
+    const prepared = prepareOutgoing(query, definition, { held: false }, link, scopes.getStore(), this.#rules)
     const outgoing = { ...prepared, replyTo: address, headers: { ...prepared.headers, [header.deadline]: deadline } }
 
     return this.#wait({ outgoing, link, reply, timeout, timeoutMs: Math.max(0, deadline - this.#runtime.now()), signal: options.signal })
