@@ -133,6 +133,20 @@ test('a redrive with a rate goes no faster, and tells how far it is', async () =
   expect(progress.at(-1)).toEqual({ redriven: 5, kept: 1, stopped: undefined })
 })
 
+test('a redrive with a quick rate keeps to it for a second, and rests for a moment', async () => {
+  const bench = await closedBank()
+  for (let n = 5; n < 15; n++) await bench.publish(new Paid({ n, to: 'eve' }), { id: `p-${n}` })
+  await bench.runtime.advance('1s')
+  bench.isOpen = true
+  const from = bench.runtime.elapsed()
+
+  const redriving = bench.letters.redrive(of, { name: 'payments.paid', rate: { limit: 1, per: '100ms' } })
+  await bench.runtime.advance('10s')
+
+  expect(await redriving).toBe(15)
+  expect(bench.taken.map(({ at }) => at - from)).toEqual([0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1_200, 1_300, 1_400, 1_500, 1_600])
+})
+
 test('R9 a redrive stops when one of its messages fails again, and the rest stays', async () => {
   const bench = await closedBank()
   const progress: RedriveProgress[] = []

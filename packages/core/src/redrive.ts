@@ -44,10 +44,8 @@ type Decide = (letter: RawDelivery) => Promise<'remove' | 'keep' | 'stop'>
 
 /** So long it has the letters in hand at a time; meanwhile nobody else is shown them. */
 const handMs = 1_000
-/** In between others have their turn. */
+/** In between others have their turn. A wait for the rate that is no longer is waited with the letters in hand, for the rate's sake. */
 const restMs = 200
-/** A wait for the rate that is no longer than this is waited with the letters in hand. */
-const shortMs = 50
 
 /**
  * One redrive of the letters that are there when it begins: in rounds, no faster than it may, until one of them fails again. Only what it has in
@@ -158,7 +156,7 @@ export class Redrive {
     while (runtime.elapsed() < until) {
       const wait = this.#rate?.take('') ?? 0
       if (wait === 0) return true
-      if (wait > shortMs) return false
+      if (wait > restMs) return false
       await this.#pause(wait)
       if (this.#options.signal?.aborted) return false
     }
