@@ -106,32 +106,33 @@ export class Redrive {
     return this.#stopped !== undefined || this.#waiting.isEmpty
   }
 
+  /** What may not go yet is looked at all the same: behind it may stand one that died again in another process. */
   async #round(): Promise<number> {
-    const { runtime, take } = this.#parts
-    const until = runtime.elapsed() + handMs
+    const until = this.#parts.runtime.elapsed() + handMs
     const shown: RawDelivery[] = []
-    let isWhole = true
-    const removed = await take(async (letter) => {
-      const answer = await this.#decide(letter, until)
-      if (answer === 'keep') shown.push(letter)
-      isWhole &&= answer !== 'stop'
+    let isFull = false
+    const removed = await this.#parts.take(async (letter) => {
+      if (letter.headers[header.redriven] === this.#parts.run) this.#stopped = 'failed-again'
+      if (this.#isOver()) return 'stop'
+      if (!isFull && this.#isTurnOf(letter)) {
+        isFull = !(await this.#mayGo(until))
+        if (this.#isOver()) return 'stop'
+        if (!isFull) return (await this.#isSent(letter)) ? 'remove' : 'stop'
+      }
+      shown.push(letter)
 
-      return answer
+      return 'keep'
     })
+    if (this.#isOver()) return removed
     // What was not shown is another process's by now; what goes behind it would wait for ever.
-    if (isWhole) this.#waiting = this.#waiting.among(shown)
-    else if (!this.#isOver()) await this.#rest()
+    this.#waiting = this.#waiting.among(shown)
+    if (isFull) await this.#rest()
 
     return removed
   }
 
-  async #decide(letter: RawDelivery, until: number): Promise<'remove' | 'keep' | 'stop'> {
-    if (letter.headers[header.redriven] === this.#parts.run) this.#stopped = 'failed-again'
-    if (this.#isOver()) return 'stop'
-    if (!this.#waiting.has(letter) || !this.#waiting.isNext(letter)) return 'keep'
-    if (!(await this.#mayGo(until)) || this.#isOver()) return 'stop'
-
-    return (await this.#isSent(letter)) ? 'remove' : 'stop'
+  #isTurnOf(letter: RawDelivery): boolean {
+    return this.#waiting.has(letter) && this.#waiting.isNext(letter)
   }
 
   async #isSent(letter: RawDelivery): Promise<boolean> {

@@ -101,6 +101,22 @@ export const servicesRedrives: readonly Scenario[] = [
       assert.deepEqual(taken, steps)
     },
   },
+  {
+    title: 'R9 a redrive stops when one of its messages dies again in another process',
+    needs: ['keyOrder'],
+    async run(bench) {
+      const steps = [0, 1, 2, 3, 4, 5]
+      const { app, services } = await closedInOrder(bench, steps)
+      const other = await bench.start(services)
+      const stops: unknown[] = []
+
+      const redriven = await other.deadLetters.redrive(of, { rate: { limit: 1, per: '400ms' }, onProgress: ({ stopped }) => stops.push(stopped) })
+
+      assert.equal(stops.at(-1), 'failed-again')
+      assert.ok(redriven < steps.length, `It stops early; found ${redriven} redriven.`)
+      await hasLetters(bench, app, steps.length)
+    },
+  },
 ]
 
 interface Closed<T> {
