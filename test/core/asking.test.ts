@@ -1,4 +1,4 @@
-import { type Ask, AskTimeout, createApp, Listener, observe, Publisher, Query, RemoteError, Service } from '@waybill/core'
+import { type Ask, AskTimeout, createApp, Event, Listener, observe, Publisher, Query, RemoteError, Service } from '@waybill/core'
 import { memory, memoryBroker } from '@waybill/transport-memory'
 import { eventually, virtualRuntime } from '@waybill/testing'
 import { expect, onTestFinished, test } from 'vitest'
@@ -181,6 +181,70 @@ test('a caller that gives up hears its own reason', async () => {
   controller.abort(new Error('the user left'))
 
   await expect(reply).rejects.toThrow('the user left')
+})
+
+test('a caller that gives up before its broker is there hears it at once, and nothing is asked', async () => {
+  const broker = memoryBroker()
+  const asked: string[] = []
+  @Service('prices')
+  class Listed {
+    @Listener(GetPrice)
+    give({ sku }: GetPrice): { price: number; at: Date } {
+      asked.push(sku)
+
+      return { price: 1, at: new Date() }
+    }
+  }
+  await startApp({ services: [Listed], broker })
+  const { app } = await startApp({ name: 'caller', services: [], broker })
+  const controller = new AbortController()
+
+  broker.stop()
+  const reply = app.ask(new GetPrice({ sku: 'left' }), { signal: controller.signal })
+  controller.abort('the user left')
+  await expect(reply).rejects.toMatchObject({ code: 'ABORTED' })
+  await expect(app.ask(new GetPrice({ sku: 'late' }), { signal: controller.signal })).rejects.toMatchObject({ code: 'ABORTED' })
+  broker.start()
+  await eventually(() => app.health().ready)
+  await app.ask(new GetPrice({ sku: 'stayed' }))
+
+  expect(asked).toEqual(['stayed'])
+})
+
+test('a listener that runs again asks again, and gets no old answer', async () => {
+  class Ordered extends Event('order.ordered', { payload: z.object({ sku: z.string() }) }) {}
+  let isBusy = true
+  const heard: unknown[] = []
+  @Service('prices')
+  class Busy {
+    @Listener(GetPrice, { retry: false })
+    give(): { price: number; at: Date } {
+      if (isBusy) throw Object.assign(new Error('Not now.'), { code: 'BUSY' })
+
+      return { price: 2, at: new Date() }
+    }
+  }
+  @Service('orders')
+  class Orders {
+    constructor(@Publisher(GetPrice) private readonly price: Ask<GetPrice>) {}
+
+    @Listener(Ordered, { retry: { attempts: 2, backoff: ['1ms'] } })
+    async on({ sku }: Ordered): Promise<void> {
+      try {
+        heard.push((await this.price({ sku })).price)
+      } catch (error) {
+        heard.push((error as RemoteError).code)
+        isBusy = false
+        throw error
+      }
+    }
+  }
+  const { app } = await startApp({ services: [Busy, Orders] })
+
+  await app.publish(new Ordered({ sku: 'a' }))
+  await eventually(() => heard.length === 2)
+
+  expect(heard).toEqual(['BUSY', 2])
 })
 
 test('a reply whose schema changes it is given as the wire carries it, and got as the schema makes it', async () => {

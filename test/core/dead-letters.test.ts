@@ -1,4 +1,4 @@
-import { type App, type Delivery, Event, type DeadLetters, Listener, type Logger, type RedriveProgress, Service } from '@waybill/core'
+import { type App, type Delivery, Event, type DeadLetters, type DeadMessage, Listener, type Logger, type RedriveProgress, type Runtime, Service } from '@waybill/core'
 import type { MemoryBroker } from '@waybill/transport-memory'
 import { type VirtualRuntime, virtualRuntime } from '@waybill/testing'
 import { expect, test } from 'vitest'
@@ -21,6 +21,8 @@ interface Bench {
   readonly lines: string[]
   readonly taken: { n: number; to: string; id: string; attempt: number; headers: object; at: number }[]
   isOpen: boolean
+  /** So much later it is for the app than by its timers. */
+  lateMs: number
 }
 
 /** Five payments and a move that nobody could do. */
@@ -34,6 +36,7 @@ async function closedBank(dying: readonly number[] = [0, 1, 2, 3, 4]): Promise<B
     taken,
     lines,
     isOpen: false,
+    lateMs: 0,
     letters: undefined as never,
     publish: undefined as never,
     stop: undefined as never,
@@ -58,7 +61,8 @@ async function closedBank(dying: readonly number[] = [0, 1, 2, 3, 4]): Promise<B
       throw new TypeError('no')
     }
   }
-  const { app, broker } = await startApp({ runtime, services: [Bank], log: { debug: note, info: note, warn: note, error: note } })
+  const clock = { ...boundTo(runtime), elapsed: () => runtime.elapsed() + bench.lateMs }
+  const { app, broker } = await startApp({ runtime: clock, services: [Bank], log: { debug: note, info: note, warn: note, error: note } })
   bench.broker = broker
   for (const n of dying) await app.publish(new Paid({ n, to: 'eve' }), { id: `p-${n}` })
   if (dying.length > 0) await app.publish(new Moved({ id: 'k' }), { id: 'm-0' })
@@ -68,6 +72,17 @@ async function closedBank(dying: readonly number[] = [0, 1, 2, 3, 4]): Promise<B
   bench.stop = app.stop.bind(app)
 
   return bench
+}
+
+function boundTo(runtime: Runtime): Runtime {
+  return {
+    now: () => runtime.now(),
+    elapsed: () => runtime.elapsed(),
+    after: (ms, work) => runtime.after(ms, work),
+    soon: (work) => runtime.soon(work),
+    random: () => runtime.random(),
+    id: () => runtime.id(),
+  }
 }
 
 function ids(letters: readonly { id: string | undefined }[]): readonly (string | undefined)[] {
@@ -114,8 +129,22 @@ test('a redrive with a rate goes no faster, and tells how far it is', async () =
   await bench.runtime.advance('10s')
 
   expect(await redriving).toBe(5)
-  expect(bench.taken.map(({ at }) => at - from)).toEqual([0, 0, 500, 1_000, 1_500])
+  expect(bench.taken.map(({ at }) => at - from)).toEqual([0, 0, 1_000, 1_000, 2_000])
   expect(progress.at(-1)).toEqual({ redriven: 5, kept: 1, stopped: undefined })
+})
+
+test('a redrive with a quick rate keeps to it for a second, and rests for a moment', async () => {
+  const bench = await closedBank()
+  for (let n = 5; n < 15; n++) await bench.publish(new Paid({ n, to: 'eve' }), { id: `p-${n}` })
+  await bench.runtime.advance('1s')
+  bench.isOpen = true
+  const from = bench.runtime.elapsed()
+
+  const redriving = bench.letters.redrive(of, { name: 'payments.paid', rate: { limit: 1, per: '100ms' } })
+  await bench.runtime.advance('10s')
+
+  expect(await redriving).toBe(15)
+  expect(bench.taken.map(({ at }) => at - from)).toEqual([0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1_200, 1_300, 1_400, 1_500, 1_600])
 })
 
 test('R9 a redrive stops when one of its messages fails again, and the rest stays', async () => {
@@ -152,6 +181,43 @@ test.each([
   expect(bench.taken.map(({ n }) => n)).toEqual([1, 2])
   expect(progress.at(-1)).toEqual({ redriven: 2, kept: 0, stopped: undefined })
   expect(await bench.letters.list(of)).toEqual([])
+})
+
+test('a redrive that takes long lets others look in between, and goes on with those that were there when it began', async () => {
+  const bench = await closedBank()
+  bench.isOpen = true
+  const looks: Promise<readonly DeadMessage[]>[] = []
+
+  const redriving = bench.letters.redrive(of, {
+    name: 'payments.paid',
+    onProgress: () => {
+      bench.lateMs += 600
+      looks.push(bench.letters.list(of))
+    },
+  })
+  await bench.publish(new Moved({ id: 'k' }), { id: 'm-1' })
+  await bench.runtime.advance('1s')
+
+  expect(await redriving).toBe(5)
+  expect((await Promise.all(looks)).map((letters) => letters.length)).toEqual([5, 5, 3, 3, 2])
+})
+
+test('R9 letters of one key leave in the order in which they died first, however they stand', async () => {
+  const bench = await closedBank([])
+  for (const n of [0, 1, 2]) await bench.publish(new Noted({ id: 'k', n }), { id: `n-${n}` })
+  await bench.runtime.advance('1s')
+  for (const id of ['n-0', 'n-1']) {
+    await bench.letters.redrive(of, { ids: [id] })
+    await bench.runtime.advance('1s')
+  }
+  const before = ids(await bench.letters.list(of))
+  bench.isOpen = true
+
+  expect(await bench.letters.redrive(of)).toBe(3)
+  await bench.runtime.advance('1s')
+
+  expect(before).toEqual(['n-2', 'n-0', 'n-1'])
+  expect(bench.taken.map(({ n }) => n)).toEqual([0, 1, 2])
 })
 
 test('a redrive whose onProgress throws ends with that, and each letter is in one place', async () => {

@@ -20,7 +20,7 @@ test('which keys are dead is known after a restart, from the dead letters', asyn
   expect(await letters(app)).toEqual(['a1 FAILED', 'a2 PARKED'])
 })
 
-test('which keys are dead is known before the first message, also where the dead letters cannot be read any more when it comes', async () => {
+test('which keys are dead is known before the first message: where the dead letters cannot be read for a minute, messages go on by that', async () => {
   const { runtime, broker, taken, start } = bench('a1')
   const { app: first } = await start()
   await first.publish(moves('a1'))
@@ -33,10 +33,37 @@ test('which keys are dead is known before the first message, also where the dead
 
   dead.list = () => Promise.reject(new Error('the broker is busy'))
   await app.publish(moves('a2', 'b1'))
-  await runtime.advance('1s')
+  await runtime.advance('59s')
+  const meanwhile = [...taken]
+  await runtime.advance('2s')
   dead.list = list
 
+  expect(meanwhile).toEqual([])
+
   expect(taken).toEqual(['b1'])
+  expect(await letters(app)).toEqual(['a1 FAILED', 'a2 PARKED'])
+})
+
+test('a message waits where the dead letters come back later than what delivers it, and does not run behind a dead one', async () => {
+  const { runtime, broker, taken, startAs } = bench('a1')
+  const transport = memory({ broker })
+  const { dead } = transport
+  const list = dead.list.bind(dead)
+  const { app } = await startApp({ runtime, broker, transport, services: [yard(taken, () => false)] })
+  const { app: other } = await startAs('other')
+  broker.disconnect('test')
+  await runtime.advance('1s')
+  await other.publish(moves('a1'))
+  await runtime.advance('1ms')
+  dead.list = () => Promise.reject(new Error('the broker is busy'))
+  broker.disconnect('other')
+
+  await app.publish(moves('a2'))
+  await runtime.advance('1s')
+  dead.list = list
+  await runtime.advance('2s')
+
+  expect(taken).toEqual([])
   expect(await letters(app)).toEqual(['a1 FAILED', 'a2 PARKED'])
 })
 

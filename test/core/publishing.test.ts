@@ -31,6 +31,25 @@ test('P1 a command that nobody takes is rejected as unroutable, naming exchange 
   })
 })
 
+test('a caller that gives up while its channel waits for the broker hears it at once, and its message is never sent', async () => {
+  const broker = memoryBroker()
+  const { app: worker } = await startApp({ services: [Worker], broker })
+  const { app } = await startApp({ name: 'caller', services: [], broker })
+  const controller = new AbortController()
+  const rejected = { failures: [{ outcome: { kind: 'rejected', reason: expect.stringContaining('gave up') } }] }
+
+  broker.stop()
+  const publish = app.publish(new Work({ n: 1 }), { signal: controller.signal })
+  controller.abort()
+  await expect(publish).rejects.toMatchObject(rejected)
+  broker.start()
+  await eventually(() => app.health().ready)
+  await app.publish(new Work({ n: 2 }))
+  await eventually(() => broker.queues().every(({ waiting, unsettled }) => waiting + unsettled === 0))
+
+  expect(worker.get(Worker).seen).toEqual([2])
+})
+
 test('P14 an event that nobody hears is fine, unless it must be heard', async () => {
   const { app } = await startApp({ services: [] })
 

@@ -1,7 +1,7 @@
 import { type Ask, type BatchItem, type Delivery, Ignore, Listener, type ManualDelivery, type Publish, Publisher, Query, Service } from '@waybill/core'
 import { Database } from '@waybill/outbox'
 import { type MemoryDatabase, memoryDatabase, type MemoryTables } from '@waybill/store-memory'
-import { eventually } from '@waybill/testing'
+import { eventually, virtualRuntime } from '@waybill/testing'
 import { memoryBroker } from '@waybill/transport-memory'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -105,6 +105,36 @@ test('H2 a question inside a transaction is refused at once, outside it is not',
   await eventually(() => found.length === 2)
 
   expect(found).toEqual([expect.objectContaining({ code: 'QUERY_IN_TRANSACTION', message: expect.stringContaining('Curious.inside') }), { run: 7 }])
+})
+
+test('the answer of a transaction that was not committed is none: the query that comes again meanwhile is worked on', async () => {
+  const runtime = virtualRuntime()
+  const broker = memoryBroker({ runtime })
+  const database = memoryDatabase()
+  let runs = 0
+  @Service('prices')
+  class Prices {
+    @Listener(Price, { retry: { attempts: 2, backoff: ['1s'] } })
+    answer(): { run: number } {
+      if (++runs === 1) database.disconnect()
+
+      return { run: runs }
+    }
+  }
+  await startBed({ services: [Prices], broker, database, runtime })
+  broker.queue('reply.one')
+  const headers = { cloudEvents_id: 'q', cloudEvents_type: 'price.price', cloudEvents_source: '/x', 'waybill-deadline': runtime.now() + 10_000 }
+  const ask = async (): Promise<void> => {
+    broker.send({ exchange: 'price', routingKey: 'price.price', headers, body: '{"n":1}', contentType: 'application/json', replyTo: 'reply.one' })
+    await runtime.advance('10ms')
+  }
+
+  await ask()
+  const before = [runs, broker.queues().find(({ name }) => name === 'reply.one')?.waiting]
+  await ask()
+
+  expect(before).toEqual([1, 0])
+  expect(runs).toBe(2)
 })
 
 test('H3 what a listener ignores is rolled back and acked', async () => {

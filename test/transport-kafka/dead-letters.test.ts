@@ -1,6 +1,6 @@
-import type { RawDelivery } from '@waybill/core'
-import { describe, expect, test } from 'vitest'
-import { bed, channelOf, message, type Party, send, textOf } from './bed.js'
+import { type RawDelivery, systemRuntime } from '@waybill/core'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { bed, channelOf, drivers, message, type Party, send, strangers, textOf } from './bed.js'
 
 describe('dead letters on kafka', () => {
   const { admin, channel, party } = bed()
@@ -97,6 +97,47 @@ describe('dead letters on kafka', () => {
     ])
 
     expect((await two.transport.dead.list(of, 100)).map(textOf)).toEqual(['d1', 'd3', 'd5', 'd7', 'd9'])
+  })
+
+  test('a process that has not been heard of for too long takes no more, and says so', async () => {
+    const { of, name } = await withLetters(3)
+    let lateMs = 0
+    const frozen = strangers()
+    await frozen.transport.connect({ ...frozen.host, runtime: { ...systemRuntime, elapsed: () => systemRuntime.elapsed() + lateMs } })
+    onTestFinished(() => frozen.transport.close(5_000))
+    const shown: string[] = []
+
+    const taken = frozen.transport.dead.take(of, 100, async (letter) => {
+      lateMs = 20_000
+      shown.push(textOf(letter))
+
+      return 'remove'
+    })
+
+    await expect(taken).rejects.toMatchObject({ code: 'TURN_LOST' })
+    const other = await party([channelOf(name)])
+    expect(shown).toEqual(['d0'])
+    expect((await other.transport.dead.list(of, 100)).map(textOf)).toEqual(['d1', 'd2'])
+  })
+
+  test.each(drivers)('two processes take in turn by %s, though one of them has the turn to spare', async (_name, options) => {
+    const name = channel()
+    const [one, two] = [await party([channelOf(name)], { options }), await party([channelOf(name)], { options: {} })]
+    const of = { channel: name, group: 'billing' }
+    await send(
+      one.transport,
+      [0, 1, 2, 3].map((i) => message({ kind: 'dead', ...of }, `d${i}`)),
+    )
+    const shown: string[] = []
+
+    for (const { transport } of [one, two, one, two])
+      await transport.dead.take(of, 1, async (letter) => {
+        shown.push(textOf(letter))
+
+        return 'remove'
+      })
+
+    expect(shown).toEqual(['d0', 'd1', 'd2', 'd3'])
   })
 
   test('gaps among kept letters that no note can hold end the taking, and nothing that was kept is lost', async () => {

@@ -127,6 +127,22 @@ describe('kafka with users and certificates', () => {
       await one.transport.close(1_000)
     })
 
+    test('a user who may not take turns at dead letters takes them all the same, and the log says so', async () => {
+      const lines: unknown[] = []
+      const one = strangers(at('OPEN', { sasl: plain }))
+      await one.transport.connect({ ...one.host, log: recording(lines) })
+      await one.transport.declare({ channels: [channelOf('allowed', ['billing'])], asks: false })
+      const of = { channel: 'allowed', group: 'billing' }
+      await send(one.transport, [message({ kind: 'dead', ...of }, 'd0')])
+
+      const removed = await one.transport.dead.take(of, 10, () => Promise.resolve('remove'))
+      const left = await one.transport.dead.list(of, 10)
+      await one.transport.close(1_000)
+
+      expect([removed, left]).toEqual([1, []])
+      expect(lines).toContainEqual(expect.stringContaining('no other process is kept away meanwhile'))
+    })
+
     async function expectRoundTrip(options: Partial<KafkaOptions>): Promise<void> {
       const one = strangers(options)
       await one.transport.connect(one.host)
@@ -223,6 +239,7 @@ async function allow(nodes: OwnNodes): Promise<void> {
       acl(AclResourceTypes.TOPIC, 'allowed', AclOperationTypes.ALL),
       acl(AclResourceTypes.TOPIC, 'readable', AclOperationTypes.READ),
       acl(AclResourceTypes.GROUP, 'allowed.billing', AclOperationTypes.ALL, ResourcePatternTypes.LITERAL),
+      acl(AclResourceTypes.GROUP, 'allowed.billing.dead', AclOperationTypes.ALL, ResourcePatternTypes.LITERAL),
     ],
   })
   await admin.disconnect()

@@ -17,7 +17,7 @@ import { send } from './sending.js'
 import type { Schema } from './contract.js'
 import type { Consumer, Outgoing, PublishOutcome, RawDelivery } from './transport.js'
 import { header } from './wire.js'
-import { isDoneWithin, within } from './within.js'
+import { isDoneWithin, unlessAborted, within } from './within.js'
 
 /** Queries on their way and the replies to them. Every one ends: by its reply, a typed error, or its time. */
 export class Asking {
@@ -61,8 +61,8 @@ export class Asking {
         `${open.owner} asks in its transaction, which would stay open until the answer comes. Ask before it, or let the listener run with transaction: false.`,
       )
     checkCallOptions('ask', options)
-    options.signal?.throwIfAborted()
     const definition = definitionOfMessage(query)
+    if (options.signal?.aborted) throw gaveUp(definition.name, options.signal)
     const { reply } = definition
     if (!reply) throw new WaybillError('NO_QUERY', `"${definition.name}" is ${definition.kind === 'event' ? 'an event' : 'a command'} and has no reply; publish it.`)
 
@@ -73,9 +73,9 @@ export class Asking {
     const deadline = this.#runtime.now() + timeoutMs
     const link = this.#links.of(definition.channel)
     const late = (): AskTimeout => new AskTimeout('ASK_TIMEOUT', `"${definition.name}" could not be asked within ${timeout}: "${link.name}" declared nothing. Is its broker there?`)
-    const { address } = await within(this.#ready(link, definition), timeoutMs, this.#runtime, late)
-    options.signal?.throwIfAborted()
-    const prepared = prepareOutgoing(query, definition, {}, link, scopes.getStore(), this.#rules)
+    const { address } = await unlessAborted(within(this.#ready(link, definition), timeoutMs, this.#runtime, late), options.signal, () => gaveUp(definition.name, options.signal))
+    // Never held: asked again by a listener that runs again it is another query, or the answer to the first one would come.
+    const prepared = prepareOutgoing(query, definition, { held: false }, link, scopes.getStore(), this.#rules)
     const outgoing = { ...prepared, replyTo: address, headers: { ...prepared.headers, [header.deadline]: deadline } }
 
     return this.#wait({ outgoing, link, reply, timeout, timeoutMs: Math.max(0, deadline - this.#runtime.now()), signal: options.signal })
@@ -124,7 +124,7 @@ export class Asking {
         resolve(value)
       }
       const aborted = (): void => {
-        fail(signal?.reason instanceof Error ? signal.reason : new WaybillError('ABORTED', `The caller of "${type}" gave up.`))
+        fail(gaveUp(type, signal))
         // What has not left yet need not be asked any more.
         if (!entry.left) entry.settle({ kind: 'rejected', reason: 'The caller gave up before it was sent.' })
       }
@@ -180,6 +180,11 @@ interface Question {
   /** What is left of it. */
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
+}
+
+/** In the caller's own words, where those are an error. */
+function gaveUp(name: string, signal: AbortSignal | undefined): Error {
+  return signal?.reason instanceof Error ? signal.reason : new WaybillError('ABORTED', `The caller of "${name}" gave up.`)
 }
 
 function unasked(name: string, outcome: Extract<PublishOutcome, { reason: string }>): WaybillError {

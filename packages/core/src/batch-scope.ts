@@ -2,7 +2,7 @@ import { contextsOf } from './context.js'
 import type { Job } from './job.js'
 import { JobScope } from './job-scope.js'
 import type { PlannedListener } from './plan.js'
-import type { Cause, Held, Scope } from './scope.js'
+import type { Cause, Contexts, Held, Scope } from './scope.js'
 
 /** The scope of one run of a batch listener. A batch of one is that message's. */
 export function batchScope(jobs: readonly Job[], held: Held, listener: PlannedListener): Scope {
@@ -17,7 +17,7 @@ class BatchScope implements Scope {
   readonly #jobs: readonly Job[]
   readonly #listener: PlannedListener
   #cause: Cause | undefined
-  #contexts: ReadonlyMap<string, unknown> | undefined
+  #contexts: Contexts | undefined
 
   constructor(jobs: readonly Job[], held: Held, listener: PlannedListener) {
     this.held = held
@@ -29,7 +29,7 @@ class BatchScope implements Scope {
     return this.#listener.label
   }
 
-  get contexts(): ReadonlyMap<string, unknown> {
+  get contexts(): Contexts {
     return (this.#contexts ??= sharedContexts(this.#jobs))
   }
 
@@ -58,8 +58,8 @@ function timeOf(text: unknown): number {
   return time >= 0 ? time : 0
 }
 
-function sharedContexts(jobs: readonly Job[]): ReadonlyMap<string, unknown> {
-  const [first, ...others] = jobs.map(({ raw }) => contextsOf(raw.headers) as ReadonlyMap<string, { readonly text: string }>)
+function sharedContexts(jobs: readonly Job[]): Contexts {
+  const [first, ...others] = jobs.map(({ raw }) => contextsOf(raw.headers))
   const shared = [...(first ?? [])].filter(([name, { text }]) => others.every((other) => other.get(name)?.text === text))
 
   return new Map(shared)

@@ -1,7 +1,8 @@
 import type { Input, Json, Output, Schema } from './contract.js'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { InvalidMessage } from './error.js'
 import { validate } from './schema.js'
-import { scopes, type Scope } from './scope.js'
+import { scopes, type Contexts, type ContextValue, type Scope } from './scope.js'
 import { header } from './wire.js'
 
 /** A typed value that travels with a call and with every message it causes: a tenant, a user. */
@@ -26,7 +27,7 @@ export function Context<S extends Schema>(name: string, schema: S & Carried<S>):
     run: (value, work) => {
       const output = validate(schema, `context ${name}`, value)
       const around = scopes.getStore()
-      const contexts = new Map(around?.contexts).set(name, { input: value, output })
+      const contexts = new Map(around?.contexts).set(name, { text: written(name, value), output })
       const scope: Scope = { owner: around?.owner ?? 'the program', cause: around?.cause, held: around?.held, contexts, transaction: around?.transaction }
 
       return scopes.run(scope, work)
@@ -34,7 +35,7 @@ export function Context<S extends Schema>(name: string, schema: S & Carried<S>):
     get: () => {
       const found = scopes.getStore()?.contexts.get(name)
       if (found === undefined) return undefined
-      if (!isUnread(found)) return (found as { output: Output<S> }).output
+      if ('output' in found) return found.output as Output<S>
 
       return readContext(name, schema, found.text)
     },
@@ -42,8 +43,8 @@ export function Context<S extends Schema>(name: string, schema: S & Carried<S>):
 }
 
 /** What the headers of a delivery say about contexts; parsed when asked for. */
-export function contextsOf(headers: Readonly<Record<string, unknown>>): ReadonlyMap<string, unknown> {
-  let found: Map<string, unknown> | undefined
+export function contextsOf(headers: Readonly<Record<string, unknown>>): Contexts {
+  let found: Map<string, ContextValue> | undefined
   for (const name in headers) {
     const text = headers[name]
     if (name.startsWith(header.context) && typeof text === 'string') (found ??= new Map()).set(name.slice(header.context.length), { text })
@@ -53,17 +54,26 @@ export function contextsOf(headers: Readonly<Record<string, unknown>>): Readonly
 }
 
 /** The headers that carry the contexts of a scope. */
-export function contextHeaders(contexts: ReadonlyMap<string, unknown>, into: Record<string, unknown>): void {
-  for (const [name, found] of contexts) into[header.context + name] = isUnread(found) ? found.text : JSON.stringify((found as { input: unknown }).input)
+export function contextHeaders(contexts: Contexts, into: Record<string, unknown>): void {
+  for (const [name, { text }] of contexts) into[header.context + name] = text
 }
 
 /** The wire carries JSON. */
 type Carried<S extends Schema> = Input<S> extends Json<Input<S>> ? unknown : StandardSchemaV1<Json<Input<S>>>
 
-const none: ReadonlyMap<string, unknown> = new Map()
+const none: Contexts = new Map()
 
-function isUnread(found: unknown): found is { readonly text: string } {
-  return typeof found === 'object' && found !== null && 'text' in found
+/** What later becomes of the value changes nothing. */
+function written(name: string, value: unknown): string {
+  let why = `it is ${typeof value}`
+  try {
+    // What JSON has no word for it leaves out, whatever its types say.
+    const text = JSON.stringify(value) as string | undefined
+    if (text !== undefined) return text
+  } catch (error) {
+    why = (error as Error).message
+  }
+  throw new InvalidMessage(`context ${name}`, [{ path: '', message: `it cannot be written as JSON: ${why}` }])
 }
 
 function readContext<S extends Schema>(name: string, schema: S, text: string): Output<S> | undefined {

@@ -69,7 +69,7 @@ const oldest = 1_000
 export class GroupDeadLetters implements DeadLetters {
   readonly #options: DeadLetterOptions
   readonly #redrives = new Set<Promise<number>>()
-  /** Per group, the change that was asked for last: the next one finds the letters as it leaves them, and sends or forgets none twice. */
+  /** Per group, the round of a redrive or the change that was asked for last: the next one finds the letters as it leaves them. */
   readonly #turns = new Turns()
   readonly #stopping = new AbortController()
 
@@ -116,24 +116,26 @@ export class GroupDeadLetters implements DeadLetters {
   async #redrive(of: GroupAddress, which: RedriveOptions): Promise<number> {
     this.#check('redrive', which)
     const signal = which.signal ? AbortSignal.any([which.signal, this.#stopping.signal]) : this.#stopping.signal
-    const link = this.#ownLinkOf(of)
-
-    return this.#turns.take(nameOf(of), () => this.#redriveNow(link, of, { ...which, signal }))
-  }
-
-  async #redriveNow(link: Link, of: GroupAddress, which: RedriveOptions): Promise<number> {
-    const { runtime, notices } = this.#options
-    const run = runtime.id()
-    const limit = which.limit ?? oldest
-    const letters = await link.transport.dead.list(of, limit)
-    const redrive = new Redrive({ of, run, runtime, notices, send: (letter) => this.#send(link, of, movedMessage(letter, this.#move(link, of, letter, run))) }, which, letters)
+    const redrive = this.#redriveOf(this.#ownLinkOf(of), of, { ...which, signal })
     try {
-      return await link.transport.dead.take(of, limit, (letter) => redrive.decide(letter))
+      return await redrive.run()
     } finally {
-      redrive.close()
       if (redrive.stopped === 'failed-again')
         this.#options.log.warn(`The redrive of group "${of.group}" on "${of.channel}" stopped: one of its messages failed again. The others stay dead letters.`)
     }
+  }
+
+  #redriveOf(link: Link, of: GroupAddress, which: RedriveOptions): Redrive {
+    const { runtime, notices } = this.#options
+    const { dead } = link.transport
+    const run = runtime.id()
+    const limit = which.limit ?? oldest
+    const send = (letter: RawDelivery): Promise<PublishOutcome> => this.#send(link, of, movedMessage(letter, this.#move(link, of, letter, run)))
+
+    return new Redrive(
+      { of, run, runtime, notices, send, list: () => dead.list(of, limit), take: (decide) => this.#turns.take(nameOf(of), () => dead.take(of, limit, decide)) },
+      which,
+    )
   }
 
   async edit(of: GroupAddress, id: string, change: DeadLetterEdit): Promise<string> {

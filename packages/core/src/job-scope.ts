@@ -2,7 +2,7 @@ import { contextsOf } from './context.js'
 import { textUpTo, traceparentOf } from './dead-letter.js'
 import type { Job } from './job.js'
 import type { PlannedListener } from './plan.js'
-import type { Cause, Held, Scope } from './scope.js'
+import type { Cause, Contexts, Held, Scope } from './scope.js'
 
 /** The scope of one run of a listener. What it knows of its cause is read when something is published. */
 export class JobScope implements Scope {
@@ -10,7 +10,7 @@ export class JobScope implements Scope {
   readonly #job: Job
   readonly #listener: PlannedListener
   #cause: Cause | undefined
-  #contexts: ReadonlyMap<string, unknown> | undefined
+  #contexts: Contexts | undefined
 
   constructor(job: Job, held: Held, listener: PlannedListener) {
     this.held = held
@@ -27,7 +27,7 @@ export class JobScope implements Scope {
     return this.#listener.label
   }
 
-  get contexts(): ReadonlyMap<string, unknown> {
+  get contexts(): Contexts {
     return (this.#contexts ??= contextsOf(this.#job.raw.headers))
   }
 

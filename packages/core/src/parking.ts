@@ -1,5 +1,6 @@
-import { type Letter, type Mark, markOf, textUpTo } from './dead-letter.js'
+import { type Letter, type Mark, markOf, messageOf, textUpTo } from './dead-letter.js'
 import type { DeathNotices } from './death-notices.js'
+import { BrokerRefused } from './error.js'
 import type { Job } from './job.js'
 import type { Link } from './link.js'
 import type { Logger } from './logger.js'
@@ -12,8 +13,10 @@ import { within } from './within.js'
 const mostLetters = 10_000
 /** A queue or partition that was silent for so long may have been another process's meanwhile. */
 const silentMs = 5_000
-/** So long a message waits for the dead letters: ten thousand come in less, and a redrive with a rate may have them in hand for hours. */
+/** So long a message waits for the dead letters: ten thousand come in less, unless somebody else has them in hand. */
 const patienceMs = 60_000
+/** Between two times that they are looked for in vain. */
+const [firstPauseMs, longestPauseMs] = [20, 1_000]
 
 export interface ParkingOptions {
   readonly channel: string
@@ -61,6 +64,8 @@ export class Parking {
   #changes: Change[] | undefined
   /** The read that is under way may have seen what is gone by now. */
   #isDoubtful = false
+  #isOver = false
+  #endPause: () => void = () => undefined
 
   constructor(options: ParkingOptions, end: ParkingEnd) {
     this.#options = options
@@ -98,9 +103,8 @@ export class Parking {
       () => this.#decide(job),
       (error: unknown) => {
         this.forget()
-        this.#options.log.error(
-          `The dead letters of group "${this.#options.group}" could not be read, so nothing new is known of parked keys: ${error instanceof Error ? error.message : String(error)}`,
-        )
+        if (!this.#isOver)
+          this.#options.log.error(`The dead letters of group "${this.#options.group}" could not be read, so nothing new is known of parked keys: ${messageOf(error)}`)
         this.#decide(job)
       },
     )
@@ -128,11 +132,13 @@ export class Parking {
   }
 
   stop(): void {
+    this.#isOver = true
     this.#unwatch()
+    this.#endPause()
   }
 
   #readInTime(): Promise<void> {
-    const reading = this.read().finally(() => {
+    const reading = this.#readAtLast().finally(() => {
       this.#reading = undefined
       this.#isLate = false
     })
@@ -140,7 +146,31 @@ export class Parking {
     return within(reading, patienceMs, this.#options.runtime, () => {
       this.#isLate = true
 
-      return new Error(`They have not come for ${patienceMs / 1_000} s; a redrive may have them in hand.`)
+      return new Error(`They have not come for ${patienceMs / 1_000} s; somebody else may have them in hand.`)
+    })
+  }
+
+  /** What delivers may be back before what looks at dead letters: until that is back too, nobody knows whose turn it is. */
+  async #readAtLast(): Promise<void> {
+    const { group, channel, log } = this.#options
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, 2 * pauseMs)) {
+      try {
+        return await this.read()
+      } catch (error) {
+        if (error instanceof BrokerRefused || this.#isOver) throw error
+        if (pauseMs === firstPauseMs) log.warn(`The dead letters of group "${group}" on "${channel}" cannot be read yet; messages with a key wait for it: ${messageOf(error)}`)
+      }
+      await this.#pause(pauseMs)
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#options.runtime.after(ms, resolve)
+      this.#endPause = () => {
+        cancel()
+        resolve()
+      }
     })
   }
 

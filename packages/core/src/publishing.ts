@@ -14,7 +14,7 @@ import type { PublishOptions } from './publisher.js'
 import { scopes, type Held, type Scope } from './scope.js'
 import { send } from './sending.js'
 import type { Outgoing, PublishOutcome } from './transport.js'
-import { within } from './within.js'
+import { unlessAborted, within } from './within.js'
 
 /** Every message of an app goes out through here: checked, enveloped, held or sent, and settled. */
 export class Publishing {
@@ -135,7 +135,7 @@ export class Publishing {
   }
 
   #whenDeclared(declaring: Promise<unknown>, leaving: readonly Leaving[], held: Held | undefined, signal: AbortSignal | undefined): Promise<void> {
-    const declared = this.#declared(declaring, leaving)
+    const declared = unlessAborted(this.#declared(declaring, leaving), signal, () => refused(leaving, 'The caller gave up before it was sent.'))
     if (held) return held.holding(() => declared.then(() => this.#leave(leaving, held, signal)))
 
     return this.#outside(leaving, signal, (all) => declared.then(() => this.#whenThereIsRoom(all, signal)))
@@ -156,13 +156,7 @@ export class Publishing {
     if (leaving.some(({ link }) => link !== full.link)) return this.#apart(leaving, signal)
 
     return new Promise((resolve, reject) => {
-      const refuse = (reason: string): void =>
-        reject(
-          new PublishError(
-            leaving.map(({ outgoing }, index) => failureOf(index, outgoing, { kind: 'rejected', reason })),
-            leaving.length,
-          ),
-        )
+      const refuse = (reason: string): void => reject(refused(leaving, reason))
       const giveUp = (): void => {
         leaveLine()
         refuse('The caller gave up before there was room for it, so it was never sent.')
@@ -247,6 +241,13 @@ interface Leaving {
 
 function unsent({ link, outgoing }: Leaving, index: number, seconds: number): PublishFailure {
   return failureOf(index, outgoing, { kind: 'rejected', reason: `"${link.name}" declared nothing for ${seconds} s; it was never sent.` })
+}
+
+function refused(leaving: readonly Leaving[], reason: string): PublishError {
+  return new PublishError(
+    leaving.map(({ outgoing }, index) => failureOf(index, outgoing, { kind: 'rejected', reason })),
+    leaving.length,
+  )
 }
 
 function failureOf(index: number, { envelope }: Outgoing, outcome: PublishFailure['outcome']): PublishFailure {

@@ -6,6 +6,7 @@ import { parseDuration, type Duration } from './duration.js'
 import { Rate } from './rate.js'
 import type { Runtime } from './runtime.js'
 import type { GroupAddress, PublishOutcome, RawDelivery } from './transport.js'
+import { WaitingLetters } from './waiting-letters.js'
 import { header } from './wire.js'
 
 export interface RedriveOptions extends DeadLetterFilter {
@@ -13,7 +14,7 @@ export interface RedriveOptions extends DeadLetterFilter {
   readonly limit?: number
   /** At most so many in each period. Default: as fast as the broker takes them. */
   readonly rate?: { readonly limit: number; readonly per: Duration }
-  /** After each letter. What it throws ends the redrive. */
+  /** After each letter that is sent, and when it stops. What it throws ends the redrive. */
   readonly onProgress?: (progress: RedriveProgress) => void
   /** Ends it between two letters; what was sent is sent. */
   readonly signal?: AbortSignal
@@ -22,7 +23,7 @@ export interface RedriveOptions extends DeadLetterFilter {
 export interface RedriveProgress {
   /** Sent to their group again. */
   readonly redriven: number
-  /** Looked at and left where they are. */
+  /** Looked at when it began, and none of those that it is for. */
   readonly kept: number
   /** Why no more are sent: one of them died again, the caller gave up or the app stops, or the broker did not take one. */
   readonly stopped: 'failed-again' | 'aborted' | 'not-taken' | undefined
@@ -34,101 +35,141 @@ export interface RedriveParts {
   readonly run: string
   readonly runtime: Runtime
   readonly notices: DeathNotices
+  readonly list: () => Promise<readonly RawDelivery[]>
+  readonly take: (decide: Decide) => Promise<number>
   readonly send: (letter: RawDelivery) => Promise<PublishOutcome>
 }
 
+type Decide = (letter: RawDelivery) => Promise<'remove' | 'keep' | 'stop'>
+
+/** So long it has the letters in hand at a time; meanwhile nobody else is shown them. */
+const handMs = 1_000
+/** In between others have their turn. A wait for the rate that is no longer is waited with the letters in hand, for the rate's sake. */
+const restMs = 200
+
 /**
- * One redrive: letter after letter, no faster than it may, until one of them fails again. Letters of one key leave together, in the order in which
- * they died first: one that was redriven in vain stands behind those that came after it.
+ * One redrive of the letters that are there when it begins: in rounds, no faster than it may, until one of them fails again. Only what it has in
+ * hand is sent, and what waits for the rate is in nobody's hand, so that others see it, and may redrive or discard it.
  */
 export class Redrive {
   readonly #parts: RedriveParts
   readonly #options: RedriveOptions
   readonly #rate: Rate | undefined
-  readonly #keys: Map<string, RawDelivery[]>
+  readonly #perMs: number
   readonly #sent = new Set<string>()
-  /** Those that were sent and are still among the dead. Several may have one id. */
-  readonly #leaving: RawDelivery[] = []
-  readonly #unwatch: () => void
+  #waiting = new WaitingLetters([])
   #redriven = 0
   #kept = 0
   #stopped: RedriveProgress['stopped']
   #failure: { readonly error: unknown } | undefined
 
-  /** `letters` are those that it will be shown, as they stand at this moment. */
-  constructor(parts: RedriveParts, options: RedriveOptions, letters: readonly RawDelivery[]) {
+  constructor(parts: RedriveParts, options: RedriveOptions) {
     this.#parts = parts
     this.#options = options
-    this.#rate = options.rate ? rateOf(options.rate, parts.runtime) : undefined
-    this.#keys = byKey(letters.filter((letter) => matches(letter, options)))
-    this.#unwatch = parts.notices.onBuried(({ channel, group }, id) => {
-      if (channel === parts.of.channel && group === parts.of.group && this.#sent.has(id)) this.#stopped ??= 'failed-again'
-    })
+    this.#perMs = (options.rate && parseDuration(options.rate.per)) ?? 0
+    this.#rate = options.rate && new Rate({ limit: options.rate.limit, perMs: this.#perMs }, parts.runtime)
   }
 
   get stopped(): RedriveProgress['stopped'] {
     return this.#stopped
   }
 
-  async decide(letter: RawDelivery): Promise<'remove' | 'keep' | 'stop'> {
-    const diedAgain = letter.headers[header.redriven] === this.#parts.run
-    if (diedAgain) this.#stopped = 'failed-again'
-    if (diedAgain || !(await this.#hasLeft(letter))) return this.#pass()
+  /** Resolves with how many are gone from the dead letters. Throws what the caller's `onProgress` threw. */
+  async run(): Promise<number> {
+    const { notices, of } = this.#parts
+    const unwatch = notices.onBuried(({ channel, group }, id) => {
+      if (channel === of.channel && group === of.group && this.#sent.has(id)) this.#stopped ??= 'failed-again'
+    })
+    try {
+      return await this.#run()
+    } finally {
+      unwatch()
+    }
+  }
 
+  async #run(): Promise<number> {
+    const letters = await this.#parts.list()
+    const wanted = letters.filter((letter) => matches(letter, this.#options))
+    this.#kept = letters.length - wanted.length
+    this.#waiting = new WaitingLetters(wanted)
+    let removed = 0
+    while (!this.#isOver()) removed += await this.#round()
+    if (this.#stopped !== undefined || this.#redriven === 0) this.#tell()
+    if (this.#failure) throw this.#failure.error
+
+    return removed
+  }
+
+  #isOver(): boolean {
+    if (this.#options.signal?.aborted) this.#stopped ??= 'aborted'
+
+    return this.#stopped !== undefined || this.#waiting.isEmpty
+  }
+
+  /** What may not go yet is looked at all the same: behind it may stand one that died again in another process. */
+  async #round(): Promise<number> {
+    const until = this.#parts.runtime.elapsed() + handMs
+    const shown: RawDelivery[] = []
+    let isFull = false
+    const removed = await this.#parts.take(async (letter) => {
+      if (letter.headers[header.redriven] === this.#parts.run) this.#stopped = 'failed-again'
+      if (this.#isOver()) return 'stop'
+      if (!isFull && this.#isTurnOf(letter)) {
+        isFull = !(await this.#mayGo(until))
+        if (this.#isOver()) return 'stop'
+        if (!isFull) return (await this.#isSent(letter)) ? 'remove' : 'stop'
+      }
+      shown.push(letter)
+
+      return 'keep'
+    })
+    if (this.#isOver()) return removed
+    // What was not shown is another process's by now; what goes behind it would wait for ever.
+    this.#waiting = this.#waiting.among(shown)
+    if (isFull) await this.#rest()
+
+    return removed
+  }
+
+  #isTurnOf(letter: RawDelivery): boolean {
+    return this.#waiting.has(letter) && this.#waiting.isNext(letter)
+  }
+
+  async #isSent(letter: RawDelivery): Promise<boolean> {
+    const id = textUpTo(letter.envelope.id, 255)
+    if (id !== undefined) this.#sent.add(id)
+    const { kind } = await this.#parts.send(letter)
+    if (kind !== 'confirmed') {
+      this.#stopped ??= 'not-taken'
+
+      return false
+    }
+    this.#waiting.remove(letter)
     this.#redriven++
     this.#tell()
 
-    return 'remove'
+    return true
   }
 
-  async #hasLeft(letter: RawDelivery): Promise<boolean> {
-    if (this.#takeLeaving(letter)) return true
-    if (!matches(letter, this.#options)) return false
-    await this.#sendWithItsKey(letter)
+  /** False: the others come first. */
+  async #mayGo(until: number): Promise<boolean> {
+    const { runtime } = this.#parts
+    while (runtime.elapsed() < until) {
+      const wait = this.#rate?.take('') ?? 0
+      if (wait === 0) return true
+      if (wait > restMs) return false
+      await this.#pause(wait)
+      if (this.#options.signal?.aborted) return false
+    }
 
-    return this.#takeLeaving(letter)
+    return false
   }
 
-  #takeLeaving(letter: RawDelivery): boolean {
-    const at = this.#leaving.findIndex((sent) => areSame(sent, letter))
-    if (at >= 0) this.#leaving.splice(at, 1)
+  /** As long as the rate asks for. A fast one is caught up with in the next round. */
+  #rest(): Promise<void> {
+    const wait = this.#rate?.wait('') ?? 0
 
-    return at >= 0
-  }
-
-  /** Throws what the caller's `onProgress` threw. */
-  close(): void {
-    this.#unwatch()
-    if (this.#failure) throw this.#failure.error
-  }
-
-  /** What was sent must go from the dead letters, also when no more is sent. */
-  #pass(): 'keep' | 'stop' {
-    if (this.#options.signal?.aborted) this.#stopped ??= 'aborted'
-    const isOver = this.#stopped !== undefined && this.#leaving.length === 0
-    if (!isOver) this.#kept++
-    this.#tell()
-
-    return isOver ? 'stop' : 'keep'
-  }
-
-  async #sendWithItsKey(letter: RawDelivery): Promise<void> {
-    const key = keyOf(letter)
-    const letters = (key === undefined || idOf(letter) === undefined ? undefined : this.#keys.get(key)) ?? [letter]
-    if (key !== undefined) this.#keys.delete(key)
-    for (const each of letters) await this.#send(each)
-  }
-
-  async #send(letter: RawDelivery): Promise<void> {
-    await this.#turn()
-    if (this.#options.signal?.aborted) this.#stopped ??= 'aborted'
-    if (this.#stopped) return
-
-    const id = idOf(letter)
-    if (id !== undefined) this.#sent.add(id)
-    const { kind } = await this.#parts.send(letter)
-    if (kind === 'confirmed') this.#leaving.push(letter)
-    else this.#stopped ??= 'not-taken'
+    return this.#pause(Math.max(restMs, wait, wait > 0 ? Math.min(this.#perMs, handMs) : 0))
   }
 
   #tell(): void {
@@ -141,12 +182,7 @@ export class Redrive {
     }
   }
 
-  /** Resolves when the rate allows one more, or when the caller gives up. */
-  async #turn(): Promise<void> {
-    const { signal } = this.#options
-    for (let wait = this.#rate?.take('') ?? 0; wait > 0 && !signal?.aborted; wait = this.#rate?.take('') ?? 0) await this.#pause(wait)
-  }
-
+  /** Until then, or until the caller gives up. */
   #pause(ms: number): Promise<void> {
     const { signal } = this.#options
 
@@ -161,46 +197,3 @@ export class Redrive {
     })
   }
 }
-
-function rateOf({ limit, per }: NonNullable<RedriveOptions['rate']>, runtime: Runtime): Rate {
-  return new Rate({ limit, perMs: parseDuration(per) ?? 0 }, runtime)
-}
-
-function byKey(letters: readonly RawDelivery[]): Map<string, RawDelivery[]> {
-  const keys = new Map<string, RawDelivery[]>()
-  for (const letter of letters) {
-    const key = keyOf(letter)
-    if (key !== undefined && idOf(letter) !== undefined) append(keys, key, letter)
-  }
-  for (const same of keys.values()) same.sort((a, b) => (firstDeath(a) < firstDeath(b) ? -1 : firstDeath(a) > firstDeath(b) ? 1 : 0))
-
-  return keys
-}
-
-function append(keys: Map<string, RawDelivery[]>, key: string, letter: RawDelivery): void {
-  const same = keys.get(key)
-  if (same) same.push(letter)
-  else keys.set(key, [letter])
-}
-
-function firstDeath({ headers }: RawDelivery): string {
-  return textUpTo(headers[header.firstDeath], 64) ?? ''
-}
-
-function keyOf({ envelope }: RawDelivery): string | undefined {
-  return textUpTo(envelope.subject, 255)
-}
-
-/** A letter that a stranger wrote may have none. */
-function idOf({ envelope }: RawDelivery): string | undefined {
-  return textUpTo(envelope.id, 255)
-}
-
-/** A letter is read twice, once to be sorted and once to be decided on. Two that are the same in all this may take each other's place. */
-function areSame(a: RawDelivery, b: RawDelivery): boolean {
-  if (a === b) return true
-
-  return idOf(a) === idOf(b) && keyOf(a) === keyOf(b) && marksOfDeath.every((name) => a.headers[name] === b.headers[name]) && Buffer.compare(a.body, b.body) === 0
-}
-
-const marksOfDeath = [header.deadTime, header.firstDeath, header.redriven]

@@ -82,7 +82,8 @@ export class Replier {
       log.warn(`A query for ${job.runner.listener.label} says nowhere where its reply is to go; it is dropped.`, { id: job.id })
       return undefined
     }
-    const outgoing: Outgoing = {
+
+    return {
       to: { kind: 'reply', address: replyTo },
       envelope: {
         id: runtime.id(),
@@ -108,14 +109,12 @@ export class Replier {
       priority: undefined,
       replyTo: undefined,
     }
-
-    this.#answers.keep(job, outgoing)
-
-    return outgoing
   }
 
+  /** From now on it is the answer: what was prepared in a transaction that was rolled back is none. */
   #leave(job: Job, outgoing: Outgoing): Promise<void> {
     const { link, log } = this.#options
+    this.#answers.keep(job, outgoing)
 
     return new Promise((resolve) => {
       link.sender.send(outgoing, (outcome) => {

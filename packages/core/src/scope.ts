@@ -11,7 +11,17 @@ export interface Scope {
   readonly held: Held | undefined
   /** The transaction that this runs in. */
   readonly transaction?: OpenTransaction | undefined
-  readonly contexts: ReadonlyMap<string, unknown>
+  readonly contexts: Contexts
+}
+
+/** By the name of the context. */
+export type Contexts = ReadonlyMap<string, ContextValue>
+
+export interface ContextValue {
+  /** As it travels. */
+  readonly text: string
+  /** What its schema made of it; missing until it is asked for. */
+  readonly output?: unknown
 }
 
 /** The message that is being processed. */

@@ -5,7 +5,7 @@ import type { OutboxMessage } from './outbox-store.js'
 import { OpenTransaction } from './open-transaction.js'
 import { backOff } from './retry.js'
 import type { Runtime } from './runtime.js'
-import { type Cause, Held, type Scope, scopes } from './scope.js'
+import { type Cause, type Contexts, Held, type Scope, scopes } from './scope.js'
 import type { Begun, Isolation, Store } from './store.js'
 import type { Timer } from './timer-store.js'
 import type { TimerHandler } from './plugin.js'
@@ -199,4 +199,4 @@ const uncaused = { correlationId: undefined, traceparent: undefined, tracestate:
 /** How much later than core the store itself ends a transaction: it is there for a process that hangs. */
 const storeGraceMs = 1_000
 
-const none: ReadonlyMap<string, unknown> = new Map()
+const none: Contexts = new Map()

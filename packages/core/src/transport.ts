@@ -324,8 +324,9 @@ export interface DeadLetterAccess {
   /**
    * Shows the oldest `limit` dead letters to `decide`, one after another, until it answers `stop`. Those it `remove`s are gone when
    * `take` resolves, the others stay. Resolves with the number removed. What `decide` had to do first (publish a redrive) it has done when it resolves.
-   * One letter is shown at a time, and not to two that take at once, where the broker can hold it. When `decide` rejects, so does `take`: that letter
-   * and those behind it stay. When the connection is lost meanwhile the letter stays too: it may be redriven twice, and never be lost.
+   * One letter is shown at a time, and none to two that take at once, in whichever processes: the second waits. Core keeps each take short. When
+   * `decide` rejects, so does `take`: that letter and those behind it stay. When the connection is lost meanwhile the letter stays too: it may be
+   * redriven twice, and never be lost.
    */
   take(of: GroupAddress, limit: number, decide: (letter: RawDelivery) => Promise<'remove' | 'keep' | 'stop'>): Promise<number>
 }

@@ -4,26 +4,41 @@ import { DeadMark } from './dead-mark.js'
 import type { Settler } from './delivery.js'
 import { KafkaDelivery, placeOf } from './delivery.js'
 import type { ClusterAdmin } from './driver.js'
+import { LatestWrite } from './latest-write.js'
 import type { LogReader } from './log-reader.js'
+import type { SharedTurns } from './shared-turns.js'
 import type { KafkaNames } from './topology.js'
+
+type Decide = Parameters<DeadLetterAccess['take']>[2]
 
 /** A dead letter is settled by what `take` is told, not by itself. */
 const nobody: Settler = { isLost: false, settled: () => {} }
 
+export interface KafkaDeadLettersOptions {
+  readonly reader: LogReader
+  readonly admin: ClusterAdmin
+  readonly names: KafkaNames
+  readonly turns: SharedTurns
+  readonly log: Logger
+}
+
 /**
  * Dead letters of a group: a topic of one partition, kept for ever. What is handled is marked by the offset that the
  * consumer group of the same name has committed, with single handled ones beyond it noted beside, and deleted up to there.
+ * A log holds nothing back from others who read, so one process at a time takes.
  */
 export class KafkaDeadLetters implements DeadLetterAccess {
   readonly #reader: LogReader
   readonly #admin: ClusterAdmin
   readonly #names: KafkaNames
+  readonly #turns: SharedTurns
   readonly #log: Logger
 
-  constructor(reader: LogReader, admin: ClusterAdmin, names: KafkaNames, log: Logger) {
+  constructor({ reader, admin, names, turns, log }: KafkaDeadLettersOptions) {
     this.#reader = reader
     this.#admin = admin
     this.#names = names
+    this.#turns = turns
     this.#log = log
   }
 
@@ -38,25 +53,40 @@ export class KafkaDeadLetters implements DeadLetterAccess {
     return letters
   }
 
-  async take(of: GroupAddress, limit: number, decide: (letter: RawDelivery) => Promise<'remove' | 'keep' | 'stop'>): Promise<number> {
+  async take(of: GroupAddress, limit: number, decide: Decide): Promise<number> {
     const topic = this.#names.dead(of)
+    await this.#reader.partitions(topic)
+
+    return this.#turns.take(`${topic}.look`, (checkTurn) =>
+      this.#take(topic, limit, (letter) => {
+        checkTurn()
+
+        return decide(letter)
+      }),
+    )
+  }
+
+  async #take(topic: string, limit: number, decide: Decide): Promise<number> {
     const mark = await this.#mark(topic)
-    const removed: number[] = []
+    const writing = new LatestWrite(() => this.#write(topic, mark))
     let shown = 0
+    let removed = 0
     try {
       for await (const letter of this.#letters(topic, mark)) {
         if (shown++ >= limit || !this.#hasRoom(topic, mark)) break
         const decision = await decide(letter)
         if (decision === 'stop') break
         if (decision === 'keep') continue
-        removed.push(letter.offset)
+        removed++
         mark.add(letter.offset)
+        writing.ask()
       }
     } finally {
-      if (removed.length > 0) await this.#remove(topic, mark)
+      await writing.done()
+      if (removed > 0) await this.#remove(topic, mark)
     }
 
-    return removed.length
+    return removed
   }
 
   async *#letters(topic: string, mark: DeadMark): AsyncGenerator<KafkaDelivery> {
@@ -86,9 +116,12 @@ export class KafkaDeadLetters implements DeadLetterAccess {
   }
 
   /** Somebody else may have removed others meanwhile: both count. */
-  async #remove(topic: string, mark: DeadMark): Promise<void> {
+  async #write(topic: string, mark: DeadMark): Promise<void> {
     mark.merge(await this.#mark(topic))
     await this.#reader.setMark(topic, topic, { offset: mark.from, note: mark.note })
+  }
+
+  async #remove(topic: string, mark: DeadMark): Promise<void> {
     try {
       await this.#admin.deleteRecords(topic, mark.from)
     } catch (error) {

@@ -19,6 +19,7 @@ export interface KafkaClient {
   readonly producer: BatchProducer
   log(): LogClient
   member(options: MemberOptions, events: MemberEvents): GroupMember
+  turn(group: string): GroupTurn
 }
 
 export interface ClusterAdmin {
@@ -117,6 +118,28 @@ export interface GroupMember {
   /** Gives up its connections. Never rejects. */
   drop(): Promise<void>
 }
+
+/** A place in a group that reads nothing. It keeps its connections busy while it waits, so they are its own. */
+export interface GroupTurn {
+  /** Joins, and joins anew after somebody came or went. Resolves when the others have done the same. */
+  join(): Promise<TurnState>
+  /** Rejects with Kafka's `REBALANCE_IN_PROGRESS` where somebody came or went. */
+  beat(): Promise<void>
+  /** Gives up its connections too. Never rejects. */
+  leave(): Promise<void>
+}
+
+export interface TurnState {
+  /** Another one than before: it was thrown out meanwhile. */
+  readonly memberId: string
+  /** It came first of those that are there, which a broker tells of one member alone. */
+  readonly isFirst: boolean
+  /** How many there are; 0 where it is not the first, who alone is told. */
+  readonly members: number
+}
+
+/** Without a beat for so long a turn is over. */
+export const turnSessionMs = 10_000
 
 export interface MemberEvents {
   joined(memberId: string, assignment: Assignment): void

@@ -32,6 +32,7 @@ import type { ReplayRange, ReplayTools } from './replay.js'
 import { replay, seek } from './replay.js'
 import { isDelayTopic } from './rungs.js'
 import { beginAt } from './start.js'
+import { SharedTurns } from './shared-turns.js'
 import type { SubscriberOptions } from './subscriber.js'
 import { KafkaSubscriber } from './subscriber.js'
 import type { TopologyTools } from './topology.js'
@@ -67,6 +68,7 @@ interface Session {
   readonly names: KafkaNames
   readonly publisher: KafkaPublisher
   readonly reader: LogReader
+  readonly turns: SharedTurns
   readonly dead: KafkaDeadLetters
   readonly subscribers: Set<KafkaSubscriber>
   readonly replyGroups: string[]
@@ -183,9 +185,10 @@ class KafkaTransport implements KafkaLog {
     const publisher = new KafkaPublisher(connection, names, host)
     publisher.onWritable(() => this.#go())
     const reader = new LogReader(client.log(), host.runtime)
-    const dead = new KafkaDeadLetters(reader, connection.admin, names, host.log)
+    const turns = new SharedTurns({ client, reader, runtime: host.runtime, log: host.log })
+    const dead = new KafkaDeadLetters({ reader, admin: connection.admin, names, turns, log: host.log })
 
-    return { host, connection, names, publisher, reader, dead, subscribers: new Set(), replyGroups: [], declared: undefined }
+    return { host, connection, names, publisher, reader, turns, dead, subscribers: new Set(), replyGroups: [], declared: undefined }
   }
 
   async #groupSubscriber(session: Session, subscription: GroupAddress & { readonly window: number }, deliver: Deliver): Promise<KafkaSubscriber> {
@@ -251,9 +254,9 @@ class KafkaTransport implements KafkaLog {
   async #end(deadlineMs: number): Promise<void> {
     const session = this.#session
     if (!session) return
-    const { host, connection, publisher, reader, subscribers } = session
+    const { host, connection, publisher, reader, subscribers, turns } = session
     const gentleMs = Math.max(0, deadlineMs - closeReserveMs)
-    const work = Promise.allSettled([publisher.close(gentleMs), ...[...subscribers].map((subscriber) => subscriber.stop())])
+    const work = Promise.allSettled([publisher.close(gentleMs), turns.close(), ...[...subscribers].map((subscriber) => subscriber.stop())])
     await Promise.race([work.then(() => this.#forgetReplies(session)), pause(host.runtime, gentleMs)])
     await Promise.race([Promise.allSettled([reader.close(), connection.close()]), pause(host.runtime, closeReserveMs)])
     await publisher.close(0)

@@ -9,7 +9,7 @@ import { MemoryDelivery } from './wire.js'
 
 type Decide = Parameters<DeadLetterAccess['take']>[2]
 
-/** The dead letters of every group, whichever app declared it. */
+/** The dead letters of every group, whichever app declared it. One process looks or takes after another: what is held is shown to nobody else. */
 export class DeadLetters implements DeadLetterAccess {
   readonly #broker: Broker
   readonly #connection: Connection
@@ -23,16 +23,23 @@ export class DeadLetters implements DeadLetterAccess {
 
   async list(of: GroupAddress, limit: number): Promise<readonly RawDelivery[]> {
     await this.#connection.established()
+    const queue = this.#queueOf(of)
 
-    return [...this.#queueOf(of).peek(limit)].map(letterOf)
+    return this.#broker.looks.take(queue.name, async () => [...queue.peek(limit)].map(letterOf))
   }
 
-  /** Letters under decision are held, so that two who take at once never decide about the same one. */
   async take(of: GroupAddress, limit: number, decide: Decide): Promise<number> {
+    await this.#connection.established()
+    const queue = this.#queueOf(of)
+
+    return this.#broker.looks.take(queue.name, () => this.#take(queue, limit, decide))
+  }
+
+  async #take(queue: Queue, limit: number, decide: Decide): Promise<number> {
     const session = await this.#connection.established()
     const channel = session.channel({ window: limit, noAck: false, deliver: () => undefined })
     try {
-      return await decideEach(channel, this.#queueOf(of), limit, decide)
+      return await decideEach(channel, queue, limit, decide)
     } finally {
       session.release(channel)
     }

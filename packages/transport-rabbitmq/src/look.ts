@@ -3,9 +3,10 @@ import { openQuietChannel } from './declarations.js'
 import { type Channel, call, closeChannel, type Model } from './driver.js'
 import { replyCodeOf } from './refusal.js'
 
-/** Who looks for longer, as a redrive with a rate does, has in hand what it was shown; then the others look at the rest. */
+/** Who looks for longer has in hand what it was shown; then the others look at the rest. */
 const patienceMs = 10_000
-const [firstPauseMs, longestPauseMs] = [20, 500]
+/** Between two rounds of a redrive is more time than that. */
+const [firstPauseMs, longestPauseMs] = [20, 100]
 const lockedElsewhere = 405
 
 export interface Place {
@@ -43,9 +44,7 @@ async function signed({ log, model, queue, runtime }: Place, sign: string): Prom
       if (replyCodeOf(error) === undefined) throw error
       if (replyCodeOf(error) !== lockedElsewhere) return undefined
       if (runtime.elapsed() >= end) {
-        log.warn(
-          `Another process has had dead letters of queue "${queue}" in hand for ${patienceMs / 1_000} s, as a redrive with a rate does. Now only the rest is seen; look again when it has ended.`,
-        )
+        log.warn(`Another process has had dead letters of queue "${queue}" in hand for ${patienceMs / 1_000} s. Now only the rest is seen; look again when it has ended.`)
 
         return undefined
       }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Outgoing } from '@waybill/core'
+import type { Outgoing, RawDelivery } from '@waybill/core'
 import type { Bench, Parts } from './bench.js'
 import type { Scenario } from './contract-case.js'
 import type { Peer } from './peer.js'
@@ -124,6 +124,83 @@ export const deadLetters: readonly Scenario[] = [
       await receiver.arrived(3)
       assert.equal(removed, 3)
       assert.deepEqual([...receiver.texts].sort(), ['0', '1', '2'])
+      assert.deepEqual(await peer.transport.dead.list(bench.group(), 10), [])
+    },
+  },
+  {
+    title: 'two processes that take at once are never shown the same letter',
+    async run(bench) {
+      const { peer } = await withLetters(bench, 30)
+      const other = await bench.another()
+      const [mine, others]: [string[], string[]] = [[], []]
+      let taking: Promise<number> | undefined
+
+      await peer.transport.dead.take(bench.group(), 100, async (letter) => {
+        taking ??= other.transport.dead.take(bench.group(), 100, async (its) => {
+          others.push(textOf(its))
+
+          return 'remove'
+        })
+        await peer.send(bench.messageTo({ kind: 'group', ...bench.group() }, { body: letter.body }))
+        mine.push(textOf(letter))
+
+        return 'remove'
+      })
+      await taking
+
+      assert.deepEqual(
+        [...mine, ...others].sort((a, b) => Number(a) - Number(b)),
+        Array.from({ length: 30 }, (_, index) => String(index)),
+      )
+    },
+  },
+  {
+    title: 'who looks while another process takes is shown each letter that stays',
+    async run(bench) {
+      const { peer } = await withLetters(bench, 10)
+      const other = await bench.another()
+      let looking: Promise<readonly RawDelivery[]> | undefined
+
+      await peer.transport.dead.take(bench.group(), 100, async (letter) => {
+        looking ??= other.transport.dead.list(bench.group(), 100)
+        await peer.send(bench.messageTo({ kind: 'group', ...bench.group() }, { body: letter.body }))
+
+        return 'keep'
+      })
+
+      assert.equal((await looking)?.length, 10)
+    },
+  },
+  {
+    title: 'a letter whose connection broke between its redrive and its removal goes, or stays and is redriven once more as the same message',
+    async run(bench) {
+      const { peer } = await withLetters(bench, 1)
+      const receiver = await peer.listen(bench.group())
+      const redrive = async (letter: RawDelivery): Promise<'remove'> => {
+        await peer.send(bench.messageTo({ kind: 'group', ...bench.group() }, { body: letter.body, envelope: { id: String(letter.envelope.id) } }))
+
+        return 'remove'
+      }
+
+      const broken = peer.transport.dead.take(bench.group(), 100, async (letter) => {
+        await redrive(letter)
+        await bench.subject.cut()
+
+        return 'remove'
+      })
+      await broken.catch(() => undefined)
+      await peer.eventually('it is connected again', () => peer.isEverywhere('connected'))
+      let stayed: readonly RawDelivery[] = []
+      await bench.eventually('the list can be read', async () => {
+        stayed = await peer.transport.dead.list(bench.group(), 10)
+
+        return true
+      })
+      const removed = await peer.transport.dead.take(bench.group(), 10, redrive)
+
+      await receiver.arrived(1 + removed)
+      assert.equal(removed, stayed.length)
+      assert.deepEqual(new Set(receiver.received.map(({ envelope }) => envelope.id)).size, 1)
       assert.deepEqual(await peer.transport.dead.list(bench.group(), 10), [])
     },
   },

@@ -15,6 +15,7 @@ import { servicesFailures } from './services-failures.js'
 import { servicesLife } from './services-life.js'
 import { servicesLimits } from './services-limits.js'
 import { servicesMessages } from './services-messages.js'
+import { servicesRedrives } from './services-redrives.js'
 import { servicesStop } from './services-stop.js'
 import { servicesUnsure } from './services-unsure.js'
 import { settling } from './settling.js'
@@ -25,7 +26,7 @@ import { windows } from './windows.js'
 /** What every transport must do, one case after another. Each opens its own connections and uses names of its own, so they run in any order. */
 export function transportContract(): readonly ContractCase[] {
   const port = [connecting, declaring, publishing, delivering, order, windows, settling, starts, reconnecting, deadLetters, depth, replies, timing, hostile]
-  const services = [servicesMessages, servicesFailures, servicesDeadLetters, servicesLimits, servicesLife, servicesStop, servicesChannels, servicesUnsure]
+  const services = [servicesMessages, servicesFailures, servicesDeadLetters, servicesRedrives, servicesLimits, servicesLife, servicesStop, servicesChannels, servicesUnsure]
 
   return [...port, ...services].flat().map(contractCase)
 }

@@ -13,6 +13,7 @@ import { driverCodecs } from './codecs.js'
 import { KafkajsLog } from './log.js'
 import { KafkajsMember } from './member.js'
 import { KafkajsProducer } from './producer.js'
+import { KafkajsTurn } from './turn.js'
 
 const keepAliveMs = 60_000
 
@@ -30,6 +31,7 @@ function clientOf(options: ResolvedOptions, host: TransportHost): KafkaClient {
     producer: new KafkajsProducer(kafka, packingOf(options)),
     log: () => new KafkajsLog(kafka, codecs),
     member: (member, events) => new KafkajsMember(kafka, { ...member, sessionTimeoutMs: options.sessionTimeoutMs, codecs }, events),
+    turn: (group) => new KafkajsTurn(kafka, group),
   }
 }
 

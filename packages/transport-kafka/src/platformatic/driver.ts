@@ -8,6 +8,7 @@ import { loadLibrary } from './library.js'
 import { PlatformaticLog } from './log.js'
 import { PlatformaticMember } from './member.js'
 import { PlatformaticProducer } from './producer.js'
+import { PlatformaticTurn } from './turn.js'
 
 /**
  * Speaks to the brokers through `@platformatic/kafka`, which has to be installed beside this package. Its brokers are Kafka 3.6 or later.
@@ -26,5 +27,6 @@ function clientOf(library: Library, options: ResolvedOptions, host: TransportHos
     producer: new PlatformaticProducer(open()),
     log: () => new PlatformaticLog(open()),
     member: (member, events) => new PlatformaticMember(open(), { ...member, sessionTimeoutMs: options.sessionTimeoutMs }, events),
+    turn: (group) => new PlatformaticTurn(open(), group),
   }
 }

@@ -37,6 +37,7 @@ export class GroupProtocol {
   #broker: Broker | undefined
   #memberId = ''
   #generation = -1
+  #led = 0
 
   constructor(cluster: PlatformaticCluster, to: GroupOptions) {
     this.#cluster = cluster
@@ -46,6 +47,11 @@ export class GroupProtocol {
   /** Known to the broker from then on, also where the group was never entered. */
   get memberId(): string | undefined {
     return this.#memberId === '' ? undefined : this.#memberId
+  }
+
+  /** How many it leads, itself among them; 0 where another one leads. */
+  get led(): number {
+    return this.#led
   }
 
   /** Whether the same membership may still be good. */
@@ -85,7 +91,8 @@ export class GroupProtocol {
     const joined = await broker.call(library.joinGroupV9, [groupId, sessionTimeoutMs, rebalanceMs, this.#memberId, null, protocolType, protocols, ''], rebalanceMs)
     this.#memberId = joined.memberId ?? this.#memberId
     this.#generation = joined.generationId
-    const assignments = joined.leader === this.#memberId ? await this.#spread(joined) : []
+    this.#led = joined.leader === this.#memberId ? joined.members.length : 0
+    const assignments = this.#led > 0 ? await this.#spread(joined) : []
     const { assignment } = await broker.call(library.syncGroupV5, [groupId, this.#generation, this.#memberId, null, protocolType, assignerName, assignments], rebalanceMs)
 
     return decodeAssignment(assignment)

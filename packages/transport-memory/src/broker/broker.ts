@@ -1,4 +1,4 @@
-import { BrokerRefused, confirmed, type Fault, type Logger, type PublishOutcome, type Runtime } from '@waybill/core'
+import { BrokerRefused, confirmed, type Fault, type Logger, type PublishOutcome, type Runtime, Turns } from '@waybill/core'
 import { Admission } from '../journal/admission.js'
 import { textOfHeaders } from '../journal/header-text.js'
 import type { Journal } from '../journal/journal.js'
@@ -25,6 +25,8 @@ export function memoryBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
 export class Broker implements MemoryBroker {
   readonly faults: readonly Fault[]
   readonly clock = new Clock()
+  /** Per queue of dead letters, who looks at it or takes from it. */
+  readonly looks = new Turns()
   /** Starts that never ended, by queue and message. */
   readonly #starts = new Map<string, number>()
   readonly #ledger: Ledger

@@ -1,0 +1,52 @@
+import { Context, Event, Listener, Service } from '@waybill/core'
+import { eventually } from '@waybill/testing'
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { startApp } from './on-memory.js'
+
+class Noted extends Event('notes.noted', { payload: z.object({ n: z.number() }) }) {}
+
+const tenant = Context('tenant', z.object({ id: z.string(), since: z.coerce.date().optional() }))
+const user = Context('user', z.object({ name: z.string() }))
+
+@Service('reader')
+class Reader {
+  readonly seen: unknown[] = []
+
+  @Listener(Noted)
+  on(): void {
+    this.seen.push([tenant.get(), user.get()])
+  }
+}
+
+test('what becomes of the value of a context later changes nothing of what it was', async () => {
+  const { app } = await startApp({ services: [Reader] })
+  const value = { id: 'acme' }
+
+  await tenant.run(value, () => {
+    value.id = 'evil'
+
+    return app.publish(new Noted({ n: 1 }))
+  })
+  await eventually(() => app.get(Reader).seen.length === 1)
+
+  expect(app.get(Reader).seen).toEqual([[{ id: 'acme' }, undefined]])
+})
+
+test('a value that JSON has no word for is refused where it is given', () => {
+  const count = Context('count', z.object({ all: z.bigint() }))
+
+  const none = Context('none', z.object({ all: z.number() }).default({ all: 0 }))
+
+  expect(() => count.run({ all: 1n }, () => 'It ran.')).toThrow(/"context count" does not fit.*cannot be written as JSON/)
+  expect(() => none.run(undefined, () => 'It ran.')).toThrow(/"context none" does not fit.*cannot be written as JSON: it is undefined/)
+})
+
+test('a context within another adds to it, and what is published carries both', async () => {
+  const { app } = await startApp({ services: [Reader] })
+
+  await tenant.run({ id: 'acme', since: '2026-01-01' }, () => user.run({ name: 'eve' }, () => app.publish(new Noted({ n: 1 }))))
+  await eventually(() => app.get(Reader).seen.length === 1)
+
+  expect(app.get(Reader).seen).toEqual([[{ id: 'acme', since: new Date('2026-01-01') }, { name: 'eve' }]])
+})
