@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { consoleLogger, safeLogger } from '../../packages/core/src/logger.js'
+import { consoleLogger, type Logger, safeLogger } from '../../packages/core/src/logger.js'
 
 const hostile = 'order\u001b[2J\u009b31m\r\n12:00 ✖ forged\u202egnp'
 
@@ -42,7 +42,8 @@ test('F38 a logger that rejects ends no process, and one that throws no message'
   const thrower = (): never => {
     throw new Error('The sink is away.')
   }
-  const log = safeLogger({ debug: away, info: away, warn: thrower, error: () => Object.defineProperty({}, 'then', { get: thrower }) })
+  const unsafe: unknown = { debug: away, info: away, warn: thrower, error: () => Object.defineProperty({}, 'then', { get: thrower }) }
+  const log = safeLogger(unsafe as Logger)
 
   log.info('It runs.')
   log.warn('It failed.')

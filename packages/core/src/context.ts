@@ -1,5 +1,4 @@
 import type { Input, Json, Output, Schema } from './contract.js'
-import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { InvalidMessage } from './error.js'
 import { validate } from './schema.js'
 import { scopes, type Contexts, type ContextValue, type Scope } from './scope.js'
@@ -59,7 +58,7 @@ export function contextHeaders(contexts: Contexts, into: Record<string, unknown>
 }
 
 /** The wire carries JSON. */
-type Carried<S extends Schema> = Input<S> extends Json<Input<S>> ? unknown : StandardSchemaV1<Json<Input<S>>>
+type Carried<S extends Schema> = Input<S> extends Json<Input<S>> ? unknown : { readonly '~standard': { readonly types?: { readonly input: Json<Input<S>> } | undefined } }
 
 const none: Contexts = new Map()
 
