@@ -1,3 +1,5 @@
+import { describeFound, isRecord } from './found.js'
+
 /** One thing that is wrong with what the user wrote. Faults are collected and reported at `start`, all at once. */
 export interface Fault {
   /** Stable, upper case: `DUPLICATE_LISTENER`. */
@@ -19,8 +21,10 @@ export function suggest(found: string, expected: Iterable<string>): string {
   return near ? ` Did you mean "${near.word}"?` : ''
 }
 
-/** A fault for each key that nobody knows, with a suggestion. */
-export function unknownOptions(owner: string, found: object, known: readonly string[]): Fault[] {
+/** A fault for each key that nobody knows, with a suggestion; or one for what is no object of options at all. */
+export function unknownOptions(owner: string, found: unknown, known: readonly string[]): Fault[] {
+  if (!isRecord(found)) return [{ code: 'OPTIONS', message: `${owner} takes an object of options; found ${describeFound(found)}. Known options: ${known.join(', ')}.` }]
+
   return Object.keys(found)
     .filter((key) => !known.includes(key))
     .map((key) => ({
