@@ -11,8 +11,8 @@ class Moved extends Event('stock.moved', { payload: z.object({ id: z.string() })
 
 @Service('ledger')
 class Ledger {
-  @Listener(Paid) paid(_: Paid): void {}
-  @Listener(Moved) moved(_: Moved): void {}
+  @Listener(Paid) paid(): void {}
+  @Listener(Moved) moved(): void {}
 }
 
 const forLogs = { billing: { log: { from: 'last' } }, stock: { existing: { topic: 'theirs' } } } as const

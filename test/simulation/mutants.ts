@@ -164,6 +164,7 @@ function overlay(inner: Transport, changed: Partial<Transport>): Transport {
       return inner.writable
     },
     connect: (host) => inner.connect(host),
+    check: (channels) => inner.check(channels),
     declare: (topology) => inner.declare(topology),
     publish: (batch, settled) => inner.publish(batch, settled),
     onWritable: (go) => inner.onWritable(go),

@@ -145,7 +145,7 @@ describe('the options of rabbitmq()', () => {
     @Service('billing')
     class Billing {
       @Listener(Placed)
-      bill(_: Placed): void {}
+      bill(): void {}
     }
     const transport = rabbitmq({ url: `amqp://guest:guest@${host}:${port}` })
     const app = createApp({ name: 'shop', namespace, services: [Billing], transport, startDeadline: '300ms', shutdown: '100ms', signals: false, log: false })

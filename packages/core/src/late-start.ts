@@ -6,7 +6,8 @@ import type { Health } from './health.js'
 export function lateStart({ name, startDeadline }: AppOptions, { connections, reasons, store }: Health, plugin: string | undefined): WaybillError {
   // The first says that the app is starting.
   const found = reasons.slice(1).join(' ')
-  const late = (what: string, sentence: string): WaybillError => new WaybillError('START_DEADLINE', `"${name}" has ${what} after ${startDeadline}${sentence}, or wait longer by \`startDeadline\`.`)
+  const late = (what: string, sentence: string): WaybillError =>
+    new WaybillError('START_DEADLINE', `"${name}" has ${what} after ${startDeadline}${sentence}, or wait longer by \`startDeadline\`.`)
   if (plugin !== undefined) return late('not started', `: its plugin "${plugin}" has not. Mend the plugin`)
   if (found === '') return late('not started', '. Its connections stand, and what it declares was not answered yet. Look at the log of the broker')
   const isBrokerAway = connections.length === 0 || connections.some(({ kind }) => kind !== 'connected')
