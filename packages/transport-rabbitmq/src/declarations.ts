@@ -4,7 +4,8 @@ import { differencesOf, isOfShape, refusalOf as refusalOfDifferences } from './d
 import { type Channel, call, closeChannel, type Model, openChannel } from './driver.js'
 import type { Survey } from './management.js'
 import { refusalOfDeclare, replyCodeOf, sentenceOf } from './refusal.js'
-import { type Binding, type ExchangePlan, type Names, planOf, type QueuePlan, shareMark, type SharePlan, type TopologyPlan } from './topology.js'
+import { markIn, partitionsIn, sentenceOfShare, shareMark } from './share-marks.js'
+import { type Binding, type ExchangePlan, type Names, planOf, type QueuePlan, type SharePlan, type TopologyPlan } from './topology.js'
 
 /** A channel carries one declaration at a time, so they are spread over some: 300 queues in a quarter of the time. */
 const lanes = 8
@@ -96,10 +97,20 @@ export class Declarations {
     }
   }
 
-  /** Makes one queue that was lost while the rest stands. */
-  async ensure(model: Model, queue: string): Promise<void> {
+  /** Makes one queue that was lost while the rest stands. False: its group's keys are spread over fewer queues now, and it is none of them any more. */
+  async ensure(model: Model, queue: string): Promise<boolean> {
     const plan = this.#plan.queues.find((q) => q.name === queue)
-    if (plan) await this.declare(model, { exchanges: [], shares: [], queues: [plan] })
+    const share = this.#plan.shares.find(({ name }) => queue.startsWith(`${name}.`))
+    if (plan) {
+      try {
+        await this.declare(model, { exchanges: [], shares: share ? [share] : [], queues: [plan] })
+      } catch (error) {
+        if (share && Number(queue.slice(share.name.length + 1)) >= foundIn(error)) return false
+        throw error
+      }
+    }
+
+    return true
   }
 }
 
@@ -143,18 +154,20 @@ function exchangeStep(plan: ExchangePlan): Step {
 function shareStep({ name, queue, partitions }: SharePlan): Step {
   const run = (channel: Channel) => call((done) => channel.assertExchange(name, 'fanout', { durable: true, internal: true, alternateExchange: shareMark(partitions) }, done))
   const explain = (error: unknown): BrokerRefused | undefined => {
-    const found = new RegExp(`current is .*'${shareMark('(\\d+)')}'`).exec(sentenceOf(error))?.[1]
+    const found = markIn(sentenceOf(error))
     if (found === undefined) return undefined
 
-    return new BrokerRefused(
-      'TOPOLOGY_DIFFERS',
-      `The keys of queue "${queue}" are spread over another number of partitions: expected ${partitions}, found ${found}. With both, messages would come twice and out of order. ` +
-        `Keep \`partitions: ${found}\`, or stop the group's processes, let the queues "${queue}.keyed.*" run empty, delete them and the exchange "${name}", and start again.`,
-      { cause: error },
-    )
+    return new BrokerRefused('TOPOLOGY_DIFFERS', sentenceOfShare(`queue "${queue}"`, partitions, found), { cause: error })
   }
 
   return { what: `exchange "${name}"`, run, check: (channel) => call((done) => channel.checkExchange(name, done)), explain }
+}
+
+/** How many partitions the broker has, where it refused another number; else so many that no queue is beyond. */
+function foundIn(error: unknown): number {
+  const cause = error instanceof BrokerRefused ? error.cause : undefined
+
+  return partitionsIn(markIn(sentenceOf(cause))) ?? Number.POSITIVE_INFINITY
 }
 
 function queueStep(plan: QueuePlan): Step {

@@ -10,12 +10,11 @@ import {
   type UnusedThing,
   WaybillError,
 } from '@waybill/core'
-import { differencesOf, foundName, hasOtherArguments } from './difference.js'
+import { differencesOf, foundName } from './difference.js'
 import { type Model, openModel } from './driver.js'
 import type { Survey } from './management.js'
+import { migrated } from './migration.js'
 import type { ResolvedOptions } from './options.js'
-import { Move } from './move.js'
-import { queueInMove } from './moving-names.js'
 import { refusalOfConnect, sentenceOf } from './refusal.js'
 import { kept, removeLeftover, statesOf } from './tidying.js'
 import { faultsOf, Names, planOf } from './topology.js'
@@ -67,27 +66,11 @@ export class RabbitTopology implements TopologyAccess {
     return new Set(names.filter((name) => there.has(name)))
   }
 
-  async migrate(of: TopologyOfHost, { patienceMs, told }: MigrationParts): Promise<readonly string[]> {
-    const { plan, survey } = await this.#look(of)
-    const inMove = new Set([...survey.exchanges.keys()].flatMap((exchange) => queueInMove(exchange) ?? []))
-    const queues = plan.queues.filter((queue) => inMove.has(queue.name) || hasOtherArguments(queue, survey))
-    await this.#withModel(of, async (model) => {
-      for (const queue of queues) {
-        const thing = `queue "${queue.name}"`
-        await new Move({
-          model,
-          plan: queue,
-          survey,
-          look: () => this.#surveyed(),
-          holders: (name) => this.#holders(name),
-          runtime: of.host.runtime,
-          patienceMs,
-          told: (step, waiting) => told({ thing, step, waiting }),
-        }).run()
-      }
-    })
+  async migrate(of: TopologyOfHost, parts: MigrationParts): Promise<readonly string[]> {
+    const found = await this.#look(of)
+    const { runtime } = of.host
 
-    return queues.map(({ name }) => `queue "${name}"`)
+    return this.#withModel(of, (model) => migrated({ found, model, parts, runtime, look: () => this.#surveyed(), holders: (name) => this.#holders(name) }))
   }
 
   /** What the vhost has; undefined where its HTTP API is not known. */
