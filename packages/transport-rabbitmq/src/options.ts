@@ -1,7 +1,8 @@
-import { type Duration, type Fault, parseDuration, unknownOptions } from '@waybill/core'
+import { type Duration, type Fault, parseDuration, type Runtime, unknownOptions } from '@waybill/core'
 import { credentials as mechanisms, type Options, type SocketOptions } from 'amqplib/callback_api'
 import type { TcpSocketConnectOpts } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
+import { beforeAbort } from './before-abort.js'
 import type { Management, Password } from './management.js'
 import { loginIn, type ManagementOptions, resolveManagement } from './management-options.js'
 
@@ -58,11 +59,22 @@ export class Endpoint {
     return { ...this.#target, vhost: encodeURIComponent(this.vhost) }
   }
 
-  /** With the credentials of now. Rejects where the function that knows them does. */
-  async socket(): Promise<SocketOptions> {
-    const login = typeof this.#login === 'function' ? await this.#login() : this.#login
+  /** With the credentials of now. Rejects where the function that knows them does, where that has not answered in the time for one try, and with the end. */
+  async socket(runtime: Runtime, end: AbortSignal): Promise<SocketOptions> {
+    const login = typeof this.#login === 'function' ? await this.#asked(this.#login, runtime, end) : this.#login
 
     return { ...this.#socket, ...(login ? { credentials: login } : {}) }
+  }
+
+  async #asked(ask: () => Promise<Login>, runtime: Runtime, end: AbortSignal): Promise<Login> {
+    const { timeout = 0 } = this.#socket
+    const late = new AbortController()
+    const cancel = runtime.after(timeout, () => late.abort(new Error(`the function given as "credentials" has not answered within ${timeout} ms`)))
+    try {
+      return await beforeAbort(ask(), AbortSignal.any([end, late.signal]))
+    } finally {
+      cancel()
+    }
   }
 }
 
@@ -74,14 +86,17 @@ export interface ResolvedOptions {
 }
 
 const known = ['url', 'vhost', 'credentials', 'declare', 'heartbeat', 'connectTimeout', 'management', 'tls', 'socket']
-const parameters = ['heartbeat', 'frameMax', 'channelMax']
+/** What an url may say of a connection, in whole numbers, as far as AMQP can write them and there is room for what Waybill does. */
+const parameters: Readonly<Record<string, readonly [least: number, most: number]>> = { heartbeat: [1, 65_535], frameMax: [4_096, 2 ** 32 - 1], channelMax: [16, 65_535] }
+const longestHeartbeatMs = 65_535_000
+const longestTimerMs = 2 ** 31 - 1
 
 /** All defaults and all faults. No fault quotes an url: a password may stand in it. */
 export function resolveOptions(options: RabbitOptions): ResolvedOptions {
   const faults: Fault[] = unknownOptions('rabbitmq()', options, known)
   const settings: Settings = {
-    heartbeatMs: milliseconds('heartbeat', options.heartbeat ?? '10s', 1_000, faults),
-    connectTimeoutMs: milliseconds('connectTimeout', options.connectTimeout ?? '10s', 1, faults),
+    heartbeatMs: milliseconds('heartbeat', options.heartbeat ?? '10s', [1_000, longestHeartbeatMs], faults),
+    connectTimeoutMs: milliseconds('connectTimeout', options.connectTimeout ?? '10s', [1, longestTimerMs], faults),
     login: loginOf(options.credentials, faults),
     options,
   }
@@ -115,10 +130,10 @@ interface Settings {
 
 type Login = ReturnType<typeof mechanisms.plain> | ReturnType<typeof mechanisms.external>
 
-function milliseconds(name: string, text: unknown, least: number, faults: Fault[]): number {
+function milliseconds(name: string, text: unknown, [least, most]: readonly [least: number, most: number], faults: Fault[]): number {
   const found = parseDuration(text)
-  if (found !== undefined && found >= least) return found
-  faults.push(wrong(`option "${name}" takes a duration of at least ${least} ms such as "10s"; found ${JSON.stringify(text)}.`))
+  if (found !== undefined && found >= least && found <= most) return found
+  faults.push(wrong(`option "${name}" takes a duration of at least ${least} ms such as "10s", and of no more than ${most} ms; found ${JSON.stringify(text)}.`))
 
   return least
 }
@@ -164,9 +179,15 @@ function faultOfUrl(url: URL, options: RabbitOptions): string | undefined {
   const secure = url.protocol === 'amqps:'
   if (!secure && url.protocol !== 'amqp:') return `begins with "${url.protocol}"; expected amqp: or amqps:.`
   if (options.tls && !secure) return 'begins with amqp: while "tls" is given. Use amqps:, or leave "tls" out.'
-  const unknown = [...url.searchParams.keys()].find((key) => !parameters.includes(key))
+  const unknown = [...url.searchParams.keys()].find((key) => !Object.hasOwn(parameters, key))
+  if (unknown !== undefined) return `has a parameter "${unknown}" that nobody knows. Known: ${Object.keys(parameters).join(', ')}.`
+  const wild = Object.entries(parameters).find(([name, range]) => !isWithin(url.searchParams.get(name), range))
 
-  return unknown === undefined ? undefined : `has a parameter "${unknown}" that nobody knows. Known: ${parameters.join(', ')}.`
+  return wild && `has a parameter "${wild[0]}" that takes a whole number from ${wild[1].join(' to ')}; found ${JSON.stringify(url.searchParams.get(wild[0]))}.`
+}
+
+function isWithin(text: string | null, [least, most]: readonly [least: number, most: number]): boolean {
+  return text === null || (/^\d+$/.test(text) && Number(text) >= least && Number(text) <= most)
 }
 
 function targetOf(url: URL, { heartbeatMs, login, options }: Settings): Options.Connect {

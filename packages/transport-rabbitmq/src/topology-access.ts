@@ -7,6 +7,7 @@ import {
   type TopologyAccess,
   type TopologyDifference,
   type TopologyOfHost,
+  type TransportHost,
   type UnusedThing,
   WaybillError,
 } from '@waybill/core'
@@ -129,7 +130,7 @@ export class RabbitTopology implements TopologyAccess {
 
   async #withModel<T>({ host }: TopologyOfHost, work: (model: Model) => Promise<T>): Promise<T> {
     const end = new AbortController()
-    const model = await this.#open(`${host.app} topology`, end.signal)
+    const model = await this.#open(host, end.signal)
     try {
       return await work(model)
     } finally {
@@ -138,11 +139,15 @@ export class RabbitTopology implements TopologyAccess {
     }
   }
 
-  async #open(name: string, signal: AbortSignal): Promise<Model> {
+  async #open({ app, runtime }: TransportHost, signal: AbortSignal): Promise<Model> {
     const said: string[] = []
     for (const endpoint of this.#options.endpoints) {
       try {
-        const model = await openModel(endpoint.target, { ...(await endpoint.socket()), clientProperties: { connection_name: name, product: 'Waybill' }, signal })
+        const model = await openModel(endpoint.target, {
+          ...(await endpoint.socket(runtime, signal)),
+          clientProperties: { connection_name: `${app} topology`, product: 'Waybill' },
+          signal,
+        })
         model.on('error', () => undefined)
 
         return model
