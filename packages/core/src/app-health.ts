@@ -38,7 +38,10 @@ export function healthOf({ state, links, groups, store }: Parts): Health {
 /** Of an app that has not started in its time: what it waits for, and what to do. */
 export function lateStart({ name, startDeadline }: AppOptions, { connections, reasons, store }: Health, plugin: string | undefined): WaybillError {
   if (plugin !== undefined) {
-    return new WaybillError('START_DEADLINE', `"${name}" has not started after ${startDeadline}: its plugin "${plugin}" has not. Mend the plugin, or wait longer by \`startDeadline\`.`)
+    return new WaybillError(
+      'START_DEADLINE',
+      `"${name}" has not started after ${startDeadline}: its plugin "${plugin}" has not. Mend the plugin, or wait longer by \`startDeadline\`.`,
+    )
   }
   const isBrokerAway = connections.length === 0 || connections.some(({ kind }) => kind !== 'connected')
   const away = [...(isBrokerAway ? ['broker'] : []), ...(store && !store.connected ? ['database'] : [])].join(' and ') || 'broker'

@@ -16,6 +16,8 @@ interface Step {
   readonly run: (channel: Channel) => Promise<unknown>
   /** What proves that it exists, for users who may not declare. */
   readonly check: ((channel: Channel) => Promise<unknown>) | undefined
+  /** After that for whoever may: what the check does not see. */
+  readonly compare?: (channel: Channel) => Promise<unknown>
   /** A better sentence than the broker's for what it refuses. */
   readonly explain?: (error: unknown) => BrokerRefused | undefined
 }
@@ -124,10 +126,18 @@ async function create(model: Model, { exchanges, queues, shares }: TopologyPlan)
 }
 
 async function check(model: Model, { exchanges, queues, shares }: TopologyPlan): Promise<BrokerRefused[]> {
-  return runAll(
+  const steps = [...exchanges.map(exchangeStep), ...shares.map(shareStep), ...queues.map(queueStep)]
+  const refused = await runAll(
     model,
-    [...exchanges.map(exchangeStep), ...shares.map(shareStep), ...queues.map(queueStep)].map((step) => ({ ...step, run: step.check ?? step.run })),
+    steps.map((step) => ({ ...step, run: step.check ?? step.run })),
   )
+
+  return refused.length > 0
+    ? refused
+    : runAll(
+        model,
+        steps.flatMap((step) => (step.compare ? { ...step, run: step.compare } : [])),
+      )
 }
 
 /** What was said of a channel before stays true for the groups that are not named now. */
@@ -160,7 +170,10 @@ function shareStep({ name, queue, partitions }: SharePlan): Step {
     return new BrokerRefused('TOPOLOGY_DIFFERS', sentenceOfShare(`queue "${queue}"`, partitions, found), { cause: error })
   }
 
-  return { what: `exchange "${name}"`, run, check: (channel) => call((done) => channel.checkExchange(name, done)), explain }
+  // A look compares nothing. Where the exchange stands, declaring it makes nothing either.
+  const check = (channel: Channel) => call((done) => channel.checkExchange(name, done))
+
+  return { what: `exchange "${name}"`, run, check, compare: run, explain }
 }
 
 /** How many partitions the broker has, where it refused another number; else so many that no queue is beyond. */
