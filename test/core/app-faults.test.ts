@@ -1,6 +1,9 @@
-import { createApp, Event, Listener, Service } from '@waybill/core'
+import { createApp, Event, type Fault, Listener, Service } from '@waybill/core'
 import { memoryStore } from '@waybill/store-memory'
+import { postgres } from '@waybill/store-postgres'
+import { kafka } from '@waybill/transport-kafka'
 import { memory } from '@waybill/transport-memory'
+import { rabbitmq } from '@waybill/transport-rabbitmq'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { readPlan } from '../../packages/core/src/read-plan.js'
@@ -159,3 +162,20 @@ test.for([
   await expect(app.start()).rejects.toMatchObject({ faults: [{ message: expect.stringContaining(`\`${option}`) }] })
   await app.stop()
 })
+
+test.each([
+  ['rabbitmq()', rabbitmq as Factory],
+  ['kafka()', kafka as Factory],
+  ['memory()', memory as Factory],
+  ['postgres()', postgres as Factory],
+  ['memoryStore()', memoryStore as Factory],
+])('%s of something else than options throws nothing, and shows no password', (name, factory) => {
+  for (const given of [null, 5, 'amqp://app:hunter2@host']) {
+    const messages = factory(given).faults.map(({ message }) => message)
+
+    expect(messages).toContainEqual(expect.stringContaining(`${name} takes an object of options; found ${given === null || given === 5 ? given : '"amqp://…@host"'}`))
+    expect(messages.join()).not.toContain('hunter2')
+  }
+})
+
+type Factory = (given: unknown) => { readonly faults: readonly Fault[] }

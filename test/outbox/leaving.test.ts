@@ -44,11 +44,11 @@ test('a message that expires while it waits in the outbox is not sent, what foll
   const { app, outbox: box, lines } = await startBed({ services: [Audience] })
 
   await box.pause()
-  const written = Date.now()
   await app.transaction(async () => {
     await app.publish(new Noted({ text: 'old news' }), { id: 'old-news', expires: '1ms' })
     await app.publish(new Noted({ text: 'good for an hour' }), { expires: '1h' })
   })
+  const written = Date.now()
   await eventually(() => Date.now() > written + 1)
   await box.resume()
   await eventually(() => app.get(Audience).heard.length === 1)

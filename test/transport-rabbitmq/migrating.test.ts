@@ -1,10 +1,10 @@
-import { type ChannelTopology, type MigrationProgress, type Runtime, systemRuntime, type TopologyAccess } from '@waybill/core'
+import { type ChannelTopology, type MigrationProgress, type Runtime, systemRuntime } from '@waybill/core'
 import { history } from '@waybill/testing'
-import { type ChannelModel, connect } from 'amqplib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bed, channelOf, depth, listen, message, type Party, send, soon } from './bed.js'
+import { connect } from 'amqplib'
+import { describe, expect, test } from 'vitest'
+import { channelOf, depth, listen, message, type Party, send, soon } from './bed.js'
 import { loadOn, worker } from './load.js'
-import { type OwnNode, ownNode } from './own-node.js'
+import { cutter, movingBed, untilMoved } from './moving-bed.js'
 
 const stated = { 'x-max-length': 1_000_000 }
 const channels = (parts: { readonly partitions?: number; readonly isNew?: boolean } = {}): ChannelTopology[] => [
@@ -12,60 +12,8 @@ const channels = (parts: { readonly partitions?: number; readonly isNew?: boolea
 ]
 
 describe('queues that are moved to other arguments', () => {
-  const broker = bed()
-  let node: OwnNode
-  let bare: ChannelModel
-  beforeAll(async () => {
-    node = await ownNode({ plugins: ['rabbitmq_management'], settings: ({ second }) => [`management.tcp.port = ${second}`, 'management.tcp.ip = 127.0.0.1'] })
-    bare = await connect(node.url)
-  }, 90_000)
-  afterAll(async () => {
-    await bare?.close()
-    await node?.close()
-  })
-
-  const partyOf = async (namespace: string, wanted: readonly ChannelTopology[], runtime: Runtime = systemRuntime): Promise<Party> => {
-    const party = broker.stranger({ url: node.url }, namespace)
-    await party.transport.connect({ ...party.host, runtime })
-    await party.transport.declare({ channels: wanted, asks: false })
-
-    return party
-  }
-  const mover = (namespace: string, wanted: readonly ChannelTopology[]) => {
-    const { host, transport } = broker.stranger({ url: node.url, management: { url: `http://127.0.0.1:${node.second}` } }, namespace)
-    const access = transport.topology as TopologyAccess
-    const of = { host, topology: { channels: wanted, asks: false } }
-
-    return {
-      migrate: (told: (progress: MigrationProgress) => unknown = () => undefined, patienceMs = 60_000) => access.migrate(of, { told, patienceMs }),
-      difference: () => access.difference(of),
-    }
-  }
-  /** Ends the move before each step that it has not come to yet. */
-  const cutter = () => {
-    const reached = new Set<string>()
-
-    return {
-      reached,
-      told({ step, thing }: MigrationProgress) {
-        const place = `${thing} ${step}`
-        if (reached.has(place)) return
-        reached.add(place)
-        throw new Error('cut off')
-      },
-    }
-  }
-  const apiText = async (what: string): Promise<string> => {
-    const answer = await fetch(`http://127.0.0.1:${node.second}/api/${what}`, { headers: { authorization: `Basic ${btoa('guest:guest')}` } })
-
-    return answer.text()
-  }
-  const leftIn = async (namespace: string): Promise<string[]> => {
-    const exchanges = await node.ctl('-q', '--no-table-headers', 'list_exchanges', 'name')
-    const queues = await node.ctl('-q', '--no-table-headers', 'list_queues', 'name')
-
-    return `${exchanges}\n${queues}`.split('\n').filter((name) => name.includes(namespace) && name.startsWith('waybill.'))
-  }
+  const broker = movingBed()
+  const { apiText, leftIn, mover, partyOf } = broker
 
   test('while messages flow and consumers take them, ordered queues too: nothing is lost, doubled or inverted', async () => {
     const namespace = broker.namespace()
@@ -100,16 +48,7 @@ describe('queues that are moved to other arguments', () => {
     await soon(() => first.recent().length > 0)
 
     const { reached, told } = cutter()
-    for (let isMoved = false; !isMoved; ) {
-      isMoved = await migrate(told).then(
-        () => true,
-        (error: unknown) => {
-          expect(error).toMatchObject({ message: 'cut off' })
-
-          return false
-        },
-      )
-    }
+    await untilMoved(() => migrate(told))
 
     await soon(() => first.consumer.health().attached, { within: 15_000 })
     await load.stop()
@@ -125,7 +64,7 @@ describe('queues that are moved to other arguments', () => {
     const namespace = broker.namespace()
     const publisher = await partyOf(namespace, channels())
     const halting = haltingRuntime()
-    const inbox = await listen(await partyOf(namespace, channels(), halting.runtime))
+    const inbox = await listen(await partyOf(namespace, channels(), { runtime: halting.runtime }))
     const texts = Array.from({ length: 10 }, (_, n) => String(n))
     let looks = 0
 
@@ -148,7 +87,7 @@ describe('queues that are moved to other arguments', () => {
     const namespace = broker.namespace()
     const queue = `${namespace}.orders.billing`
     const inbox = await listen(await partyOf(namespace, [channelOf('orders')]))
-    const channel = await bare.createChannel()
+    const channel = await broker.bare.createChannel()
     await channel.assertExchange(`waybill.moving.${queue}`, 'fanout')
 
     await channel.deleteQueue(queue)
@@ -157,7 +96,7 @@ describe('queues that are moved to other arguments', () => {
     await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': 'classic' } })
     await channel.deleteExchange(`waybill.moving.${queue}`)
     await soon(() => inbox.consumer.health().attached)
-    expect(await depth(bare, queue)).toMatchObject({ consumers: 1 })
+    expect(await depth(broker.bare, queue)).toMatchObject({ consumers: 1 })
     await channel.close()
   })
 
@@ -182,7 +121,7 @@ describe('queues that are moved to other arguments', () => {
     const namespace = broker.namespace()
     const queue = `${namespace}.orders.billing`
     await partyOf(namespace, [channelOf('orders')])
-    const foreign = await connect(node.url, { clientProperties: { connection_name: 'night shift' } })
+    const foreign = await connect(broker.url, { clientProperties: { connection_name: 'night shift' } })
     await (await foreign.createChannel()).consume(queue, () => undefined)
     const { difference, migrate } = mover(namespace, [channelOf('orders', { options: { queue: { arguments: stated } } })])
     // What the HTTP API tells of consumers is some seconds late.
@@ -206,9 +145,7 @@ describe('queues that are moved to other arguments', () => {
     const { difference, migrate } = mover(namespace, channels({ isNew: true }))
 
     const refused = await migrate(() => undefined, 500).catch((error: unknown) => error)
-    const party = broker.stranger({ url: node.url, declare: 'none' }, namespace)
-    await party.transport.connect(party.host)
-    await party.transport.declare({ channels: channels(), asks: false })
+    const party = await partyOf(namespace, channels(), { options: { declare: 'none' } })
     const inbox = await listen(party)
     await migrate()
 
@@ -235,7 +172,7 @@ describe('queues that are moved to other arguments', () => {
     const namespace = broker.namespace()
     const party = await partyOf(namespace, channels())
     const inbox = await listen(party)
-    const channel = await bare.createChannel()
+    const channel = await broker.bare.createChannel()
 
     channel.sendToQueue(`${namespace}.orders.billing.keyed.0`, Buffer.alloc(0), { type: 'waybill.moving', persistent: true })
     await send(party, message('behind', { key: 'a' }))

@@ -89,6 +89,30 @@ describe('the options of rabbitmq()', () => {
     await expect(listen(stranger)).rejects.toMatchObject({ code: 'CHANNEL_LIMIT', message: expect.stringContaining('All 16 channels') })
   })
 
+  test('a duration that no timer and no handshake can keep is a fault', () => {
+    expect(faultsOf({ heartbeat: '200d', connectTimeout: '60d' })).toHaveLength(2)
+  })
+
+  test('a function that does not answer is given up in the time for one try, and asked again', async () => {
+    let asked = 0
+    const login = { username: 'guest', password: 'guest' }
+    const credentials = () => (asked++ === 0 ? new Promise<typeof login>(() => undefined) : Promise.resolve(login))
+    const party = broker.stranger({ url, credentials, connectTimeout: '300ms' })
+
+    await party.transport.connect(party.host)
+
+    expect(party.states.map(({ reason }) => reason)).toContainEqual(expect.stringContaining('the function given as "credentials" has not answered within 300 ms'))
+  })
+
+  test('a transport closes at once while a function has not answered', async () => {
+    const party = broker.stranger({ url, credentials: () => new Promise<never>(() => undefined), connectTimeout: '1h' })
+    const connecting = party.transport.connect(party.host).catch((error: unknown) => error)
+
+    await party.transport.close(5_000)
+
+    expect(await connecting).toMatchObject({ code: 'CLOSED' })
+  })
+
   test('no fault, error, state or inspection shows the password', async () => {
     const faulty = rabbitmq({ url: 'amqp://app:hunter2@[not-a-host' })
     const { host, port } = new URL(url)

@@ -1,6 +1,7 @@
 import { BrokerRefused, slotOf } from '@waybill/core'
 import { describe, expect, test } from 'vitest'
-import { bed, channelOf, depth, listen, message, send, soon } from './bed.js'
+import { bed, channelOf, dead, depth, listen, message, send, soon, url } from './bed.js'
+import { outgoing } from '../setup/seam.js'
 
 describe('the topology on RabbitMQ', () => {
   const broker = bed()
@@ -168,6 +169,33 @@ describe('the topology on RabbitMQ', () => {
     await send(party, message('again'))
 
     await soon(() => inbox.texts().includes('again'))
+  })
+
+  test('a queue of dead letters that somebody deleted is made again for the next try', async () => {
+    const namespace = broker.namespace()
+    const party = await broker.party(namespace)
+    const letter = outgoing(dead, 'kept', { mandatory: true })
+    await broker.channel.deleteQueue(`${namespace}.orders.billing.dead`)
+
+    const [first] = await send(party, letter)
+    await soon(async () => (await send(party, letter))[0]?.kind === 'confirmed')
+
+    expect(first).toMatchObject({ kind: 'unroutable' })
+    await soon(async () => (await depth(broker.connection, `${namespace}.orders.billing.dead`)).messages === 1)
+  })
+
+  test('S8 a user who only checks is refused where keys are spread otherwise, and nothing is made', async () => {
+    const namespace = broker.namespace()
+    await broker.party(namespace, [channelOf('orders', { keyed: true, partitions: 3 })])
+    const declared = async (partitions: number): Promise<unknown> => {
+      const party = broker.stranger({ url, declare: 'check' }, namespace)
+      await party.transport.connect(party.host)
+
+      return party.transport.declare({ channels: [channelOf('orders', { keyed: true, partitions })], asks: false }).catch((error: unknown) => error)
+    }
+
+    expect(await declared(2)).toMatchObject({ code: 'TOPOLOGY_DIFFERS', message: expect.stringContaining('expected 2, found 3') })
+    expect(await declared(3)).toBeUndefined()
   })
 
   test('options that only a log can honour are refused, each by its name', async () => {

@@ -28,7 +28,7 @@ export interface LiveTopology extends AppTopology {
    */
   remove(things: readonly OnTransport<{ readonly thing: string }>[], options?: RemoveOptions): Promise<readonly OnTransport<Removal>[]>
   /**
-   * Moves queues whose arguments differ to those that the app states, while their consumers go on, and resolves with what was moved. Nothing is lost and no key is inverted. It waits until
+   * Moves queues whose arguments differ to those that the app states, and spreads keys over another number of `partitions`, while their consumers go on. Resolves with what was moved. Nothing is lost and no key is inverted. It waits until
    * what is in a queue has been taken, and rejects with `MIGRATION_STALLED` where that does not go on. Cut off at any point, it goes on where it stood when it is called again; until then
    * consumers of that queue may have to wait.
    */

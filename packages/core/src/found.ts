@@ -27,6 +27,11 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** What a factory was given as its options, to be read without care: what is no object has none. */
+export function optionsIn<T extends object>(given: T): Partial<T> {
+  return isRecord(given) ? given : {}
+}
+
 /** The objects of what should be a list of them; what is none is a fault elsewhere. */
 export function recordsOf<T extends object>(given: readonly T[] | undefined): readonly T[] {
   return Array.isArray(given) ? (given as readonly T[]).filter(isRecord) : []

@@ -45,7 +45,7 @@ export interface Removal {
   readonly messages: number
 }
 
-/** One step of a queue that is moved to other arguments. */
+/** One step of a queue that is moved to other arguments, or of keys that are spread over another number of queues. */
 export interface MigrationProgress {
   /** For people: `queue "orders.billing"`. */
   readonly thing: string
@@ -72,7 +72,7 @@ export interface TopologyAccess {
   /** Removes what is named and, looked at once more, still unused. */
   remove(of: TopologyOfHost, things: readonly string[], options: RemoveOptions): Promise<readonly Removal[]>
   /**
-   * Moves queues whose arguments differ to the stated ones, and goes on with moves that were cut off. Nothing is lost, and messages of one key keep their order.
+   * Moves queues whose arguments differ to the stated ones, spreads keys over the stated number of queues, and goes on with what was cut off. Nothing is lost, and messages of one key keep their order.
    * Resolves with what was moved; rejects with `MIGRATION_STALLED`, which says what it waits for, when nothing changes for `patienceMs`.
    */
   migrate(of: TopologyOfHost, parts: MigrationParts): Promise<readonly string[]>

@@ -1,4 +1,4 @@
-import { type Fault, unknownOptions } from '@waybill/core'
+import { type Fault, optionsIn, unknownOptions } from '@waybill/core'
 import { MemoryDatabase } from './database/memory-database.js'
 
 export interface MemoryStoreOptions {
@@ -12,9 +12,9 @@ export interface ResolvedOptions {
 }
 
 /** Every default filled in, every fault found. */
-export function resolveOptions(options: MemoryStoreOptions): ResolvedOptions {
-  const faults = unknownOptions('memoryStore()', options, ['database'])
-  const { database } = options
+export function resolveOptions(given: MemoryStoreOptions): ResolvedOptions {
+  const faults = unknownOptions('memoryStore()', given, ['database'])
+  const { database }: MemoryStoreOptions = optionsIn(given)
   if (database === undefined || database instanceof MemoryDatabase) return Object.freeze({ database: database ?? new MemoryDatabase(), faults })
   const fault = {
     code: 'MEMORY_DATABASE',

@@ -74,7 +74,7 @@ const ways = ['url', 'pool', 'embedded'] as const
 /** All defaults and all faults at once. Never throws, whatever it is given. No fault quotes an url: a password may stand in it. */
 export function resolveOptions(given: unknown): { readonly options: ResolvedOptions; readonly faults: readonly Fault[] } {
   const found: Record<string, unknown> = typeof given === 'object' && given !== null ? { ...given } : {}
-  const faults = unknownOptions('postgres()', found, known)
+  const faults = unknownOptions('postgres()', given, known)
   const options = {
     source: sourceOf(found, faults),
     schema: schemaOf(found['schema'], faults),

@@ -1,4 +1,4 @@
-import { type Fault, unknownOptions } from '@waybill/core'
+import { type Fault, optionsIn, unknownOptions } from '@waybill/core'
 import { Broker } from './broker/broker.js'
 import { faultsOfFolder, type MemoryBroker } from './broker/memory-broker.js'
 
@@ -19,8 +19,9 @@ export interface ResolvedOptions {
 }
 
 /** Every default filled in, every fault found. */
-export function resolveOptions(options: MemoryOptions): ResolvedOptions {
-  const faults = [...unknownOptions('memory()', options, ['broker', 'folder', 'sync']), ...faultsOfFolder('memory()', options)]
+export function resolveOptions(given: MemoryOptions): ResolvedOptions {
+  const options: MemoryOptions = optionsIn(given)
+  const faults = [...unknownOptions('memory()', given, ['broker', 'folder', 'sync']), ...faultsOfFolder('memory()', options)]
   const { broker, folder } = options
   if (broker === undefined) return Object.freeze({ broker: ownBroker(faults.length === 0 ? options : {}), ownsBroker: true, faults })
   if (folder !== undefined) faults.push(wrongBroker('found it beside "folder". A shared broker has the folder itself: memoryBroker({ folder })'))

@@ -119,6 +119,8 @@ export class Attachment {
   #isSentAway = false
   /** It was sent away from the queue beside its own, too. */
   #hasTaken = false
+  /** Its group's keys are spread over fewer queues now, and its own is none of them. */
+  #isGone = false
   /** How often in a row it was lost with deliveries in hand and none acknowledged. */
   #fruitless = 0
 
@@ -145,7 +147,12 @@ export class Attachment {
 
   /** Why the broker will not give it messages. */
   get reason(): string | undefined {
-    return this.#kept.channel || this.#isYielding ? undefined : `queue "${this.queue}": ${this.#isSentAway ? movedAway : this.#kept.reason}`
+    return this.#kept.channel || this.#isYielding || this.#isGone ? undefined : `queue "${this.queue}": ${this.#isSentAway ? movedAway : this.#kept.reason}`
+  }
+
+  /** False: a newer version of the app did away with its queue, and others have what came to it. */
+  get isNeeded(): boolean {
+    return !this.#isGone
   }
 
   /** Of an ordered queue: messages come to this consumer, as far as can be seen. */
@@ -196,8 +203,20 @@ export class Attachment {
   async #restore(model: Model): Promise<void> {
     const { declarations } = this.#options
     if (await isQueueThere(model, this.queue)) return
-    if ((await whereaboutsOf(model, this.queue)) === 'home') await declarations.ensure(model, this.queue)
-    else this.#isSentAway = true
+    if ((await whereaboutsOf(model, this.queue)) !== 'home') this.#isSentAway = true
+    else if (!(await declarations.ensure(model, this.queue))) this.#rest()
+  }
+
+  #rest(): never {
+    const isNew = !this.#isGone
+    this.#isGone = true
+    if (isNew) {
+      this.#options.host.log.info(
+        `Queue "${this.queue}" is gone: the keys of its group are spread over fewer partitions now than this process knows. It goes on with the others; start its new version instead.`,
+        { queue: this.queue },
+      )
+    }
+    throw new Error('its queue is gone')
   }
 
   async #whereabouts(model: Model): Promise<string> {
@@ -205,6 +224,8 @@ export class Attachment {
     if (where === 'waiting') return movingNames(this.queue).waiting
     this.#isSentAway = false
     this.#hasTaken = false
+    // Home may be gone, and waiting for the refusal of an attachment would be as long as the back-off.
+    await this.#restore(model)
 
     return this.queue
   }
@@ -220,6 +241,7 @@ export class Attachment {
     await call((done) => channel.consume(this.#at, (message) => this.#received(message, seat), {}, done))
     this.#tries = 0
     this.#isYielding = false
+    this.#isGone = false
   }
 
   #received(message: ConsumeMessage | null, seat: Seat): void {

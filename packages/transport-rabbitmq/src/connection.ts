@@ -114,7 +114,7 @@ export class Connection {
     this.#hardEnd = hardEnd
     const clientProperties = { connection_name: `${host.app} ${purpose}`, product: 'Waybill', 'waybill-instance': host.instance }
 
-    return openModel(endpoint.target, { ...(await endpoint.socket()), clientProperties, signal: hardEnd.signal })
+    return openModel(endpoint.target, { ...(await endpoint.socket(host.runtime, hardEnd.signal)), clientProperties, signal: hardEnd.signal })
   }
 
   async #opened(model: Model): Promise<void> {

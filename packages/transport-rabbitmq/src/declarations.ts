@@ -4,7 +4,8 @@ import { differencesOf, isOfShape, refusalOf as refusalOfDifferences } from './d
 import { type Channel, call, closeChannel, type Model, openChannel } from './driver.js'
 import type { Survey } from './management.js'
 import { refusalOfDeclare, replyCodeOf, sentenceOf } from './refusal.js'
-import { type Binding, type ExchangePlan, type Names, planOf, type QueuePlan, shareMark, type SharePlan, type TopologyPlan } from './topology.js'
+import { markIn, partitionsIn, sentenceOfShare, shareMark } from './share-marks.js'
+import { type Binding, type ExchangePlan, type Names, planOf, type QueuePlan, type SharePlan, type TopologyPlan } from './topology.js'
 
 /** A channel carries one declaration at a time, so they are spread over some: 300 queues in a quarter of the time. */
 const lanes = 8
@@ -15,6 +16,8 @@ interface Step {
   readonly run: (channel: Channel) => Promise<unknown>
   /** What proves that it exists, for users who may not declare. */
   readonly check: ((channel: Channel) => Promise<unknown>) | undefined
+  /** After that for whoever may: what the check does not see. */
+  readonly compare?: (channel: Channel) => Promise<unknown>
   /** A better sentence than the broker's for what it refuses. */
   readonly explain?: (error: unknown) => BrokerRefused | undefined
 }
@@ -96,10 +99,20 @@ export class Declarations {
     }
   }
 
-  /** Makes one queue that was lost while the rest stands. */
-  async ensure(model: Model, queue: string): Promise<void> {
+  /** Makes one queue that was lost while the rest stands. False: its group's keys are spread over fewer queues now, and it is none of them any more. */
+  async ensure(model: Model, queue: string): Promise<boolean> {
     const plan = this.#plan.queues.find((q) => q.name === queue)
-    if (plan) await this.declare(model, { exchanges: [], shares: [], queues: [plan] })
+    const share = this.#plan.shares.find(({ name }) => queue.startsWith(`${name}.`))
+    if (plan) {
+      try {
+        await this.declare(model, { exchanges: [], shares: share ? [share] : [], queues: [plan] })
+      } catch (error) {
+        if (share && Number(queue.slice(share.name.length + 1)) >= foundIn(error)) return false
+        throw error
+      }
+    }
+
+    return true
   }
 }
 
@@ -113,10 +126,18 @@ async function create(model: Model, { exchanges, queues, shares }: TopologyPlan)
 }
 
 async function check(model: Model, { exchanges, queues, shares }: TopologyPlan): Promise<BrokerRefused[]> {
-  return runAll(
+  const steps = [...exchanges.map(exchangeStep), ...shares.map(shareStep), ...queues.map(queueStep)]
+  const refused = await runAll(
     model,
-    [...exchanges.map(exchangeStep), ...shares.map(shareStep), ...queues.map(queueStep)].map((step) => ({ ...step, run: step.check ?? step.run })),
+    steps.map((step) => ({ ...step, run: step.check ?? step.run })),
   )
+
+  return refused.length > 0
+    ? refused
+    : runAll(
+        model,
+        steps.flatMap((step) => (step.compare ? { ...step, run: step.compare } : [])),
+      )
 }
 
 /** What was said of a channel before stays true for the groups that are not named now. */
@@ -143,18 +164,23 @@ function exchangeStep(plan: ExchangePlan): Step {
 function shareStep({ name, queue, partitions }: SharePlan): Step {
   const run = (channel: Channel) => call((done) => channel.assertExchange(name, 'fanout', { durable: true, internal: true, alternateExchange: shareMark(partitions) }, done))
   const explain = (error: unknown): BrokerRefused | undefined => {
-    const found = new RegExp(`current is .*'${shareMark('(\\d+)')}'`).exec(sentenceOf(error))?.[1]
+    const found = markIn(sentenceOf(error))
     if (found === undefined) return undefined
 
-    return new BrokerRefused(
-      'TOPOLOGY_DIFFERS',
-      `The keys of queue "${queue}" are spread over another number of partitions: expected ${partitions}, found ${found}. With both, messages would come twice and out of order. ` +
-        `Keep \`partitions: ${found}\`, or stop the group's processes, let the queues "${queue}.keyed.*" run empty, delete them and the exchange "${name}", and start again.`,
-      { cause: error },
-    )
+    return new BrokerRefused('TOPOLOGY_DIFFERS', sentenceOfShare(`queue "${queue}"`, partitions, found), { cause: error })
   }
 
-  return { what: `exchange "${name}"`, run, check: (channel) => call((done) => channel.checkExchange(name, done)), explain }
+  // A look compares nothing. Where the exchange stands, declaring it makes nothing either.
+  const check = (channel: Channel) => call((done) => channel.checkExchange(name, done))
+
+  return { what: `exchange "${name}"`, run, check, compare: run, explain }
+}
+
+/** How many partitions the broker has, where it refused another number; else so many that no queue is beyond. */
+function foundIn(error: unknown): number {
+  const cause = error instanceof BrokerRefused ? error.cause : undefined
+
+  return partitionsIn(markIn(sentenceOf(cause))) ?? Number.POSITIVE_INFINITY
 }
 
 function queueStep(plan: QueuePlan): Step {

@@ -1,10 +1,14 @@
 import { BrokerRefused, type TopologyDifference } from '@waybill/core'
 import { ladder } from './descent.js'
 import type { FoundBinding, Survey } from './management.js'
-import { partitionsIn, type Binding, type ExchangePlan, type QueuePlan, type SharePlan, type TopologyPlan } from './topology.js'
+import { partitionsIn, sentenceOfShare, shareMark } from './share-marks.js'
+import type { Binding, ExchangePlan, QueuePlan, SharePlan, TopologyPlan } from './topology.js'
 
 /** What is missing at the broker. */
 const existence = 'existence'
+
+/** Over how many queues a group spreads its keys. */
+const spread = 'partitions'
 
 /** Everything that a vhost has in another shape than planned, or has not. */
 export function differencesOf(plan: TopologyPlan, survey: Survey): TopologyDifference[] {
@@ -34,6 +38,7 @@ export function refusalOf(differences: readonly TopologyDifference[], cause?: un
 
 export function sentenceOf({ thing, part, expected, found }: TopologyDifference): string {
   if (part === existence) return `The ${thing} is missing.`
+  if (part === spread) return sentenceOfShare(thing, expected, typeof found === 'number' ? shareMark(found) : found)
 
   return `The ${thing} exists in another shape: "${part}" expected ${shown(expected)}, found ${shown(found)}.`
 }
@@ -59,7 +64,9 @@ function ofShare({ name, partitions, queue }: SharePlan, { exchanges }: Survey):
   const found = exchanges.get(name)
   if (!found) return [missing(`exchange "${name}"`)]
 
-  return unequal(`queue "${queue}"`, [['partitions', partitions, partitionsIn(String(found.arguments['alternate-exchange']))]])
+  const { 'alternate-exchange': mark } = found.arguments
+
+  return unequal(`queue "${queue}"`, [[spread, partitions, partitionsIn(mark) ?? mark]])
 }
 
 function ofQueue({ arguments: stated, isForeign, name }: QueuePlan, { queues }: Survey): TopologyDifference[] {

@@ -74,7 +74,7 @@ async function stalled({ holders, patienceMs, queue, what }: EmptyingParts, { co
   const names = consumers === 0 ? [] : await holders()
   const reason =
     consumers === 0
-      ? 'nobody takes from it. Messages with a key have to be taken in their order, so start a process with a listener of its group, with `declare: "none"` if it refuses to start now'
+      ? 'nobody takes from it. Messages with a key have to be taken in their order, so start a process with a listener of its group, with `declare: "none"` if it refuses to start now, and with the former number where `partitions` change'
       : `${consumers === 1 ? 'a consumer stays' : `${consumers} consumers stay`}${names.length === 0 ? '' : ` (${names.join(', ')})`}. Either its handler still runs, or it knows nothing of moves because it is not of Waybill: let it finish, or end it`
 
   return new WaybillError(

@@ -1,6 +1,8 @@
+import type { Runtime } from '@waybill/core'
 import type { credentials as mechanisms, Options, SocketOptions } from 'amqplib/callback_api'
 import type { TcpSocketConnectOpts } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
+import { beforeAbort } from './before-abort.js'
 
 /** What is the same for each node. */
 export interface Settings {
@@ -35,11 +37,22 @@ export class Endpoint {
     return { ...this.#target, vhost: encodeURIComponent(this.vhost) }
   }
 
-  /** With the credentials of now. Rejects where the function that knows them does. */
-  async socket(): Promise<SocketOptions> {
-    const login = typeof this.#login === 'function' ? await this.#login() : this.#login
+  /** With the credentials of now. Rejects where the function that knows them does, where that has not answered in the time for one try, and with the end. */
+  async socket(runtime: Runtime, end: AbortSignal): Promise<SocketOptions> {
+    const login = typeof this.#login === 'function' ? await this.#asked(this.#login, runtime, end) : this.#login
 
     return { ...this.#socket, ...(login ? { credentials: login } : {}) }
+  }
+
+  async #asked(ask: () => Promise<Login>, runtime: Runtime, end: AbortSignal): Promise<Login> {
+    const { timeout = 0 } = this.#socket
+    const late = new AbortController()
+    const cancel = runtime.after(timeout, () => late.abort(new Error(`the function given as "credentials" has not answered within ${timeout} ms`)))
+    try {
+      return await beforeAbort(ask(), AbortSignal.any([end, late.signal]))
+    } finally {
+      cancel()
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import { request as plain, type RequestOptions } from 'node:http'
 import { request as secure } from 'node:https'
 import { text } from 'node:stream/consumers'
 import type { ConnectionOptions } from 'node:tls'
+import { beforeAbort } from './before-abort.js'
 
 export interface Password {
   readonly username: string
@@ -116,8 +117,9 @@ export class Management {
     const { base, password, timeoutMs, tls } = this.#parts
     const target = new URL(path, base.href.endsWith('/') ? base : `${base.href}/`)
     try {
-      const { username, password: secret } = await password()
-      const options = { auth: `${username}:${secret}`, signal: AbortSignal.timeout(timeoutMs), agent: false, ...(target.protocol === 'https:' ? tls : {}) }
+      const signal = AbortSignal.timeout(timeoutMs)
+      const { username, password: secret } = await beforeAbort(password(), signal)
+      const options = { auth: `${username}:${secret}`, signal, agent: false, ...(target.protocol === 'https:' ? tls : {}) }
 
       return await answerOf(target, options)
     } catch (error) {

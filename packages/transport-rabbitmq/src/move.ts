@@ -1,33 +1,32 @@
-import type { Runtime } from '@waybill/core'
-import { type Channel, call, closeChannel, type ConfirmChannel, type Model } from './driver.js'
+import { type Channel, call, closeChannel, type ConfirmChannel } from './driver.js'
 import { emptied } from './emptying.js'
-import type { FoundBinding, Survey } from './management.js'
-import { movingNames, signpost } from './moving-names.js'
-import { replyCodeOf } from './refusal.js'
+import type { Survey } from './management.js'
+import {
+  detached,
+  type Inflow,
+  isMarked,
+  ledThrough,
+  madeWithHead,
+  type Mark,
+  type MovingParts,
+  openConfirms,
+  putEnd,
+  rebindMs,
+  sourcesOf,
+  type TellStep,
+  throughOf,
+  waitingArguments,
+} from './moving.js'
+import { movingNames } from './moving-names.js'
+import { preconditionFailed, replyCodeOf } from './refusal.js'
+import { freed } from './sweep.js'
 import { stateOf } from './tidying.js'
 import type { QueuePlan } from './topology.js'
 
-/** So often it is looked whether somebody bound the old queue again. */
-const rebindMs = 1_000
-const preconditionFailed = 406
-
-export interface MoveParts {
-  readonly model: Model
+export interface MoveParts extends MovingParts {
   readonly plan: QueuePlan
-  readonly survey: Survey
-  /** Surveys anew. */
-  readonly look: () => Promise<Survey>
-  /** Who takes from a queue, for people. */
-  readonly holders: (queue: string) => Promise<readonly string[]>
-  readonly runtime: Runtime
-  /** How long nothing may change while it waits. */
-  readonly patienceMs: number
-  /** Told before each thing that is done. What it throws ends the move there. */
-  readonly told: (step: string, waiting: number) => unknown
+  readonly told: TellStep
 }
-
-/** How far a move is, kept at the broker: keys of the binding between bypass and waiting queue, which nothing is routed by. */
-type Mark = 'closed' | 'filled'
 
 /**
  * Moves one queue to other arguments. Each step may be done twice, and what was done is read from the broker, so a move that was cut off goes on where it stood.
@@ -51,7 +50,7 @@ export class Move {
 
   /** Resolves when the queue has its new arguments and every message is in it or in somebody's hands. */
   async run(): Promise<void> {
-    const channel = await this.#openChannel()
+    const channel = await openConfirms(this.#parts.model)
     if (!this.#isTaken()) await this.#move(channel)
     await this.#cleanUp(channel)
     await closeChannel(channel)
@@ -74,7 +73,7 @@ export class Move {
   }
 
   #is(mark: Mark): boolean {
-    return this.#survey.bindings.some(({ routing_key, source }) => source === this.#names.bypass && routing_key === mark)
+    return isMarked(this.#survey, this.#names.bypass, mark)
   }
 
   async #renew(channel: ConfirmChannel): Promise<void> {
@@ -87,30 +86,22 @@ export class Move {
     }
   }
 
-  // A queue that is reached on two ways gets a message once, so nothing is lost or doubled while the bindings change.
   async #open(channel: Channel): Promise<void> {
     const { bypass, entry, waiting } = this.#names
     await this.#step('the way around is made')
     await call((done) => channel.assertExchange(bypass, 'fanout', { durable: true }, done))
     await this.#step('the waiting queue is made')
-    await call((done) => channel.assertQueue(waiting, { durable: true, arguments: this.#waitingArguments() }, done))
+    await call((done) => channel.assertQueue(waiting, { durable: true, arguments: waitingArguments(this.#isOrdered) }, done))
     await call((done) => channel.bindQueue(waiting, bypass, 'made', {}, done))
+    await freed({ model: this.#parts.model, queue: this.#queue, runtime: this.#parts.runtime })
     await this.#step('the entry is made')
     await call((done) => channel.assertExchange(entry, 'fanout', { durable: true, alternateExchange: bypass }, done))
-    await this.#step('the entry leads to the old queue')
-    await call((done) => channel.bindQueue(this.#queue, entry, '', {}, done))
-    for (const { arguments: more, routing_key, source } of this.#sources()) {
-      await this.#step(`"${routing_key}" comes through the entry`)
-      await call((done) => channel.bindExchange(entry, source, routing_key, more, done))
-    }
+    await ledThrough(channel, this.#inflow, this.#parts.told)
     await this.#detach(channel)
   }
 
-  async #detach(channel: Channel): Promise<void> {
-    for (const { arguments: more, routing_key, source } of this.#sources()) {
-      await this.#step(`"${routing_key}" comes through the entry alone`)
-      await call((done) => channel.unbindQueue(this.#queue, source, routing_key, more, done))
-    }
+  #detach(channel: Channel): Promise<void> {
+    return detached(channel, this.#inflow, this.#parts.told)
   }
 
   async #close(channel: ConfirmChannel): Promise<void> {
@@ -123,16 +114,15 @@ export class Move {
     // Somebody who started meanwhile may have bound it again.
     await this.#detach(channel)
     await this.#step('the signpost is put at the end of the old queue')
-    await this.#putSignpost(channel, this.#queue)
+    await putEnd(channel, this.#queue)
   }
 
-  // Both at once: nothing shall come in before the signpost.
   async #replace(): Promise<boolean> {
     await this.#step('the new queue is made')
-    const channel = await this.#openChannel()
-    const { arguments: shape } = this.#parts.plan
+    const { model, plan } = this.#parts
+    const channel = await openConfirms(model)
     try {
-      await Promise.all([call((done) => channel.assertQueue(this.#queue, { durable: true, arguments: shape }, done)), this.#putSignpost(channel, this.#queue)])
+      await madeWithHead(channel, this.#queue, plan.arguments)
     } catch (error) {
       if (replyCodeOf(error) === preconditionFailed) return false
       throw error
@@ -149,15 +139,14 @@ export class Move {
     await this.#step('the inflow turns to the new queue')
     await call((done) => channel.bindQueue(this.#queue, entry, '', {}, done))
     await this.#step('the signpost is put at the end of the waiting queue')
-    await this.#putSignpost(channel, waiting)
+    await putEnd(channel, waiting)
     await this.#step('the waiting queue is opened')
     await call((done) => channel.assertExchange(open, 'fanout', { durable: true, internal: true }, done))
   }
 
   async #rebind(channel: Channel): Promise<void> {
     const { entry } = this.#names
-    const through = this.#survey.bindings.filter(({ destination, destination_type }) => destination_type === 'exchange' && destination === entry)
-    const all = [...through, ...this.#sources()]
+    const all = [...throughOf(this.#survey, entry), ...this.#inflow.sources]
     for (const { arguments: more, routing_key, source } of all) {
       await this.#step(`"${routing_key}" comes to the new queue itself`)
       await call((done) => channel.bindQueue(this.#queue, source, routing_key, more, done))
@@ -181,7 +170,7 @@ export class Move {
   #emptied(confirms: ConfirmChannel, queue: string, what: string): Promise<void> {
     const isOld = queue === this.#queue
     const { bypass, entry, waiting } = this.#names
-    const { holders, model, patienceMs, plan, runtime } = this.#parts
+    const { holders, model, patienceMs, runtime } = this.#parts
     const told = async (count: number): Promise<void> => {
       await this.#step(what, count)
       if (isOld) await this.#keepDetached(confirms)
@@ -196,7 +185,7 @@ export class Move {
       runtime,
       patienceMs,
       to: { queue: isOld ? waiting : this.#queue, exchange: isOld ? bypass : entry },
-      keepsOrder: plan.arguments['x-single-active-consumer'] === true,
+      keepsOrder: this.#isOrdered,
       holders: () => holders(queue),
     })
   }
@@ -210,30 +199,14 @@ export class Move {
     this.#detachedAt = runtime.elapsed()
   }
 
-  #waitingArguments(): Record<string, unknown> {
-    const single = this.#parts.plan.arguments['x-single-active-consumer'] === true
-
-    return { 'x-queue-type': 'quorum', 'x-delivery-limit': 1_000_000_000, ...(single ? { 'x-single-active-consumer': true } : {}) }
+  get #isOrdered(): boolean {
+    return this.#parts.plan.arguments['x-single-active-consumer'] === true
   }
 
-  /** By what messages come to the queue itself, not through the entry. */
-  #sources(): FoundBinding[] {
+  get #inflow(): Inflow {
     const { entry } = this.#names
 
-    return this.#survey.bindings.filter(
-      ({ destination, destination_type, source }) => destination_type === 'queue' && destination === this.#queue && source !== '' && source !== entry,
-    )
-  }
-
-  async #openChannel(): Promise<ConfirmChannel> {
-    const channel = await call<ConfirmChannel>((done) => this.#parts.model.createConfirmChannel(done))
-    channel.on('error', () => undefined)
-
-    return channel
-  }
-
-  #putSignpost(channel: ConfirmChannel, queue: string): Promise<unknown> {
-    return call<unknown>((done) => channel.sendToQueue(queue, Buffer.alloc(0), { persistent: true, type: signpost }, done))
+    return { queue: this.#queue, entry, sources: sourcesOf(this.#survey, this.#queue, entry) }
   }
 
   async #step(step: string, waiting = 0): Promise<void> {

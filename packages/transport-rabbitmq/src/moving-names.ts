@@ -14,12 +14,26 @@ export function movingNames(queue: string): MovingNames {
   return { entry: `${prefix}${queue}`, bypass: `waybill.moved.${queue}`, waiting: `${prefix}${queue}`, open: `waybill.open.${queue}` }
 }
 
-/** The queue whose move an exchange tells of; undefined where it is no such exchange. */
-export function queueInMove(exchange: string): string | undefined {
-  return exchange.startsWith(prefix) ? exchange.slice(prefix.length) : undefined
+/** What stands at the broker beside that while the keys of a group are spread over another number of queues. Its waiting queue is that of the first of them, which processes of every number take from. */
+export interface SpreadingNames {
+  /** An exchange through which nothing passes: while it exists, the number is being changed, and it says from which to which. */
+  readonly change: string
+  /** One for all entries. */
+  readonly bypass: string
+  /** An exchange that leads to each of the new queues what its slots are. */
+  readonly split: string
+  /** An exchange that takes what the split routes nowhere, because somebody bound it by hand. */
+  readonly rest: string
+}
+
+export function spreadingNames(share: string): SpreadingNames {
+  return { change: `${prefix}${share}`, bypass: `waybill.moved.${share}`, split: `waybill.split.${share}`, rest: `waybill.rest.${share}` }
 }
 
 /** The type of the message that says: who takes it has to go elsewhere. It is sent to the queue itself, never over a channel. */
 export const signpost = 'waybill.moving'
+
+/** Where a signpost stands, as its id: at the head of a queue that was made, or at the end of one that goes. */
+export type SignpostPlace = 'head' | 'end'
 
 const prefix = 'waybill.moving.'

@@ -1,4 +1,4 @@
-import { type Duration, type Fault, parseDuration, unknownOptions } from '@waybill/core'
+import { type Duration, type Fault, optionsIn, parseDuration, unknownOptions } from '@waybill/core'
 import { credentials as mechanisms } from 'amqplib/callback_api'
 import type { TcpSocketConnectOpts } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
@@ -46,13 +46,17 @@ export interface ResolvedOptions {
 }
 
 const known = ['url', 'vhost', 'credentials', 'declare', 'heartbeat', 'connectTimeout', 'management', 'tls', 'socket']
+const longestHeartbeatMs = 65_535_000
+const longestTimerMs = 2 ** 31 - 1
+
 
 /** All defaults and all faults. No fault quotes an url: a password may stand in it. */
-export function resolveOptions(options: RabbitOptions): ResolvedOptions {
-  const faults: Fault[] = unknownOptions('rabbitmq()', options, known)
+export function resolveOptions(given: RabbitOptions): ResolvedOptions {
+  const options: RabbitOptions = optionsIn(given)
+  const faults: Fault[] = unknownOptions('rabbitmq()', given, known)
   const settings: Settings = {
-    heartbeatMs: milliseconds('heartbeat', options.heartbeat ?? '10s', 1_000, faults),
-    connectTimeoutMs: milliseconds('connectTimeout', options.connectTimeout ?? '10s', 1, faults),
+    heartbeatMs: milliseconds('heartbeat', options.heartbeat ?? '10s', [1_000, longestHeartbeatMs], faults),
+    connectTimeoutMs: milliseconds('connectTimeout', options.connectTimeout ?? '10s', [1, longestTimerMs], faults),
     login: loginOf(options.credentials, faults),
     vhost: options.vhost,
     tls: options.tls,
@@ -85,10 +89,10 @@ function loginOfUrl(url: unknown): Password | undefined {
   return found?.username === '' && found.password === '' ? { username: 'guest', password: 'guest' } : found
 }
 
-function milliseconds(name: string, text: unknown, least: number, faults: Fault[]): number {
+function milliseconds(name: string, text: unknown, [least, most]: readonly [least: number, most: number], faults: Fault[]): number {
   const found = parseDuration(text)
-  if (found !== undefined && found >= least) return found
-  faults.push(wrong(`option "${name}" takes a duration of at least ${least} ms such as "10s"; found ${JSON.stringify(text)}.`))
+  if (found !== undefined && found >= least && found <= most) return found
+  faults.push(wrong(`option "${name}" takes a duration of at least ${least} ms such as "10s", and of no more than ${most} ms; found ${JSON.stringify(text)}.`))
 
   return least
 }

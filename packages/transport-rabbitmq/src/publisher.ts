@@ -20,6 +20,8 @@ export interface PublisherOptions {
   readonly maxBodyBytes: () => number
   /** The broker closed the channel with a reason: maybe something is no longer there. */
   readonly refused: (reason: string) => void
+  /** There is no queue for the dead letters of a group. */
+  readonly missing: (queue: string) => void
 }
 
 /** Sends with an outcome for each message. One channel, and a second one for queries, which carries their replies too. */
@@ -126,7 +128,14 @@ export class Publisher {
     if (refusal !== undefined) return settled(index, { kind: 'rejected', reason: refusal })
     const window = message.replyTo === replyToMe ? this.#queries : this.#window
     if (!window) return settled(index, { kind: 'rejected', reason: 'there is no connection to RabbitMQ' })
-    window.add(message, this.#routeOf(message.to, message), index, settled)
+    const route = this.#routeOf(message.to, message)
+    window.add(message, route, index, message.to.kind === 'dead' ? (at, outcome) => this.#watched(route.routingKey, outcome, () => settled(at, outcome)) : settled)
+  }
+
+  // Nobody consumes that queue, so nobody else learns that it is gone.
+  #watched(queue: string, { kind }: PublishOutcome, settled: () => void): void {
+    if (kind === 'unroutable') this.#options.missing(queue)
+    settled()
   }
 
   #refusalOf(message: Outgoing): string | undefined {

@@ -1,5 +1,8 @@
 import { BrokerRefused } from '@waybill/core'
 
+/** AMQP's reply code where something exists in another shape. */
+export const preconditionFailed = 406
+
 /** AMQP's reply code of an error from the driver; undefined where the connection or the channel was just lost. */
 export function replyCodeOf(error: unknown): number | undefined {
   const code = (error as { code?: unknown } | null)?.code

@@ -59,7 +59,7 @@ export class Spreading {
     const active = attachments.filter(({ isActive }) => isActive)
     if (active.length < 2 || !connection.model) return
     const processes = await consumersOf(connection.model, shared.queue)
-    const share = Math.ceil(attachments.length / Math.max(1, processes))
+    const share = Math.ceil(attachments.filter(({ isNeeded }) => isNeeded).length / Math.max(1, processes))
     for (const surplus of active.slice(share)) surplus.yield()
   }
 

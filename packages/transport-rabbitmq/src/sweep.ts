@@ -2,7 +2,8 @@ import type { Runtime } from '@waybill/core'
 import type { ConsumeMessage } from 'amqplib/callback_api'
 import { openQuietChannel } from './declarations.js'
 import { type Channel, call, closeChannel, type ConfirmChannel, type Model } from './driver.js'
-import { signpost } from './moving-names.js'
+import { signpost, type SignpostPlace } from './moving-names.js'
+import { stateOf } from './tidying.js'
 
 const periodMs = 20
 const prefetch = 500
@@ -26,7 +27,7 @@ export interface SweepParts {
  * False: something stands before the signpost, or somebody came; the queue is as it was.
  */
 export async function swept(parts: SweepParts): Promise<boolean> {
-  if (parts.keepsOrder && !(await beginsWithSignpost(parts))) return false
+  if (parts.keepsOrder && !(await beginsWithEnd(parts))) return false
   const channel = await openQuietChannel(parts.model)
   const isEmpty = await sentOn(parts, channel, await takingFrom(channel, parts.queue, prefetch))
   if (isEmpty) await call((done) => channel.deleteQueue(parts.queue, {}, done))
@@ -36,13 +37,38 @@ export async function swept(parts: SweepParts): Promise<boolean> {
 }
 
 // Each look counts as a delivery, and those are limited, so what has to stay where it is costs one message a look and no more.
-async function beginsWithSignpost({ model, queue, runtime }: SweepParts): Promise<boolean> {
+async function beginsWithEnd({ model, queue, runtime }: SweepParts): Promise<boolean> {
   const channel = await openQuietChannel(model)
-  const got = await takingFrom(channel, queue, 1)
-  for (const end = runtime.elapsed() + patienceMs; got.length === 0 && runtime.elapsed() < end; ) await pause(runtime)
+  const first = await firstBehindHead(channel, queue, runtime)
   await closeChannel(channel)
 
-  return got[0] !== undefined && isSignpost(got[0])
+  return first !== undefined && isSignpost(first)
+}
+
+/**
+ * Takes the signpost off the head of a queue that nobody takes from: it is of an earlier move, and nobody has come by since. Whoever comes during the next one
+ * would be sent away by it, from messages that are to be taken.
+ */
+export async function freed({ model, queue, runtime }: Pick<SweepParts, 'model' | 'queue' | 'runtime'>): Promise<void> {
+  const state = await stateOf(model, queue)
+  if (!state || state.consumers > 0 || state.messages === 0) return
+  const channel = await openQuietChannel(model)
+  await firstBehindHead(channel, queue, runtime)
+  await closeChannel(channel)
+}
+
+async function firstBehindHead(channel: Channel, queue: string, runtime: Runtime): Promise<ConsumeMessage | undefined> {
+  const got = await takingFrom(channel, queue, 1)
+  let first = await firstOf(got, runtime)
+  for (; first && isAtHead(first); first = await firstOf(got, runtime)) channel.ack(first)
+
+  return first
+}
+
+async function firstOf(got: ConsumeMessage[], runtime: Runtime): Promise<ConsumeMessage | undefined> {
+  for (const end = runtime.elapsed() + patienceMs; got.length === 0 && runtime.elapsed() < end; ) await pause(runtime)
+
+  return got.shift()
 }
 
 async function takingFrom(channel: Channel, queue: string, count: number): Promise<ConsumeMessage[]> {
@@ -80,6 +106,10 @@ function pause(runtime: Runtime): Promise<void> {
 
 export function isSignpost({ fields, properties }: ConsumeMessage): boolean {
   return fields.exchange === '' && properties.type === signpost
+}
+
+function isAtHead(message: ConsumeMessage): boolean {
+  return isSignpost(message) && message.properties.messageId === ('head' satisfies SignpostPlace)
 }
 
 function resent(confirms: ConfirmChannel, to: SweepParts['to'], { content, fields, properties }: ConsumeMessage): Promise<unknown> {

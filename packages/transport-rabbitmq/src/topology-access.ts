@@ -8,15 +8,15 @@ import {
   type TopologyAccess,
   type TopologyDifference,
   type TopologyOfHost,
+  type TransportHost,
   type UnusedThing,
   WaybillError,
 } from '@waybill/core'
-import { differencesOf, foundName, hasOtherArguments } from './difference.js'
+import { differencesOf, foundName } from './difference.js'
 import { type Model, openModel } from './driver.js'
 import type { Survey } from './management.js'
+import { migrated } from './migration.js'
 import type { ResolvedOptions } from './options.js'
-import { Move } from './move.js'
-import { queueInMove } from './moving-names.js'
 import { refusalOfConnect, sentenceOf } from './refusal.js'
 import { kept, removeLeftover, statesOf } from './tidying.js'
 import { faultsOf, Names, planOf } from './topology.js'
@@ -68,27 +68,11 @@ export class RabbitTopology implements TopologyAccess {
     return new Set(names.filter((name) => there.has(name)))
   }
 
-  async migrate(of: TopologyOfHost, { patienceMs, told }: MigrationParts): Promise<readonly string[]> {
-    const { plan, survey } = await this.#look(of)
-    const inMove = new Set([...survey.exchanges.keys()].flatMap((exchange) => queueInMove(exchange) ?? []))
-    const queues = plan.queues.filter((queue) => inMove.has(queue.name) || hasOtherArguments(queue, survey))
-    await this.#withModel(of, async (model) => {
-      for (const queue of queues) {
-        const thing = `queue "${queue.name}"`
-        await new Move({
-          model,
-          plan: queue,
-          survey,
-          look: () => this.#surveyed(),
-          holders: (name) => this.#holders(name),
-          runtime: of.host.runtime,
-          patienceMs,
-          told: (step, waiting) => told({ thing, step, waiting }),
-        }).run()
-      }
-    })
+  async migrate(of: TopologyOfHost, parts: MigrationParts): Promise<readonly string[]> {
+    const found = await this.#look(of)
+    const { runtime } = of.host
 
-    return queues.map(({ name }) => `queue "${name}"`)
+    return this.#withModel(of, (model) => migrated({ found, model, parts, runtime, look: () => this.#surveyed(), holders: (name) => this.#holders(name) }))
   }
 
   /** What the vhost has; undefined where its HTTP API is not known. */
@@ -147,7 +131,7 @@ export class RabbitTopology implements TopologyAccess {
 
   async #withModel<T>({ host }: TopologyOfHost, work: (model: Model) => Promise<T>): Promise<T> {
     const end = new AbortController()
-    const model = await this.#open(`${host.app} topology`, end.signal)
+    const model = await this.#open(host, end.signal)
     try {
       return await work(model)
     } finally {
@@ -156,11 +140,15 @@ export class RabbitTopology implements TopologyAccess {
     }
   }
 
-  async #open(name: string, signal: AbortSignal): Promise<Model> {
+  async #open({ app, runtime }: TransportHost, signal: AbortSignal): Promise<Model> {
     const said: string[] = []
     for (const endpoint of this.#options.endpoints) {
       try {
-        const model = await openModel(endpoint.target, { ...(await endpoint.socket()), clientProperties: { connection_name: name, product: 'Waybill' }, signal })
+        const model = await openModel(endpoint.target, {
+          ...(await endpoint.socket(runtime, signal)),
+          clientProperties: { connection_name: `${app} topology`, product: 'Waybill' },
+          signal,
+        })
         model.on('error', () => undefined)
 
         return model

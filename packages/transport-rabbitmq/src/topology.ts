@@ -144,17 +144,6 @@ function escaped(name: string): string {
   return name.replaceAll('.', '\\.')
 }
 
-/** What the exchange of a {@link SharePlan} says by the name of its alternate exchange, which is the one argument that a broker compares and nobody needs. */
-export function shareMark(partitions: number | string): string {
-  return `${partitions}-partitions`
-}
-
-export function partitionsIn(mark: string): number | undefined {
-  const found = new RegExp(`^${shareMark('([0-9]+)')}$`).exec(mark)?.[1]
-
-  return found === undefined ? undefined : Number(found)
-}
-
 /** How messages enter a channel. Matching patterns costs the broker more than all else that it does with a message, so it is not the default. */
 function entryTypeOf({ exchange, existing }: ChannelOptions): EntryType {
   return exchange?.type ?? (existing?.exchange === undefined ? 'direct' : 'topic')
@@ -209,6 +198,16 @@ export function planOf(topology: Topology, names: Names): TopologyPlan {
     shares: channels.flatMap((channel) => channel.groups.flatMap((group) => sharesOf(channel, group, names))),
     queues: channels.flatMap((channel) => channel.groups.flatMap((group) => queuesOf(channel, group, names))),
   }
+}
+
+/** The queues of messages with a key of one group, in their order, if it had so many. */
+export function keyedQueuesOf(topology: Topology, names: Names, share: SharePlan, partitions: number): QueuePlan[] {
+  const channels = topology.channels.map((channel) => ({
+    ...channel,
+    groups: channel.groups.filter(({ name }) => names.queue(channel.name, name) === share.queue).map((group) => ({ ...group, partitions })),
+  }))
+
+  return planOf({ ...topology, channels }, names).queues.filter(({ name }) => name.startsWith(`${share.name}.`))
 }
 
 function sharesOf(channel: ChannelTopology, group: GroupTopology, names: Names): SharePlan[] {

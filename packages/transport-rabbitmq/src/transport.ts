@@ -26,7 +26,7 @@ import { depthOf } from './depth.js'
 import type { Model } from './driver.js'
 import { type RabbitOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { guarded, Publisher } from './publisher.js'
-import { replyCodeOf } from './refusal.js'
+import { replyCodeOf, sentenceOf } from './refusal.js'
 import { Replies } from './replies.js'
 import { StartCounts } from './starts.js'
 import { Subscriber } from './subscriber.js'
@@ -47,6 +47,8 @@ class RabbitTransport implements Transport {
   readonly topology: RabbitTopology
   readonly #options: ResolvedOptions
   readonly #consumers = new Set<Subscriber | Replies>()
+  /** Queues that are being made again. */
+  readonly #awaited = new Set<string>()
   #parts: Parts | undefined
   #tell: (state: ConnectionState) => void = () => undefined
   #go: () => void = () => undefined
@@ -202,7 +204,14 @@ class RabbitTransport implements Transport {
       ready: () => this.#administrationReady(),
     })
     const delays = new Delays({ host, names, connection: publishing, model: () => this.#whenReady() })
-    const publisher = new Publisher({ host, connection: publishing, names, maxBodyBytes: () => this.#maxBodyBytes, refused: (reason) => this.#redeclare(reason) })
+    const publisher = new Publisher({
+      host,
+      connection: publishing,
+      names,
+      maxBodyBytes: () => this.#maxBodyBytes,
+      refused: (reason) => this.#redeclare(reason),
+      missing: (queue) => this.#putBack(queue),
+    })
     publisher.onWritable(() => this.#go())
     const starts = new StartCounts({ host, names, declarations, connection: publishing })
 
@@ -250,6 +259,17 @@ class RabbitTransport implements Transport {
     this.#parts?.declarations.restore(model).catch((error: unknown) => {
       this.#parts?.host.log.warn(`The topology could not be declared again: ${String(error)}. It is tried with the next connection.`)
     })
+  }
+
+  /** The next try of the dead letter finds it. */
+  #putBack(queue: string): void {
+    const { administration, declarations, host } = this.#parts ?? {}
+    if (!administration?.model || !declarations || this.#awaited.has(queue)) return
+    this.#awaited.add(queue)
+    declarations
+      .ensure(administration.model, queue)
+      .catch((error: unknown) => host?.log.warn(`Queue "${queue}" is gone and could not be made again: ${sentenceOf(error)} It is tried with the next dead letter.`))
+      .finally(() => this.#awaited.delete(queue))
   }
 
   /** What is published on has to be there again, which the consuming connection sees to. */

@@ -1,7 +1,8 @@
 import type { Topology, UnusedThing } from '@waybill/core'
 import { foundName, wordOf } from './difference.js'
 import type { FoundBinding, FoundQueue, Survey } from './management.js'
-import { type Names, partitionsIn, type QueuePlan, type TopologyPlan } from './topology.js'
+import { partitionsIn } from './share-marks.js'
+import type { Names, QueuePlan, TopologyPlan } from './topology.js'
 
 /** One thing that nobody needs, and how the broker calls it. */
 export type Leftover = UnusedThing &
@@ -67,7 +68,7 @@ function sharesOf({ names, plan, survey, topology }: UnusedParts, unused: readon
   const patterns = topology.channels.map(({ name }) => names.patternOfShares(name))
   const found = [...survey.exchanges.values()].filter(
     ({ arguments: { 'alternate-exchange': mark }, internal, name }) =>
-      internal && !planned.has(name) && partitionsIn(String(mark)) !== undefined && patterns.some((pattern) => pattern.test(name)),
+      internal && !planned.has(name) && partitionsIn(mark) !== undefined && patterns.some((pattern) => pattern.test(name)),
   )
   const isNeeded = (share: string): boolean => [...survey.queues.keys()].some((queue) => queue.startsWith(`${share}.`) && !unused.includes(queue))
 
