@@ -49,7 +49,6 @@ const known = ['url', 'vhost', 'credentials', 'declare', 'heartbeat', 'connectTi
 const longestHeartbeatMs = 65_535_000
 const longestTimerMs = 2 ** 31 - 1
 
-
 /** All defaults and all faults. No fault quotes an url: a password may stand in it. */
 export function resolveOptions(given: RabbitOptions): ResolvedOptions {
   const options: RabbitOptions = optionsIn(given)
