@@ -204,18 +204,22 @@ class RabbitTransport implements Transport {
       ready: () => this.#administrationReady(),
     })
     const delays = new Delays({ host, names, connection: publishing, model: () => this.#whenReady() })
+    const publisher = this.#publisherOn({ host, names, connection: publishing })
+    const starts = new StartCounts({ host, names, declarations, connection: publishing })
+
+    return { host, starts, names, declarations, consuming, publishing, administration, publisher, delays, letters: new DeadLetters(() => administration, names, host) }
+  }
+
+  #publisherOn(parts: Pick<Parts, 'host' | 'names'> & { readonly connection: Connection }): Publisher {
     const publisher = new Publisher({
-      host,
-      connection: publishing,
-      names,
+      ...parts,
       maxBodyBytes: () => this.#maxBodyBytes,
       refused: (reason) => this.#redeclare(reason),
       missing: (queue) => this.#putBack(queue),
     })
     publisher.onWritable(() => this.#go())
-    const starts = new StartCounts({ host, names, declarations, connection: publishing })
 
-    return { host, starts, names, declarations, consuming, publishing, administration, publisher, delays, letters: new DeadLetters(() => administration, names, host) }
+    return publisher
   }
 
   #publishApart({ delays, host, publisher }: Parts, batch: readonly Outgoing[], settled: Settled): void {
