@@ -1,4 +1,5 @@
-import { Event, Listener, Publisher, Query, Service, type Publish } from '@waybill/core'
+import { type Ask, createApp, Event, Listener, type Publish, Publisher, Query, Service, type Transport } from '@waybill/core'
+import { memory, memoryBroker } from '@waybill/transport-memory'
 import { inject } from 'inversify'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -205,4 +206,24 @@ test('a decorator in the wrong place is reported with all other faults', () => {
   decorate(Listener(Placed), Front, 'run')
 
   expectFault(faultsOf({ services: [Front] }), 'STATIC_METHOD', 'Front.run')
+})
+
+test('a query that no listener takes is refused where nobody else can answer it', async () => {
+  class Find extends Query('parcel.find', { payload: z.object({ id: z.string() }), reply: z.object({ at: z.string() }) }) {}
+  @Service('desk')
+  class Desk {
+    constructor(@Publisher(Find) readonly find: Ask<typeof Find>) {}
+  }
+  const appOn = (transport: Transport) => createApp({ name: 'test', services: [Desk], transport, signals: false, log: false })
+  const elsewhere = appOn(memory({ broker: memoryBroker() }))
+
+  const error: unknown = await appOn(memory())
+    .start()
+    .catch((found: unknown) => found)
+  await elsewhere.start()
+  await elsewhere.stop()
+
+  expect(error).toMatchObject({
+    faults: [{ code: 'QUERY_UNHEARD', message: expect.stringMatching(/Desk.* asks "parcel\.find", which no listener of the app takes.*Write a @Listener/) }],
+  })
 })

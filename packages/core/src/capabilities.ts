@@ -29,6 +29,8 @@ export interface Capabilities {
    * `KafkaLog` does by `seek` and `replay`, and nothing in core asks for it.
    */
   readonly replay: boolean
+  /** Other apps may be on this broker. Where nobody else can be, core refuses a query that no listener of the app takes. */
+  readonly isShared: boolean
   /** Queries can be answered. */
   readonly replies: boolean
   /** The largest body that the broker takes, where it has a limit of its own. */

@@ -312,6 +312,7 @@ function capabilitiesOf(broker: string): Capabilities {
     deliveryCount: false,
     starts: false,
     replay: true,
+    isShared: true,
     replies: true,
     maxBodyBytes: undefined,
   }

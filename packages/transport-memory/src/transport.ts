@@ -72,7 +72,7 @@ class MemoryTransport implements Transport {
     if (this.#options.broker.isKept) await this.#options.broker.open(host)
     await this.#connection.connect(host)
 
-    return capabilities
+    return { ...capabilities, isShared: !this.#options.ownsBroker }
   }
 
   async declare(topology: Topology): Promise<void> {
@@ -142,7 +142,7 @@ interface Parts {
   readonly starts: StartCounts
 }
 
-const capabilities: Capabilities = Object.freeze({
+const capabilities: Omit<Capabilities, 'isShared'> = Object.freeze({
   broker: 'memory broker',
   kind: 'queue',
   envelopePrefix,

@@ -332,6 +332,7 @@ function capabilitiesOf(model: Model, hasLadder: boolean): Capabilities {
     deliveryCount: true,
     starts: true,
     replay: false,
+    isShared: true,
     replies: true,
     // The broker's default, which it tells nobody: a larger body closes the channel for everybody.
     maxBodyBytes: Number.parseInt(version, 10) >= 4 ? 16_777_216 : 134_217_728,
