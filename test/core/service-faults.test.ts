@@ -212,7 +212,7 @@ test('a query that no listener takes is refused where nobody else can answer it'
   class Find extends Query('parcel.find', { payload: z.object({ id: z.string() }), reply: z.object({ at: z.string() }) }) {}
   @Service('desk')
   class Desk {
-    constructor(@Publisher(Find) readonly find: Ask<typeof Find>) {}
+    constructor(@Publisher(Find) readonly find: Ask<Find>) {}
   }
   const appOn = (transport: Transport) => createApp({ name: 'test', services: [Desk], transport, signals: false, log: false })
   const elsewhere = appOn(memory({ broker: memoryBroker() }))

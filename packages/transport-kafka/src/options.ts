@@ -70,7 +70,7 @@ const address = /^[^\s:@/]+(:[^\s:@/]+)*:\d{1,5}$/
 export function resolveOptions(given: unknown): { readonly options: ResolvedOptions; readonly faults: readonly Fault[] } {
   const found: Record<string, unknown> = typeof given === 'object' && given !== null ? { ...given } : {}
   const faults = [
-    ...unknownOptions('kafka()', given, known),
+    ...unknownOptions('kafka()', given === undefined ? {} : given, known),
     ...faultsOfBrokers(found.brokers),
     ...faultsOfDriver(found.driver),
     ...faultsOfCodecs(found),
