@@ -1,9 +1,20 @@
 import 'reflect-metadata'
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 // Node is given these too, for what it loads itself: "import" among them would make it require ES modules where CommonJS is meant.
 const source = ['@waybill/source', 'node']
+
+/** Begun last, the longest would run alone at the end, with a core that has nothing to do. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification): boolean => moduleId.includes('/test/simulation/simulation-')
+    const sorted = await super.sort(files)
+
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+  }
+}
 
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
@@ -18,6 +29,7 @@ export default defineConfig({
     isolate: false,
     // Two cores would get one worker, and a suite that waits for a broker leaves its core idle.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    sequence: { sequencer: LongestFirst },
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

@@ -1,11 +1,9 @@
-import type { ChannelTopology } from '@waybill/core'
 import { history } from '@waybill/testing'
 import { describe, expect, test } from 'vitest'
-import { channelOf, depth, listen, message, send, soon } from './bed.js'
+import { depth, listen, message, send, soon } from './bed.js'
 import { loadOn, worker } from './load.js'
-import { cutter, movingBed, untilMoved } from './moving-bed.js'
-
-const keyed = (partitions: number, options: ChannelTopology['options'] = {}): ChannelTopology[] => [channelOf('orders', { keyed: true, partitions, options })]
+import { movingBed } from './moving-bed.js'
+import { cutOffAtEachStep, keyed } from './repartitioning-cuts.js'
 
 describe('keyed groups that are spread over another number of queues', () => {
   const broker = movingBed()
@@ -46,36 +44,7 @@ describe('keyed groups that are spread over another number of queues', () => {
     60_000,
   )
 
-  test.each([
-    [2, 3],
-    [3, 2],
-  ])(
-    'cut off at each step from %i to %i and begun again, with messages flowing, it loses, doubles and inverts nothing',
-    async (before, after) => {
-      const namespace = broker.namespace()
-      const seen = history()
-      const load = loadOn(await partyOf(namespace, keyed(before)), seen)
-      const old = await worker(await partyOf(namespace, keyed(before)), seen)
-      const early = await worker(await partyOf(namespace, keyed(Math.min(before, after)), { options: { declare: 'none' } }), seen)
-      const { difference, migrate } = mover(namespace, keyed(after))
-      load.start()
-      await soon(() => old.recent().length > 0)
-
-      const { reached, told } = cutter(3)
-      await untilMoved(() => migrate(told))
-
-      await worker(await partyOf(namespace, keyed(after)), seen)
-      await soon(() => [old, early].every((one) => one.consumer.health().attached), { within: 15_000 })
-      await load.stop()
-      await soon(() => seen.check({ groups: ['billing'] }).lost.length === 0, { within: 15_000 })
-      const verdict = seen.check({ groups: ['billing'] })
-      expect(verdict, verdict.describe()).toMatchObject({ lost: [], reordered: [], unexpected: [], duplicated: [] })
-      expect(reached.size).toBeGreaterThan(60)
-      expect(await difference()).toEqual([])
-      expect(await leftIn(namespace)).toEqual([])
-    },
-    180_000,
-  )
+  test('cut off at each step from 2 to 3 and begun again, with messages flowing, it loses, doubles and inverts nothing', () => cutOffAtEachStep(broker, 2, 3), 180_000)
 
   test('neither version starts while it is under way, nor the old one afterwards, and each refusal says what to do', async () => {
     const namespace = broker.namespace()
