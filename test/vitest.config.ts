@@ -6,10 +6,12 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 // Node is given these too, for what it loads itself: "import" among them would make it require ES modules where CommonJS is meant.
 const source = ['@waybill/source', 'node']
 
+const longest = ['/test/simulation/simulation-', '/test/contract/memory.test.']
+
 /** Begun last, the longest would run alone at the end, with a core that has nothing to do. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isLong = ({ moduleId }: TestSpecification): boolean => moduleId.includes('/test/simulation/simulation-')
+    const isLong = ({ moduleId }: TestSpecification): boolean => longest.some((name) => moduleId.includes(name))
     const sorted = await super.sort(files)
 
     return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { createApp, Event, type Fault, Listener, Service } from '@waybill/core'
 import { memoryStore } from '@waybill/store-memory'
 import { postgres } from '@waybill/store-postgres'
@@ -161,6 +162,21 @@ test.for([
 
   await expect(app.start()).rejects.toMatchObject({ faults: [{ message: expect.stringContaining(`\`${option}`) }] })
   await app.stop()
+})
+
+test('a transport among the plugins hides no other fault', async () => {
+  const plugins = [memory() as never, { name: 'till', check: () => assert.fail('It looked.') }]
+  const error: unknown = await createApp({ name: 'Ä', services: [], transport: memory(), plugins, signals: false, log: false })
+    .start()
+    .catch((found: unknown) => found)
+
+  expect(error).toMatchObject({
+    faults: [
+      { code: 'APP_NAME' },
+      { code: 'APP_OPTIONS', message: expect.stringContaining('give it as `transport`') },
+      { code: 'PLUGIN', message: 'The plugin "till" could not check the app: It looked.' },
+    ],
+  })
 })
 
 test.each([

@@ -65,3 +65,29 @@ test.each([
   await expect(call(fresh)).rejects.toMatchObject({ code: 'NOT_STARTED', message: expect.stringContaining(`app.deadLetters.${verb} needs a running app`) })
   await expect(call(app)).rejects.toMatchObject({ code: 'STOPPED' })
 })
+
+test('an app that has run and stopped is not started again', async () => {
+  const app = createApp({ name: 'test', services: [], signals: false, log: false, transport: memory() })
+  await app.start()
+  await app.stop()
+
+  await expect(app.start()).rejects.toMatchObject({ code: 'STOPPED', message: expect.stringContaining('create another') })
+})
+
+test('what a plugin throws at start is logged with its name', async () => {
+  const lines: string[] = []
+  const note = (text: string): void => void lines.push(text)
+  const open = () => Promise.reject(new Error('There is no cache.'))
+  const app = createApp({
+    name: 'test',
+    services: [],
+    signals: false,
+    log: { debug: note, info: note, warn: note, error: note },
+    transport: memory(),
+    plugins: [{ name: 'cache', open }],
+  })
+
+  await expect(app.start()).rejects.toThrow('There is no cache.')
+
+  expect(lines).toEqual(['The plugin "cache" did not start: There is no cache.'])
+})

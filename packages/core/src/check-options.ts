@@ -110,7 +110,8 @@ function checkLists(options: Options): readonly Fault[] {
   })
 }
 
-function isPlugin(entry: unknown): boolean {
+/** Whether it is one, and neither a transport nor a store that was put among them. */
+export function isPlugin(entry: unknown): boolean {
   return isRecord(entry) && typeof entry.name === 'string' && misplaced(entry) === undefined
 }
 

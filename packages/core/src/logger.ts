@@ -31,7 +31,7 @@ export function safeLogger(logger: Logger): Logger {
   const guard = (level: Level) => (text: string, fields?: LogFields) => {
     try {
       // An asynchronous function is a logger too, for the compiler.
-      const written: unknown = logger[level](text, fields)
+      const written: unknown = fields ? logger[level](text, fields) : logger[level](text)
       if (isThenable(written)) written.then(undefined, () => undefined)
     } catch {
       // There is nowhere left to report it.

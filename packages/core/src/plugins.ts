@@ -1,4 +1,5 @@
 import { storeOf } from './check-transactions.js'
+import { loggedOf } from './dead-letter.js'
 import { WaybillError } from './error.js'
 import type { Fault } from './fault.js'
 import type { Logger } from './logger.js'
@@ -43,7 +44,13 @@ export class Plugins {
   }
 
   check(plan: Plan): readonly Fault[] {
-    return this.#all.flatMap((plugin) => plugin.check?.(plan, this.store !== undefined) ?? [])
+    return this.#all.flatMap((plugin) => {
+      try {
+        return plugin.check?.(plan, this.store !== undefined) ?? []
+      } catch (error) {
+        return [{ code: 'PLUGIN', message: `The plugin "${plugin.name}" could not check the app: ${loggedOf(error)}` }]
+      }
+    })
   }
 
   has(name: string): boolean {
@@ -76,7 +83,10 @@ export class Plugins {
   async #unlessStopped({ name }: Plugin, work: () => Promise<void>): Promise<void> {
     const done = new Promise<void>((resolve, reject) => {
       this.#starting = { name, giveUp: () => reject(new WaybillError('STOPPED', `The plugin "${name}" had not started yet.`)) }
-      work().then(resolve, reject)
+      work().then(resolve, (error: unknown) => {
+        this.#log.error(`The plugin "${name}" did not start: ${loggedOf(error)}`)
+        reject(error)
+      })
     })
     await done.finally(() => {
       this.#starting = undefined

@@ -6,6 +6,7 @@ import { BrokerTopology, type LiveTopology } from './app-topology.js'
 import type { AppOptions } from './app-options.js'
 import { Asking } from './asking.js'
 import { Burial } from './burial.js'
+import { isPlugin } from './check-options.js'
 import { ChannelRules, covers } from './channel-rules.js'
 import { checkCapabilities } from './check-capabilities.js'
 import { jsonCodec } from './codec.js'
@@ -86,7 +87,7 @@ export class RunningApp implements App {
     this.#shutdownMs = parseDuration(options.shutdown) ?? 25_000
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#host = { app: options.name, instance: this.#runtime.id(), namespace: options.namespace, runtime: this.#runtime, log: this.#log }
-    this.#plugins = new Plugins(recordsOf(options.plugins), this.#log)
+    this.#plugins = new Plugins(recordsOf(options.plugins).filter(isPlugin), this.#log)
     this.#middleware = [...this.#plugins.middleware, ...nameMiddleware(recordsOf(options.middleware))]
     const transports = transportsOf(options)
     const deadlineMs = parseDuration(options.publishDeadline) ?? 10_000
@@ -124,7 +125,7 @@ export class RunningApp implements App {
   }
 
   start(): Promise<void> {
-    if (this.#stopping && !this.#starting) return Promise.reject(this.#notRunning('app.start'))
+    if (this.#stopping && (!this.#starting || this.#container)) return Promise.reject(this.#notRunning('app.start'))
     this.#starting ??= this.#start()
 
     return this.#starting
@@ -334,7 +335,7 @@ export class RunningApp implements App {
   async #stop(): Promise<void> {
     const end = this.#runtime.elapsed() + this.#shutdownMs
     const left = (): number => Math.max(0, end - this.#runtime.elapsed())
-    const began = this.#release !== undefined
+    const hasRun = this.#state === 'running'
     this.#state = 'stopping'
     await Promise.all([finish(this.#groups, this.#shutdownMs, this.#host), this.deadLetters.stop(this.#shutdownMs)])
     await this.#asking.close(Math.max(1_000, left() / 2))
@@ -345,7 +346,7 @@ export class RunningApp implements App {
     await letGo(this.#container, atLeast(), this.#host)
     this.#release?.()
     this.#state = 'stopped'
-    if (began) this.#log.info(`${this.#options.name} has stopped`)
+    if (hasRun) this.#log.info(`${this.#options.name} has stopped`)
   }
 
   #pluginHost(): PluginHost {
@@ -388,7 +389,7 @@ export class RunningApp implements App {
 
     return new WaybillError(
       stopped ? 'STOPPED' : 'NOT_STARTED',
-      `${what} needs a running app, and "${this.#options.name}" is ${this.#state}. ${stopped ? 'An app that has stopped stays so: create another.' : 'Await app.start() first.'}`,
+      `${what} needs ${what === 'app.start' ? 'a new app' : 'a running app'}, and "${this.#options.name}" is ${this.#state}. ${stopped ? 'An app that has stopped stays so: create another.' : 'Await app.start() first.'}`,
     )
   }
 }
