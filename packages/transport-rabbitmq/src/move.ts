@@ -18,7 +18,6 @@ import {
   waitingArguments,
 } from './moving.js'
 import { movingNames } from './moving-names.js'
-import { preconditionFailed, replyCodeOf } from './refusal.js'
 import { freed } from './sweep.js'
 import { stateOf } from './tidying.js'
 import type { QueuePlan } from './topology.js'
@@ -121,12 +120,7 @@ export class Move {
     await this.#step('the new queue is made')
     const { model, plan } = this.#parts
     const channel = await openConfirms(model)
-    try {
-      await madeWithHead(channel, this.#queue, plan.arguments)
-    } catch (error) {
-      if (replyCodeOf(error) === preconditionFailed) return false
-      throw error
-    }
+    if (!(await madeWithHead(channel, this.#queue, plan.arguments))) return false
     await closeChannel(channel)
 
     return true

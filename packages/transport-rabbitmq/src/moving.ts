@@ -3,6 +3,7 @@ import type { Options } from 'amqplib/callback_api'
 import { type Channel, call, type ConfirmChannel, type Model } from './driver.js'
 import type { FoundBinding, Survey } from './management.js'
 import { signpost, type SignpostPlace } from './moving-names.js'
+import { preconditionFailed, replyCodeOf } from './refusal.js'
 
 /** So often it is looked whether somebody bound an old queue again. */
 export const rebindMs = 1_000
@@ -76,9 +77,16 @@ export function putEnd(channel: ConfirmChannel, queue: string): Promise<unknown>
   return putSignpost(channel, queue, 'end')
 }
 
-/** A queue with a signpost at its head: both at once, for nothing shall come in before the signpost. */
-export function madeWithHead(channel: ConfirmChannel, queue: string, shape: Options.AssertQueue['arguments']): Promise<unknown> {
-  return Promise.all([call((done) => channel.assertQueue(queue, { durable: true, arguments: shape }, done)), putSignpost(channel, queue, 'head')])
+/** A queue with a signpost at its head: both at once, for nothing shall come in before the signpost. False: it is there with other arguments, and the channel is gone. */
+export async function madeWithHead(channel: ConfirmChannel, queue: string, shape: Options.AssertQueue['arguments']): Promise<boolean> {
+  try {
+    await Promise.all([call((done) => channel.assertQueue(queue, { durable: true, arguments: shape }, done)), putSignpost(channel, queue, 'head')])
+
+    return true
+  } catch (error) {
+    if (replyCodeOf(error) === preconditionFailed) return false
+    throw error
+  }
 }
 
 function putSignpost(channel: ConfirmChannel, queue: string, place: SignpostPlace): Promise<unknown> {

@@ -148,12 +148,7 @@ export class Repartition {
     const channel = await openConfirms(this.#parts.model)
     for (const { arguments: shape, name } of this.#parts.planned) {
       await this.#tellOf(name)('the new queue is made')
-      try {
-        await madeWithHead(channel, name, shape)
-      } catch (error) {
-        if (replyCodeOf(error) === preconditionFailed) return false
-        throw error
-      }
+      if (!(await madeWithHead(channel, name, shape))) return false
     }
     await closeChannel(channel)
 
