@@ -3,7 +3,7 @@ import { memoryBroker } from '@waybill/transport-memory'
 import { virtualRuntime } from '@waybill/testing'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { startApp } from './on-memory.js'
+import { gate, startApp } from './on-memory.js'
 
 class GetTime extends Query('clock.get', { payload: z.object({}), reply: z.object({ run: z.number(), face: z.string() }) }) {}
 
@@ -14,11 +14,12 @@ interface Asked {
 }
 
 /** A clock that counts its runs, and an asker without Waybill that may ask twice. */
-async function clock(options: { fails?: boolean; face?: string } = {}): Promise<{
+async function clock(options: { fails?: boolean; face?: string; until?: Promise<void> } = {}): Promise<{
   runtime: ReturnType<typeof virtualRuntime>
   runs: () => number
   ask(query: Asked): Promise<void>
   waiting(queue: string): number
+  disconnect(): Promise<void>
 }> {
   const runtime = virtualRuntime()
   const broker = memoryBroker({ runtime })
@@ -26,8 +27,9 @@ async function clock(options: { fails?: boolean; face?: string } = {}): Promise<
   @Service('clock')
   class Clock {
     @Listener(GetTime, { retry: false })
-    tell(): { run: number; face: string } {
+    async tell(): Promise<{ run: number; face: string }> {
       runs++
+      await options.until
       if (options.fails) throw new Error('stopped')
 
       return { run: runs, face: options.face ?? '' }
@@ -43,6 +45,10 @@ async function clock(options: { fails?: boolean; face?: string } = {}): Promise<
       const headers = { cloudEvents_id: id, cloudEvents_type: 'clock.get', cloudEvents_source: '/x', 'waybill-deadline': runtime.now() + deadline }
       broker.send({ exchange: 'clock', routingKey: 'clock.get', headers, body: '{}', contentType: 'application/json', replyTo })
       await runtime.advance('1ms')
+    },
+    async disconnect() {
+      broker.disconnect()
+      await runtime.advance('1s')
     },
     waiting: (queue) => broker.queues().find(({ name }) => name === queue)?.waiting ?? 0,
   }
@@ -64,6 +70,58 @@ test('a query that failed and comes again hears the same error', async () => {
   await ask({ id: 'q', replyTo: 'reply.one' })
 
   expect([runs(), waiting('reply.one')]).toEqual([1, 2])
+})
+
+test.each([
+  ['is answered with the same', false],
+  ['hears the same error', true],
+])('a query that comes again while its first run is under way %s, and its listener runs once', async (_title, fails) => {
+  const { opened, open } = gate()
+  const { ask, runs, runtime, waiting } = await clock({ fails, until: opened })
+
+  for (let i = 0; i < 3; i++) await ask({ id: 'q', replyTo: 'reply.one' })
+  const before = waiting('reply.one')
+  open()
+  await runtime.advance('1ms')
+
+  expect([runs(), before, waiting('reply.one'), waiting('clock.clock')]).toEqual([1, 0, 3, 0])
+})
+
+test('a query whose connection is lost while its listener runs is answered, and its listener runs once', async () => {
+  const { opened, open } = gate()
+  const { ask, disconnect, runs, runtime, waiting } = await clock({ until: opened })
+
+  await ask({ id: 'q', replyTo: 'reply.one' })
+  await disconnect()
+  open()
+  await runtime.advance('1s')
+
+  expect(runs()).toBe(1)
+  expect(waiting('reply.one')).toBeGreaterThan(0)
+})
+
+test('a query that comes again after its first one ran out of time unanswered is dropped as that one is', async () => {
+  const { opened, open } = gate()
+  const { ask, disconnect, runs, runtime, waiting } = await clock({ until: opened })
+
+  await ask({ id: 'q', replyTo: 'reply.one', deadline: 1_000 })
+  await disconnect()
+  await runtime.advance('2m')
+  open()
+  await runtime.advance('1s')
+
+  expect([runs(), waiting('clock.clock')]).toEqual([1, 0])
+})
+
+test('B16 whoever names another’s query waits for nothing of that', async () => {
+  const { opened, open } = gate()
+  const { ask, runs } = await clock({ until: opened })
+
+  await ask({ id: 'q', replyTo: 'reply.one' })
+  await ask({ id: 'q', replyTo: 'reply.two' })
+  open()
+
+  expect(runs()).toBe(2)
 })
 
 test('B16 whoever names another’s query gets nothing of its reply', async () => {

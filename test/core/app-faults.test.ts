@@ -41,6 +41,11 @@ test.each([
   [{ transport: memory }, 'found the function or class memory'],
   [{ transport: 'amqp://localhost' }, 'found "amqp://localhost"'],
   [{ transport: 'amqp://app:hunter2@host' }, 'found "amqp://…@host"'],
+  [{ transport: 'amqp://app:hun ter2@host' }, 'found "amqp://…@host"'],
+  [{ transport: '//app:hunter2@host' }, 'found "//…@host"'],
+  [{ transport: 'app:hunter2@host' }, 'found "…@host"'],
+  [{ transport: 'amqp://app:hunter2' }, 'found "amqp://app:…"'],
+  [{ transport: 'amqp://host:5673/shop' }, 'found "amqp://host:5673/shop"'],
   [{ transport: undefined, transports: {} }, 'found an empty one'],
   [{ transport: undefined, transports: [] }, 'found an array'],
   [{ transport: undefined, transports: { queue: {} } }, '`transports.queue`'],
@@ -54,6 +59,8 @@ test.each([
   [{ modules: [class {}] }, '`modules[0]`'],
   [{ middleware: [{ listens: () => undefined }] }, '`middleware[0]`'],
   [{ plugins: [() => undefined] }, '`plugins[0]`'],
+  [{ plugins: [{}] }, '`plugins[0]` is one of a list of plugins, such as outbox(…); found an object without `name`.'],
+  [{ plugins: [{ name: 5 }] }, 'found an object whose `name` is 5 and no text.'],
   [{ channels: [] }, '`channels` is an object'],
   [{ runtime: 5 }, '`runtime`'],
   [{ signals: true }, '`signals` is false or left out'],
@@ -192,6 +199,13 @@ test.each([
     expect(messages).toContainEqual(expect.stringContaining(`${name} takes an object of options; found ${given === null || given === 5 ? given : '"amqp://…@host"'}`))
     expect(messages.join()).not.toContain('hunter2')
   }
+})
+
+test.each([
+  ['an url', rabbitmq as Factory, 'amqp://app:hunter2@host', 'found "amqp://…@host". Write rabbitmq({ url: \'amqp://user:password@host'],
+  ['an address', kafka as Factory, 'broker:9093', 'found "broker:9093". Write kafka({ brokers: [\''],
+])('a transport that is given %s instead of options says once how to write it', (_what, factory, given, says) => {
+  expect(factory(given).faults.map(({ message }) => message)).toEqual([expect.stringContaining(says)])
 })
 
 type Factory = (given: unknown) => { readonly faults: readonly Fault[] }

@@ -211,6 +211,55 @@ test('messages of one key share a batch in their order, and never two batches at
   }
 })
 
+test('a batch that is full of the messages of some keys starts at once', async () => {
+  const runtime = virtualRuntime()
+  const batches: string[][] = []
+  @Service('store')
+  class Store {
+    @Listener(Moved, { batch: { size: 5, wait: '1h' }, concurrency: 1 })
+    store(messages: readonly Moved[]): void {
+      batches.push(messages.map(({ id, n }) => `${id}${n}`))
+    }
+  }
+  const { app } = await startApp({ runtime, services: [Store] })
+
+  await app.publish(['a1', 'a2', 'b1', 'b2'].map((text) => new Moved({ id: text[0] as string, n: Number(text[1]) })))
+  await runtime.advance('1ms')
+  const before = batches.length
+  await app.publish(['b3', 'b4', 'b5', 'b6'].map((text) => new Moved({ id: text[0] as string, n: Number(text[1]) })))
+  await runtime.advance('1ms')
+
+  expect(before).toBe(0)
+  expect(batches).toEqual([['a1', 'a2', 'b1', 'b2', 'b3']])
+})
+
+test('a batch waits for those that may share it, and counts no other of their keys', async () => {
+  const runtime = virtualRuntime()
+  const taken: string[] = []
+  class Reset extends Event('meters.reset', { key: 'id', payload: z.object({ id: z.string() }) }) {}
+  @Service('store')
+  class Store {
+    @Listener(Moved, { batch: { size: 3, wait: '1m' } })
+    store(messages: readonly Moved[]): void {
+      taken.push(messages.map(({ id, n }) => `${id}${n}`).join(' '))
+    }
+
+    @Listener(Reset)
+    reset({ id }: Reset): void {
+      taken.push(`${id} reset`)
+    }
+  }
+  const { app } = await startApp({ runtime, services: [Store] })
+
+  await app.publish([new Moved({ id: 'a', n: 1 }), new Reset({ id: 'a' }), new Moved({ id: 'a', n: 2 })])
+  await runtime.advance('59s')
+  const before = [...taken]
+  await runtime.advance('2m')
+
+  expect(before).toEqual([])
+  expect(taken).toEqual(['a1', 'a reset', 'a2'])
+})
+
 test('an item that waits for its next try holds back the later ones of its key, and nobody else', async () => {
   const runtime = virtualRuntime()
   const done: string[] = []
@@ -259,6 +308,25 @@ test('a batch that does not end in time runs its items alone, with its signal ab
 
   expect(batches).toEqual([[0, 1], [0], [1]])
   expect(signals.map(({ aborted }) => aborted)).toEqual([true, true])
+})
+
+test('an item that is marked as failed when its batch has ended changes nothing, and the log says so', async () => {
+  const runtime = virtualRuntime()
+  const marked = gate()
+  const { type, batches } = storing((_ns, items) => void marked.opened.then(() => items[1]?.fail(new Error('no such meter.'))), { size: 2 })
+  const warnings: string[] = []
+  const quiet = (): void => undefined
+  const { app } = await startApp({ runtime, services: [type], log: { debug: quiet, info: quiet, error: quiet, warn: (text) => void warnings.push(text) } })
+
+  await app.publish(reads(2))
+  await runtime.advance('1s')
+  marked.open()
+  await runtime.advance('1s')
+
+  expect(warnings).toEqual([
+    'Store.store marked a message as failed after its batch had ended, so that changed nothing: no such meter. Await what may fail before the method returns.',
+  ])
+  expect(batches).toEqual([[0, 1]])
 })
 
 test('middleware stands around a batch as around one message', async () => {

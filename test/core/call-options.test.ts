@@ -19,6 +19,7 @@ test.each([
   ['5s', 'CALL_OPTION', 'found "5s"'],
   [{ signal: {} }, 'CALL_OPTION', 'A publish takes "signal" as that of an AbortController'],
   [{ headers: 'x' }, 'CALL_OPTION', 'A publish takes "headers" as an object of texts, numbers and booleans, such as { tenant: \'acme\' }; found "x".'],
+  [{ headers: new Map([['tenant', 'acme']]) }, 'CALL_OPTION', 'found an object of Map. Write Object.fromEntries(…) around it.'],
   [{ held: true }, 'CALL_OPTION', 'A publish takes "held" as false or left out'],
   [{ delai: '5s' }, 'UNKNOWN_OPTION', 'A publish has no option "delai". Did you mean "delay"?'],
 ])('a publish with %j says what it takes', async (options, code, message) => {

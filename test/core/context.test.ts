@@ -42,6 +42,17 @@ test('a value that JSON has no word for is refused where it is given', () => {
   expect(() => none.run(undefined, () => 'It ran.')).toThrow(/"context none" does not fit.*cannot be written as JSON: it is undefined/)
 })
 
+test.each([
+  [undefined, z.object({}), 'A context is named with a text of 1 to 100 bytes, as it travels in the header "waybill-context-<name>"; found undefined.'],
+  ['', z.object({}), 'found "".'],
+  ['x'.repeat(101), z.object({}), 'found "xxx'],
+  ['tenant', 5, 'The context "tenant" takes a Standard Schema (zod, valibot, arktype … or unchecked<T>()); found 5.'],
+])('a context that is declared as (%j, %j) says what it takes where it is used', (name, schema, message) => {
+  const context = Context(name as never, schema as never)
+
+  expect(() => context.run({} as never, () => 'It ran.')).toThrow(expect.objectContaining({ code: 'CONTEXT', message: expect.stringContaining(message) }))
+})
+
 test('a context within another adds to it, and what is published carries both', async () => {
   const { app } = await startApp({ services: [Reader] })
 
@@ -49,4 +60,10 @@ test('a context within another adds to it, and what is published carries both', 
   await eventually(() => app.get(Reader).seen.length === 1)
 
   expect(app.get(Reader).seen).toEqual([[{ id: 'acme', since: new Date('2026-01-01') }, { name: 'eve' }]])
+})
+
+test('a context without work to run says what to write', () => {
+  expect(() => tenant.run({ id: 'acme' }, undefined as never)).toThrow(
+    'The context "tenant" runs work with a value; found undefined for the work. Write tenant.run(value, () => …).',
+  )
 })

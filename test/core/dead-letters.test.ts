@@ -183,6 +183,15 @@ test.each([
   expect(await bench.letters.list(of)).toEqual([])
 })
 
+test('a redrive has one rate for all: what it would be counted by is refused', async () => {
+  const { letters } = await closedBank([])
+
+  await expect(letters.redrive(of, { rate: { limit: 1, per: '1s', by: 'to' } } as never)).rejects.toMatchObject({
+    code: 'UNKNOWN_OPTION',
+    message: expect.stringContaining('deadLetters.redrive: `rate` has no option "by". Known options: limit, per.'),
+  })
+})
+
 test('a redrive that takes long lets others look in between, and goes on with those that were there when it began', async () => {
   const bench = await closedBank()
   bench.isOpen = true

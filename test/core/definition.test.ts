@@ -85,6 +85,14 @@ test('a message without a schema is refused, and no value gets past it', () => {
   expect(() => new Seen({} as never)).toThrow(InvalidMessage)
 })
 
+test('a schema in the place of the options is told so, once, and is used', () => {
+  const { faults, schema } = resolveDefinition('event', 'thing.done', payload)
+
+  expectCodes(faults, 'MESSAGE_OPTIONS')
+  expectFault(faults, 'MESSAGE_OPTIONS', 'found the schema itself. Write { payload: z.object({ … }) }')
+  expect(schema).toBe(payload)
+})
+
 test('something that only looks like a schema is refused', () => {
   expectFault(resolveDefinition('event', 'thing.seen', { payload: { parse: () => 1 } }).faults, 'PAYLOAD_SCHEMA', 'an object of Object')
   expectFault(resolveDefinition('event', 'thing.seen', { payload: { '~standard': { version: 2, validate: () => 1 } } }).faults, 'PAYLOAD_SCHEMA')

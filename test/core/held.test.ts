@@ -1,5 +1,6 @@
-import { Event, Listener, type Publish, Publisher, Service } from '@waybill/core'
+import { type Delivery, Event, Listener, type Publish, Publisher, Service } from '@waybill/core'
 import { eventually } from '@waybill/testing'
+import { memory, memoryBroker } from '@waybill/transport-memory'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { startApp } from './on-memory.js'
@@ -70,6 +71,46 @@ test('H1 the id of a held message follows from its cause, its listener and its p
   expect(audience.heard[0]?.id).not.toBe(audience.heard[1]?.id)
 })
 
+test('H1 a listener that runs again sends each message under its id, also where what it publishes at the same time comes in another order', async () => {
+  class Sent extends Event('parcels.sent', { key: 'parcel', payload: z.object({ parcel: z.string() }) }) {}
+  class Billed extends Event('parcels.billed', { payload: z.object({ parcel: z.string() }) }) {}
+  const ids: string[] = []
+  @Service('sender')
+  class Sender {
+    runs = 0
+
+    constructor(
+      @Publisher(Sent) private readonly sent: Publish<Sent>,
+      @Publisher(Billed) private readonly billed: Publish<Billed>,
+    ) {}
+
+    @Listener(Asked, { retry: { attempts: 2, backoff: ['1ms'] } })
+    async send(): Promise<void> {
+      const work = [() => this.sent({ parcel: 'a' }), () => this.sent({ parcel: 'b' }), () => this.billed({ parcel: 'a' })]
+      if (this.runs++ > 0) work.reverse()
+      await Promise.all(work.map((publish) => publish()))
+    }
+
+    @Listener([Sent, Billed])
+    on(message: Sent | Billed, { id }: Delivery): void {
+      ids.push(`${message.constructor.name} ${message.parcel} ${id}`)
+    }
+  }
+  const broker = memoryBroker()
+  const transport = memory({ broker })
+  const publish = transport.publish.bind(transport)
+  let hung = 0
+  transport.publish = (batch, settled) =>
+    publish(batch, (index, outcome) => settled(index, batch[index]?.envelope.type === 'parcels.sent' && hung++ < 2 ? { kind: 'unknown', reason: 'It hung.' } : outcome))
+  const { app } = await startApp({ services: [Sender], transport })
+
+  await app.publish(new Asked({ n: 0 }))
+  await eventually(() => ids.length === 6)
+
+  expect(app.get(Sender).runs).toBe(2)
+  expect([...new Set(ids)]).toHaveLength(3)
+})
+
 test('H1 two groups that hold the same message of the same cause send it under two ids', async () => {
   function speaker(group: string): new (tell: Publish<Told>) => object {
     @Service(group)
@@ -134,4 +175,28 @@ test('H7 a publish after its listener has ended is an error that names the liste
 
   await expect(late).rejects.toMatchObject({ code: 'LATE_PUBLISH', message: expect.stringContaining('Forgetful.speak') })
   expect(app.get(Audience).heard).toEqual([])
+})
+
+test('a publish that is refused while nobody awaits it fails the listener, as it would if it were awaited', async () => {
+  @Service('careless')
+  class Careless {
+    constructor(@Publisher(Told) private readonly tell: Publish<Told>) {}
+
+    @Listener(Asked, { retry: { attempts: 1 } })
+    async speak({ n }: Asked): Promise<void> {
+      if (n === 1) void this.tell({ n: 'one' as unknown as number })
+      if (n === 2) void this.tell({ n }, { id: '' })
+      if (n === 3) this.tell({ n: 'three' as unknown as number }).catch(() => undefined)
+      if (n === 4) await this.tell({ n: 'four' as unknown as number }).catch(() => undefined)
+      if (n === 5) await Promise.allSettled([this.tell({ n: 'five' as unknown as number })])
+    }
+  }
+  const { app } = await startApp({ services: [Careless, Audience] })
+
+  await app.publish([1, 2, 3, 4, 5].map((n) => new Asked({ n })))
+
+  const letters = () => app.deadLetters.list({ channel: 'held', group: 'careless' })
+  await eventually(async () => (await letters()).length === 2)
+  await app.publish(new Asked({ n: 0 }))
+  expect((await letters()).map(({ message }) => message).sort()).toEqual([expect.stringContaining('"id"'), expect.stringContaining('does not fit its schema')])
 })

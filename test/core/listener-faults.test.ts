@@ -114,6 +114,12 @@ test('several messages as a batch or settled by hand are refused', () => {
   expectFault(faultsOf({ services: [serviceOf(listener([Placed, Keyed], { settle: 'manual' }))] }), 'LISTENER_MODE', 'a method of its own')
 })
 
+test('a raw listener with a rate by a field is refused, as nobody reads its payload', () => {
+  const raw = RawListener as (...args: unknown[]) => unknown
+
+  expectFault(faultsOf({ services: [serviceOf(raw('warehouse', { rate: { limit: 1, per: '1s', by: 'sku' } }))] }), 'RAW_LISTENER', '@RawListener on Billing.on has `rate.by`')
+})
+
 test('a raw listener as a batch is refused', () => {
   const raw = RawListener as (...args: unknown[]) => unknown
 

@@ -3,7 +3,7 @@ import { eventually } from '@waybill/testing'
 import type { MemoryBroker } from '@waybill/transport-memory'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { startApp } from './on-memory.js'
+import { gate, startApp } from './on-memory.js'
 
 class Work extends Command('work.do', { payload: z.object({ n: z.number() }) }) {}
 
@@ -133,6 +133,34 @@ test('C2 a listener that settles by hand and then hangs is told about as one tha
   expect(line).toMatch(/^Worker\.work had settled its message, which stays acked, when its time was over: .*did not finish within 20 ms/)
   expect(line).not.toMatch(/threw|Settle last/)
   expect(app.get(Worker).runs).toBe(1)
+})
+
+test('C2 a listener that settles by hand when its time is over changes nothing, and the log says so', async () => {
+  const { opened, open } = gate()
+  @Service('worker')
+  class Worker {
+    runs = 0
+
+    @Listener(Work, { settle: 'manual', timeout: '20ms', retry: { attempts: 2, backoff: ['1ms'] } })
+    async work(_work: Work, delivery: ManualDelivery): Promise<void> {
+      if (++this.runs === 2) return delivery.ack()
+      await opened
+      delivery.deadLetter('too late')
+      delivery.ack()
+    }
+  }
+  const lines: string[] = []
+  const { app, broker } = await startApp({ services: [Worker], log: collectInto(lines) })
+
+  await app.publish(new Work({ n: 1 }))
+  await eventually(() => app.get(Worker).runs === 2 && isSettled(broker))
+  open()
+  await eventually(() => lines.some((line) => line.includes('wanted')))
+
+  expect(lines.filter((line) => line.includes('wanted'))).toEqual([
+    'Worker.work wanted its message a dead letter after the try had ended, so that changed nothing. Settle before the method throws and within its time, which is 20 ms, or give it a longer "timeout".',
+  ])
+  expect(await app.deadLetters.list(dead)).toEqual([])
 })
 
 test('C2 a message that was acked by hand stays so when its listener then hangs in a publish, and the log says that this is not sent', async () => {

@@ -19,8 +19,11 @@ async function working(runtime: VirtualRuntime, concurrency: [number, number], t
     @Listener(Asked, { concurrency })
     async on(): Promise<void> {
       work.running.push(++running)
-      await new Promise<void>((resolve) => void runtime.after(work.tookMs(running), resolve))
-      running--
+      try {
+        await new Promise<void>((resolve) => void runtime.after(work.tookMs(running), resolve))
+      } finally {
+        running--
+      }
     }
   }
   const { app } = await startApp({ runtime, services: [Worker] })
@@ -54,6 +57,25 @@ test('it goes back when its work gets slower with more of it at once', async () 
 
   expect(Math.max(...all)).toBeLessThan(16)
   expect(Math.max(...late)).toBeGreaterThan(3)
+})
+
+test('work that failed at once, and now takes its time, is not taken for slow', async () => {
+  const runtime = virtualRuntime()
+  let isAway = true
+  const { work, publish } = await working(runtime, [2, 12], () => {
+    if (isAway) throw new Error('The database is away.')
+
+    return 50
+  })
+
+  await publish(500)
+  await runtime.advance('1s')
+  isAway = false
+  work.running.length = 0
+  await publish(1_000)
+  await runtime.advance('5m')
+
+  expect(Math.max(...work.running)).toBe(12)
 })
 
 test('without work it stays where it is, and holds no timer', async () => {

@@ -50,6 +50,31 @@ test('a caller that gives up while its channel waits for the broker hears it at 
   expect(worker.get(Worker).seen).toEqual([2])
 })
 
+test('a caller that has given up already hears that nothing was sent', async () => {
+  const { app } = await startApp({ services: [Worker] })
+  const rejected = { code: 'REJECTED', failures: [{ index: 0, id: 'w-1', outcome: { kind: 'rejected', reason: expect.stringContaining('gave up') } }] }
+
+  await app.publish(new Work({ n: 1 }))
+  await expect(app.publish(new Work({ n: 2 }), { id: 'w-1', signal: AbortSignal.abort() })).rejects.toMatchObject(rejected)
+  await app.publish(new Work({ n: 3 }))
+  await eventually(() => app.get(Worker).seen.includes(3))
+
+  expect(app.get(Worker).seen).toEqual([1, 3])
+})
+
+test('one id for several messages is refused, as the second would be a duplicate of the first', async () => {
+  const { app } = await startApp({ services: [Worker] })
+
+  await expect(app.publish([new Work({ n: 1 }), new Work({ n: 2 })], { id: 'w-1' })).rejects.toMatchObject({
+    code: 'MESSAGE_ID',
+    message: expect.stringContaining('"id" names one message; found "w-1" for 2 at once'),
+  })
+  await app.publish([new Work({ n: 3 })], { id: 'w-1' })
+  await eventually(() => app.get(Worker).seen.length > 0)
+
+  expect(app.get(Worker).seen).toEqual([3])
+})
+
 test('P14 an event that nobody hears is fine, unless it must be heard', async () => {
   const { app } = await startApp({ services: [] })
 
@@ -246,4 +271,14 @@ test('a payload nested deeper than any listener takes is refused before it is se
   const list = Array.from({ length: 40 }).reduce<unknown>((inner) => [inner], 1)
 
   await expect(app.publish(new Deep({ list }))).rejects.toMatchObject({ code: 'INVALID_MESSAGE' })
+})
+
+test('what is no message is told as it was found, and how to make one of it', async () => {
+  const { app } = await startApp({ services: [] })
+
+  await expect(app.publish(Work as never)).rejects.toMatchObject({
+    code: 'NO_MESSAGE',
+    message: 'Expected an instance of a message class, found the function or class Work. Publish "new Work({ … })".',
+  })
+  await expect(app.publish('work' as never)).rejects.toMatchObject({ code: 'NO_MESSAGE', message: expect.stringContaining('found "work". Publish "new OrderPlaced(') })
 })

@@ -1,6 +1,6 @@
 import { type BatchItem, Event, Listener, Service } from '@waybill/core'
 import { memoryBroker } from '@waybill/transport-memory'
-import { type VirtualRuntime, virtualRuntime } from '@waybill/testing'
+import { eventually, type VirtualRuntime, virtualRuntime } from '@waybill/testing'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { gate, startApp } from './on-memory.js'
@@ -111,6 +111,48 @@ test('a batch takes no more than the rate allows', async () => {
   expect(batches.at(-1)?.[0]).toBeGreaterThanOrEqual(1_000)
 })
 
+test('the messages of a batch wait for the rate together, and lose nothing of it', async () => {
+  const runtime = virtualRuntime()
+  const batches: (readonly [number, number])[] = []
+  @Service('caller')
+  class Caller {
+    @Listener(Called, { rate: { limit: 100, per: '1s' }, batch: { size: 50, wait: '500ms' }, concurrency: 1 })
+    on(messages: readonly Called[], _items: readonly BatchItem[]): void {
+      batches.push([runtime.elapsed(), messages.length])
+    }
+  }
+  const { app } = await startApp({ runtime, services: [Caller] })
+
+  await app.publish(calls('a', 400))
+  await runtime.advance('10s')
+
+  expect(batches.reduce((sum, [, count]) => sum + count, 0)).toBe(400)
+  expect(batches.at(-1)?.[0]).toBeLessThanOrEqual(3_100)
+  expect(batches.length).toBeLessThanOrEqual(10)
+})
+
+test('those of one key wait for the rate together too', async () => {
+  const runtime = virtualRuntime()
+  const batches: (readonly [number, string])[] = []
+  @Service('caller')
+  class Caller {
+    @Listener(Rung, { rate: { limit: 2, per: '1s', by: 'phone' }, batch: { size: 10, wait: '2s' } })
+    on(messages: readonly Rung[], _items: readonly BatchItem[]): void {
+      batches.push([runtime.elapsed(), messages.map(({ phone, n }) => `${phone}${n}`).join(' ')])
+    }
+  }
+  const { app } = await startApp({ runtime, services: [Caller] })
+
+  await app.publish([1, 2, 3, 4, 5, 6].map((n) => new Rung({ phone: 'x', n })))
+  await runtime.advance('10s')
+
+  expect(batches).toEqual([
+    [2_000, 'x1 x2'],
+    [3_000, 'x3 x4'],
+    [4_000, 'x5 x6'],
+  ])
+})
+
 test('a stop leaves what waits for its rate to the next process', async () => {
   const runtime = virtualRuntime()
   const { type } = caller(runtime, { limit: 1, per: '1s' })
@@ -183,3 +225,23 @@ function tenants(runtime: VirtualRuntime) {
 
   return { taken, broker: memoryBroker({ runtime }), services: [Caller], releases }
 }
+
+test('a rate by a field that the payload does not have is told of once', async () => {
+  const told: string[] = []
+  @Service('caller')
+  class Caller {
+    taken = 0
+
+    @Listener(Called, { rate: { limit: 10, per: '1s', by: 'tenannt' } })
+    call(): void {
+      this.taken++
+    }
+  }
+  const note = (): void => undefined
+  const { app } = await startApp({ services: [Caller], log: { debug: note, info: note, warn: (text) => void told.push(text), error: note } })
+
+  await app.publish(calls('a', 2))
+  await eventually(() => app.get(Caller).taken === 2)
+
+  expect(told).toEqual([expect.stringMatching(/^Caller\.call has `rate\.by` "tenannt", and a payload of "[^"]+" has no .* there/)])
+})

@@ -1,8 +1,10 @@
-import { Event, Publisher } from '@waybill/core'
+import { Event, Listener, Publisher, Service } from '@waybill/core'
+import { eventually } from '@waybill/testing'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import type { Message, MessageClass } from '../../packages/core/src/message.js'
 import { tie, tieOf, type Ties } from '../../packages/core/src/tie.js'
+import { startApp } from './on-memory.js'
 
 const payload = z.object({ id: z.string() })
 class Done extends Event('thing.done', { payload }) {}
@@ -125,6 +127,23 @@ test('a message that is not declared fails loudly, and nothing of the list is se
     message: expect.stringMatching(/^Things\.run returned "thing\.other"; declared is "thing\.done", "thing\.failed".*@Publisher\(Other\)/),
   })
   expect(published).toEqual([])
+})
+
+test('a listener that returns a message among other things, and does not declare it, fails loudly', async () => {
+  @Service('worker')
+  class Worker {
+    @Listener(Done)
+    work(): unknown {
+      return [undefined, 5, new Other({ id: 'b' })]
+    }
+  }
+  const { app } = await startApp({ services: [Worker] })
+  const of = { channel: 'thing', group: 'worker' }
+
+  await app.publish(new Done({ id: 'a' }))
+  await eventually(async () => (await app.deadLetters.list(of)).length === 1)
+
+  expect((await app.deadLetters.list(of))[0]).toMatchObject({ reason: 'UNDECLARED_RETURN', message: expect.stringContaining('Worker.work returned "thing.other"') })
 })
 
 test.each([5, 'text', { id: 'a' }, [{ id: 'a' }]])('something that is no message fails loudly: %j', async (value) => {

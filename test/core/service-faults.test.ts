@@ -187,6 +187,20 @@ test('a method that publishes nothing in particular is refused', () => {
   expectFault(faultsOf({ services: [Front] }), 'PUBLISHER_EMPTY', '@Publisher on Front.send names no message')
 })
 
+test('a method with two publishers is refused: each would refuse what the other one publishes', () => {
+  @Service()
+  class Front {
+    @Publisher(Placed)
+    @Publisher(Paid)
+    // biome-ignore lint/suspicious/noExplicitAny: the compiler refuses it
+    async send(): Promise<any> {
+      return undefined
+    }
+  }
+
+  expectFault(faultsOf({ services: [Front] }), 'PUBLISHER_TWICE', 'Name all messages in one: @Publisher(')
+})
+
 test('a query that a method returns is refused', () => {
   @Service()
   class Front {
@@ -226,4 +240,20 @@ test('a query that no listener takes is refused where nobody else can answer it'
   expect(error).toMatchObject({
     faults: [{ code: 'QUERY_UNHEARD', message: expect.stringMatching(/Desk.* asks "parcel\.find", which no listener of the app takes.*Write a @Listener/) }],
   })
+})
+
+test('a decorator without its parentheses is refused by its name', () => {
+  const plain = Service as unknown as ClassDecorator
+  const bare = Listener as unknown as MethodDecorator
+  @plain
+  class Front {}
+  @Service('back')
+  class Back {
+    @bare
+    on(): void {}
+  }
+
+  const found = faultsOf({ services: [Front, Back] }).map(({ code, message }) => `${code} ${message}`)
+
+  expect(found).toEqual([expect.stringMatching(/^PARENTHESES @Service on Front has no parentheses/), expect.stringMatching(/^PARENTHESES @Listener on Back\.on has no/)])
 })

@@ -68,6 +68,18 @@ test('a transaction whose last publish waits for its channel is rolled back, and
   await expect(app.transaction(async () => void app.publish(new Unheard({ n: 1 })))).rejects.toMatchObject({ code: 'FORGOTTEN_AWAIT' })
 })
 
+test('a transaction whose publish is refused while nobody awaits it is rolled back, and says why', async () => {
+  const { app, database } = await startBed({ services: [Orders] })
+  const place = async (db: Database): Promise<void> => {
+    await db.client<MemoryTables>().set('orders', '1', { n: 1 })
+    void app.publish(new Told({ n: 1 }), { id: '' })
+  }
+
+  await expect(app.transaction(() => place(app.get(Database)))).rejects.toMatchObject({ message: expect.stringContaining('"id"') })
+
+  expect(database.rows('orders')).toEqual([])
+})
+
 test('a transaction that ends before a call that takes part in it is rolled back, and says so', async () => {
   const { app, database } = await startBed({ services: [Orders] })
 

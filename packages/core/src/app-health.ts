@@ -2,6 +2,7 @@ import { countOf } from './count-of.js'
 import type { Group } from './group.js'
 import type { Health } from './health.js'
 import type { Link } from './link.js'
+import { sentence } from './sentence.js'
 
 interface Parts {
   readonly state: Health['state']
@@ -18,8 +19,10 @@ export function healthOf({ state, links, groups, store }: Parts): Health {
   const reasons = [
     ...(state === 'running' ? [] : [`The app is ${state}.`]),
     ...awayOf(connections),
-    ...(store && !store.connected ? [`The store "${store.name}" is not connected${store.reason ? `: ${store.reason}` : '.'}`] : []),
-    ...consumers.filter(({ attached }) => !attached).map(({ channel, group, reason }) => `Group "${group}" on "${channel}" is not attached${reason ? `: ${reason}` : ''}.`),
+    ...(store && !store.connected ? [sentence(`The store "${store.name}" is not connected${store.reason ? `: ${store.reason}` : ''}`)] : []),
+    ...consumers
+      .filter(({ attached }) => !attached)
+      .map(({ channel, group, reason }) => sentence(`Group "${group}" on "${channel}" is not attached${reason ? `: ${reason}` : ''}`)),
     ...consumers
       .filter(({ attached, paused, unsettled }) => attached && paused && unsettled === 0)
       .map(
@@ -43,5 +46,5 @@ function awayOf(connections: Health['connections']): readonly string[] {
   const together = away.map(({ transport, reason }) => away.filter((other) => other.transport === transport && other.reason === reason))
   const once = together.filter(([first], index) => first === away[index])
 
-  return once.map((ones) => `${ones[0]?.transport}, ${ones.map(({ purpose, kind }) => `${purpose} ${kind}`).join(', ')}${ones[0]?.reason ? `: ${ones[0].reason}` : ''}.`)
+  return once.map((ones) => sentence(`${ones[0]?.transport}, ${ones.map(({ purpose, kind }) => `${purpose} ${kind}`).join(', ')}${ones[0]?.reason ? `: ${ones[0].reason}` : ''}`))
 }

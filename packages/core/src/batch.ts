@@ -22,6 +22,8 @@ import type { Unfinished } from './unfinished.js'
 export interface BatchEnd extends RunEnd {
   /** All of them succeeded. Where what they hold cannot be sent, `apart` gives each a run of its own. */
   batchSucceeded(jobs: readonly Job[], held: Held, apart: () => void): void
+  /** Its item was marked as failed when the batch was over, which changes nothing. */
+  failedLate(job: Job, error: Error): void
   /** It failed while the app stops: all of them return to the broker. */
   abandoned(): void
 }
@@ -56,7 +58,13 @@ export class BatchRunner implements Runner {
     this.#size = options.listener.options.batch?.size ?? 1
     this.#waitMs = options.listener.options.batch?.waitMs ?? 0
     this.#invocation = new Invocation(options)
-    this.#ready = new Turnstile({ rate: this.listener.options.rate, runtime: options.runtime, bucketOf: (job) => this.#invocation.bucketOf(job), onReady: () => this.#pump() })
+    this.#ready = new Turnstile({
+      rate: this.listener.options.rate,
+      runtime: options.runtime,
+      bucketOf: (job) => this.#invocation.bucketOf(job),
+      onReady: () => this.#pump(),
+      together: { waitMs: this.#waitMs, count: (first, aside) => Math.min(this.#size, aside + this.#followers(first)) },
+    })
     this.#most = this.listener.options.concurrency.max
     this.#pace = paceOf(this.listener.options.concurrency, options.runtime, () => this.#pump())
     this.#times = options.times.within(this.listener.options.timeoutMs)
@@ -86,6 +94,10 @@ export class BatchRunner implements Runner {
     this.#pump()
   }
 
+  follow(): void {
+    this.#pump()
+  }
+
   letGo(): void {
     if (this.held === 0) return
     this.#ready.letGo()
@@ -107,6 +119,10 @@ export class BatchRunner implements Runner {
         `${this.listener.label} did not finish within ${this.listener.options.timeoutMs} ms. Make it faster, give it a longer "timeout", or make its batches smaller.`,
       ),
     )
+  }
+
+  failedLate(job: Job, error: Error): void {
+    this.#options.end.failedLate(job, error)
   }
 
   #pump(): void {
@@ -135,13 +151,32 @@ export class BatchRunner implements Runner {
     const first = this.#ready.peek()
     if (!first) return false
     const left = first.since + this.#waitMs - this.#options.runtime.elapsed()
-    if (first.isSingle || left <= 0 || this.#ready.ready >= this.#size) return true
+    if (first.isSingle || left <= 0 || this.#isFull) return true
     this.#cancelWait ??= this.#options.runtime.after(left, () => {
       this.#cancelWait = undefined
       this.#pump()
     })
 
     return false
+  }
+
+  /** Those behind the ready ones count too: messages of one key may share a batch. */
+  get #isFull(): boolean {
+    const { ready } = this.#ready
+    let count = ready
+    if (count + this.#options.lanes.waiting >= this.#size) for (let i = 0; i < ready && count < this.#size; i++) count += this.#followers(this.#ready.get(i) as Job)
+
+    return count >= this.#size
+  }
+
+  /** How many of its key may go with one into a batch. */
+  #followers(job: Job): number {
+    return this.#sharesKeys ? this.#options.lanes.followers(job, this.#size - 1) : 0
+  }
+
+  /** Where a key may be parked, each of its messages is judged when its turn comes. */
+  get #sharesKeys(): boolean {
+    return this.listener.options.deadKey !== 'park'
   }
 
   /** The jobs of the next batch, read and able to run; the others are told their end at once. */
@@ -166,8 +201,7 @@ export class BatchRunner implements Runner {
   /** Messages of one key may share a batch: they stand in it in their order. */
   #addFollowers(job: Job, batch: Work[]): void {
     const { lanes } = this.#options
-    // Where a key may be parked, each of its messages is judged when its turn comes.
-    if (batch.at(-1)?.job !== job || this.listener.options.deadKey === 'park') return
+    if (batch.at(-1)?.job !== job || !this.#sharesKeys) return
     for (let next = lanes.next(job); next && batch.length < this.#size && this.#ready.admits(next); next = lanes.next(job)) {
       lanes.join(next)
       this.#add(next, batch)
@@ -248,7 +282,7 @@ export class BatchRunner implements Runner {
   #close(run: BatchRun, error?: unknown): void {
     this.#running--
     this.#times.remove(run)
-    this.#pace?.ended(run.since)
+    this.#pace?.ended(run.since, error)
     run.close(error)
   }
 }
@@ -278,7 +312,7 @@ class BatchRun implements TimedRun {
   constructor(batch: readonly Work[], prefix: string, invocation: Invocation, runner: BatchRunner) {
     this.#runner = runner
     this.jobs = batch.map(({ job }) => job)
-    this.items = this.jobs.map((job) => new JobBatchItem(job, prefix))
+    this.items = this.jobs.map((job) => new JobBatchItem(job, prefix, (error) => this.isOver && runner.failedLate(job, error)))
     const told = this.jobs.flatMap((job) => invocation.began(job, batch.length) ?? [])
     this.told = told.length > 0 ? told : undefined
     this.held.mayCommit = () => this.#unfailed()
@@ -317,8 +351,16 @@ class BatchRun implements TimedRun {
 
 class JobBatchItem extends JobDelivery implements BatchItem {
   error: Error | undefined
+  readonly #onFailed: (error: Error) => void
+
+  constructor(job: Job, prefix: string, onFailed: (error: Error) => void) {
+    super(job, prefix)
+    this.#onFailed = onFailed
+  }
 
   fail(error: Error): void {
-    this.error ??= error instanceof Error ? error : new WaybillError('FAILED', 'The item was marked as failed without an Error.')
+    if (this.error) return
+    this.error = error instanceof Error ? error : new WaybillError('FAILED', 'The item was marked as failed without an Error.')
+    this.#onFailed(this.error)
   }
 }

@@ -23,11 +23,17 @@ export function checkCallOptions(call: 'publish' | 'ask', given: unknown): void 
 
 function faultOf(name: string, value: unknown): string | undefined {
   if (value === undefined) return undefined
-  if (name === 'headers' && !isRecord(value)) return `takes "headers" as an object of texts, numbers and booleans, such as { tenant: 'acme' }; found ${describeFound(value)}.`
+  if (name === 'headers' && !isFields(value))
+    return `takes "headers" as an object of texts, numbers and booleans, such as { tenant: 'acme' }; found ${describeFound(value)}.${isRecord(value) ? ' Write Object.fromEntries(…) around it.' : ''}`
   if (name === 'signal' && !isSignal(value)) return `takes "signal" as that of an AbortController: new AbortController().signal; found ${describeFound(value)}.`
   if (name === 'held' && value !== false) return `takes "held" as false or left out; found ${describeFound(value)}. What can be held is held unless it is false.`
 
   return undefined
+}
+
+/** A Map or the headers of a request keep theirs elsewhere. */
+function isFields(value: unknown): boolean {
+  return isRecord(value) && !(Symbol.iterator in value)
 }
 
 function isSignal(value: unknown): boolean {

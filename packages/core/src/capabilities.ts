@@ -19,7 +19,8 @@ export interface Capabilities {
   /** The broker keeps a message back that goes to one group alone: a retry. Where it cannot, long waits stay in the process. */
   readonly groupDelay: boolean
   readonly expiry: boolean
-  readonly priority: boolean
+  /** `stated`: on channels whose `queue.arguments` say `x-max-priority`. */
+  readonly priority: boolean | 'stated'
   /** The broker counts how often it delivered a message. */
   readonly deliveryCount: boolean
   /** Starts are counted where they outlive the process: {@link Starts}. */

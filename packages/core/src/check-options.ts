@@ -105,7 +105,14 @@ function checkLists(options: Options): readonly Fault[] {
     if (!Array.isArray(given)) return [{ code: 'APP_OPTIONS', message: `createApp: \`${option}\` is a list of ${of}; found ${describeFound(given)}.` }]
 
     return given.flatMap((entry, i) =>
-      each(entry) ? [] : [{ code: 'APP_OPTIONS', message: `createApp: \`${option}[${i}]\` is one of a list of ${of}; found ${misplaced(entry) ?? describeFound(entry)}.` }],
+      each(entry)
+        ? []
+        : [
+            {
+              code: 'APP_OPTIONS',
+              message: `createApp: \`${option}[${i}]\` is one of a list of ${of}; found ${misplaced(entry) ?? (option === 'plugins' ? nameless(entry) : undefined) ?? describeFound(entry)}.`,
+            },
+          ],
     )
   })
 }
@@ -121,6 +128,13 @@ function misplaced(entry: unknown): string | undefined {
   if (isStore(entry)) return `the store "${entry.name}": give it to an outbox, as in outbox(memoryStore())`
 
   return undefined
+}
+
+/** What is no plugin for want of a name. */
+function nameless(entry: unknown): string | undefined {
+  if (!isRecord(entry) || typeof entry.name === 'string') return undefined
+
+  return entry.name === undefined ? 'an object without `name`' : `an object whose \`name\` is ${describeFound(entry.name)} and no text`
 }
 
 function isMiddleware(entry: unknown): boolean {

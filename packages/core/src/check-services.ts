@@ -108,7 +108,7 @@ function cycle(label: string, index: number): Fault {
 
 function checkPublishers({ label, marks }: MarkedService): readonly Fault[] {
   const places = marks.publisherParameters.map(({ index }) => index)
-  const twice = [...new Set(places.filter((place, i) => places.indexOf(place) !== i))]
+  const twice = repeated(places)
 
   return [
     ...marks.publisherParameters.flatMap(({ index, messages }) => checkParameter(`Parameter ${index + 1} of the constructor of ${label}`, messages)),
@@ -117,7 +117,15 @@ function checkPublishers({ label, marks }: MarkedService): readonly Fault[] {
       message: `Parameter ${index + 1} of the constructor of ${label} has two @Publisher decorators; a publisher sends one message. Use a parameter for each.`,
     })),
     ...marks.publisherMethods.flatMap(({ method, messages }) => checkReturned(`${label}.${String(method)}`, messages)),
+    ...repeated(marks.publisherMethods.map(({ method }) => method)).map((method) => ({
+      code: 'PUBLISHER_TWICE',
+      message: `${label}.${String(method)} has two @Publisher decorators, each of which would refuse what the other one lets pass. Name all messages in one: @Publisher(OrderPlaced, OrderRejected).`,
+    })),
   ]
+}
+
+function repeated<T>(all: readonly T[]): readonly T[] {
+  return [...new Set(all.filter((one, i) => all.indexOf(one) !== i))]
 }
 
 function checkParameter(place: string, messages: readonly unknown[]): readonly Fault[] {

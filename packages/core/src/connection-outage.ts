@@ -2,6 +2,7 @@ import type { Logger } from './logger.js'
 import { Outage } from './outage.js'
 import type { Runtime } from './runtime.js'
 import type { ConnectionState } from './transport.js'
+import { sentence } from './sentence.js'
 
 /**
  * What the log says while connections of one transport or store are away: a line when the first is lost, further ones at growing distances, and one
@@ -37,7 +38,7 @@ export class ConnectionOutage {
   }
 
   #sentenceOf({ purpose, reason, lasting, everStood }: Loss): string {
-    if (!everStood) return `${this.#name} cannot be reached${lasting === '' ? ' yet' : lasting} and is tried on: ${reason}. Is its address right, and does it run?`
+    if (!everStood) return `${this.#name} cannot be reached${lasting === '' ? ' yet' : lasting} and is tried on: ${sentence(String(reason))} Is its address right, and does it run?`
 
     return lasting === '' ? `${this.#name}: ${purpose} lost` : `${this.#name}: ${[...this.#away].join(' and ')} still lost${lasting}`
   }

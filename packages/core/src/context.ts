@@ -1,6 +1,7 @@
 import type { Input, Json, Output, Schema } from './contract.js'
-import { InvalidMessage } from './error.js'
-import { validate } from './schema.js'
+import { InvalidMessage, WaybillError } from './error.js'
+import { describeFound } from './found.js'
+import { isSchema, validate } from './schema.js'
 import { scopes, type Contexts, type ContextValue, type Scope } from './scope.js'
 import { header } from './wire.js'
 
@@ -24,6 +25,9 @@ export function Context<S extends Schema>(name: string, schema: S & Carried<S>):
   return {
     contextName: name,
     run: (value, work) => {
+      assertDeclared(name, schema)
+      if (typeof work !== 'function')
+        throw new WaybillError('CONTEXT', `The context "${name}" runs work with a value; found ${describeFound(work)} for the work. Write ${name}.run(value, () => …).`)
       const output = validate(schema, `context ${name}`, value)
       const around = scopes.getStore()
       const contexts = new Map(around?.contexts).set(name, { text: written(name, value), output })
@@ -61,6 +65,22 @@ export function contextHeaders(contexts: Contexts, into: Record<string, unknown>
 type Carried<S extends Schema> = Input<S> extends Json<Input<S>> ? unknown : { readonly '~standard': { readonly types?: { readonly input: Json<Input<S>> } | undefined } }
 
 const none: Contexts = new Map()
+
+const longestName = 100
+
+/** Said where it is used: a context that threw while it is declared would take the whole program with it. */
+function assertDeclared(name: unknown, schema: unknown): void {
+  if (typeof name !== 'string' || name === '' || Buffer.byteLength(name) > longestName)
+    throw new WaybillError(
+      'CONTEXT',
+      `A context is named with a text of 1 to ${longestName} bytes, as it travels in the header "${header.context}<name>"; found ${describeFound(name)}. Write Context('tenant', …).`,
+    )
+  if (!isSchema(schema))
+    throw new WaybillError(
+      'CONTEXT',
+      `The context "${name}" takes a Standard Schema (zod, valibot, arktype … or unchecked<T>()); found ${describeFound(schema)}. Say what it carries: Context('${name}', z.object({ … })).`,
+    )
+}
 
 /** What later becomes of the value changes nothing. */
 function written(name: string, value: unknown): string {

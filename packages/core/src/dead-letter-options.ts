@@ -77,6 +77,7 @@ function checkEdit({ payload, body }: Options, fault: Complain): void {
 function checkRedrive({ rate, onProgress, signal }: Options, fault: Complain): void {
   if (onProgress !== undefined && typeof onProgress !== 'function') fault('DEAD_LETTER_OPTION', `\`onProgress\` is a function; found ${describeFound(onProgress)}.`)
   if (signal !== undefined && !(signal instanceof AbortSignal)) fault('DEAD_LETTER_OPTION', `\`signal\` is that of an AbortController; found ${describeFound(signal)}.`)
+  if (isRecord(rate)) for (const { code, message } of unknownOptions('`rate`', rate, ['limit', 'per'])) fault(code, message)
   const isRate = isRecord(rate) && Number.isSafeInteger(rate['limit']) && Number(rate['limit']) > 0 && durationOf(rate['per']) !== undefined
   if (rate !== undefined && !isRate)
     fault('RATE', `\`rate\` is { limit, per }, a whole number above zero and a duration such as "1s"; found ${isRecord(rate) ? JSON.stringify(rate) : describeFound(rate)}.`)

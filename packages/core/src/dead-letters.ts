@@ -5,6 +5,7 @@ import { deadMessageOf, matches, type DeadLetterFilter, type DeadMessage } from 
 import type { DeathNotices } from './death-notices.js'
 import { withoutDeath } from './envelope.js'
 import { BrokerRefused, WaybillError } from './error.js'
+import { suggest } from './fault.js'
 import { isRecord } from './found.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
@@ -130,7 +131,7 @@ export class GroupDeadLetters implements DeadLetters {
     const { dead } = link.transport
     const run = runtime.id()
     const limit = which.limit ?? oldest
-    const send = (letter: RawDelivery): Promise<PublishOutcome> => this.#send(link, of, movedMessage(letter, this.#move(link, of, letter, run)))
+    const send = (letter: RawDelivery): Promise<PublishOutcome> => this.#send(link, of, { letter, outgoing: movedMessage(letter, this.#move(link, of, letter, run)) })
 
     return new Redrive(
       { of, run, runtime, notices, send, list: () => dead.list(of, limit), take: (decide) => this.#turns.take(nameOf(of), () => dead.take(of, limit, decide)) },
@@ -153,7 +154,7 @@ export class GroupDeadLetters implements DeadLetters {
       if (isSent) return 'stop'
       if (!matches(letter, { ids: [id] })) return 'keep'
       const edited = this.#edited(link, of, letter, newId, change)
-      const outcome = await this.#send(link, of, edited)
+      const outcome = await this.#send(link, of, { letter, outgoing: edited })
       if (outcome.kind === 'confirmed') {
         isSent = true
 
@@ -194,9 +195,11 @@ export class GroupDeadLetters implements DeadLetters {
       return await link.transport.dead.list(of, limit)
     } catch (error) {
       if (!(error instanceof BrokerRefused) || this.#own.includes(nameOf(of))) throw error
-      throw new WaybillError('UNKNOWN_GROUP', `"${link.name}" knows no dead letters of group "${of.group}" on channel "${of.channel}": ${error.message} ${this.#has}`, {
-        cause: error,
-      })
+      throw new WaybillError(
+        'UNKNOWN_GROUP',
+        `"${link.name}" knows no dead letters of group "${of.group}" on channel "${of.channel}": ${error.message}${suggest(nameOf(of), this.#own)} ${this.#has}`,
+        { cause: error },
+      )
     }
   }
 
@@ -219,7 +222,10 @@ export class GroupDeadLetters implements DeadLetters {
     const { channel, group } = of
     if (this.#own.includes(nameOf(of))) return link
 
-    throw new WaybillError('UNKNOWN_GROUP', `"${group}" on channel "${channel}" is no group of this app, so it cannot send to it: that takes the app that has it. ${this.#has}`)
+    throw new WaybillError(
+      'UNKNOWN_GROUP',
+      `"${group}" on channel "${channel}" is no group of this app, so it cannot send to it: that takes the app that has it.${suggest(nameOf(of), this.#own)} ${this.#has}`,
+    )
   }
 
   get #own(): readonly string[] {
@@ -274,7 +280,10 @@ export class GroupDeadLetters implements DeadLetters {
     return 'remove'
   }
 
-  #send(link: Link, of: GroupAddress, outgoing: Outgoing): Promise<PublishOutcome> {
+  #send(link: Link, of: GroupAddress, { letter, outgoing }: Leaving): Promise<PublishOutcome> {
+    const key = textUpTo(letter.envelope.subject, 255)
+    if (key !== undefined && key === outgoing.envelope.subject) this.#options.notices.redriven(of, key, letter)
+
     return new Promise((resolve) => {
       link.sender.send(outgoing, (outcome) => {
         if (outcome.kind !== 'confirmed')
@@ -283,6 +292,11 @@ export class GroupDeadLetters implements DeadLetters {
       })
     })
   }
+}
+
+interface Leaving {
+  readonly letter: RawDelivery
+  readonly outgoing: Outgoing
 }
 
 function nameOf({ channel, group }: GroupAddress): string {

@@ -44,7 +44,7 @@ export function decode(raw: RawDelivery, { type, definition }: Known, { codec, l
     )
   }
 
-  return read(raw.body, version, type, definition, { codec, limits })
+  return read(raw, version, type, definition, { codec, limits })
 }
 
 /** What is wrong with the outside of a delivery: sizes, nesting, identity. Needs no knowledge of its type. */
@@ -81,10 +81,11 @@ export function rawMessage(raw: RawDelivery): RawMessage {
   }
 }
 
-function read(body: Uint8Array, version: number, type: MessageClass, definition: Definition, { codec, limits }: Pick<DecodeRules, 'codec' | 'limits'>): Decoded {
+function read({ body, unwrap }: RawDelivery, version: number, type: MessageClass, definition: Definition, { codec, limits }: Pick<DecodeRules, 'codec' | 'limits'>): Decoded {
   let payload: unknown
   try {
     payload = codec.decode(body, limits.nesting)
+    if (unwrap) payload = unwrap(payload)
   } catch (error) {
     return refuse('BODY', `The body cannot be read as ${codec.contentType}: ${sentence(error)}`)
   }

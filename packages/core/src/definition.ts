@@ -29,7 +29,9 @@ export function resolveDefinition(kind: Kind, name: unknown, given: unknown): De
   const faults: Fault[] = []
   const title = `${kindNames[kind]} ${describeFound(name)}`
   const fault = (code: string, message: string): void => void faults.push({ code, message: `${title}: ${message}` })
-  const options = readOptions(given, fault)
+  if (isSchema(given))
+    fault('MESSAGE_OPTIONS', 'its second argument is an object of options, and a schema is one of them; found the schema itself. Write { payload: z.object({ … }) }.')
+  const options = isSchema(given) ? { payload: given } : readOptions(given, fault)
 
   const badName = faultOfName('message', name)
   if (badName) fault('MESSAGE_NAME', badName)

@@ -29,6 +29,11 @@ export class Deque<T> {
     return this.#ring[this.#head]
   }
 
+  /** The one so far behind the first. */
+  get(offset: number): T | undefined {
+    return offset < this.#length ? this.#ring[this.#at(offset)] : undefined
+  }
+
   shift(): T | undefined {
     if (this.#length === 0) return undefined
 

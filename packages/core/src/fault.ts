@@ -21,9 +21,10 @@ export function suggest(found: string, expected: Iterable<string>): string {
   return near ? ` Did you mean "${near.word}"?` : ''
 }
 
-/** A fault for each key that nobody knows, with a suggestion; or one for what is no object of options at all. */
-export function unknownOptions(owner: string, found: unknown, known: readonly string[]): Fault[] {
-  if (!isRecord(found)) return [{ code: 'OPTIONS', message: `${owner} takes an object of options; found ${describeFound(found)}. Known options: ${known.join(', ')}.` }]
+/** A fault for each key that nobody knows, with a suggestion; or one for what is no object of options at all. `example`: what to write instead of that. */
+export function unknownOptions(owner: string, found: unknown, known: readonly string[], example?: string): Fault[] {
+  const write = example === undefined ? '' : ` Write ${example}.`
+  if (!isRecord(found)) return [{ code: 'OPTIONS', message: `${owner} takes an object of options; found ${describeFound(found)}.${write} Known options: ${known.join(', ')}.` }]
 
   return Object.keys(found)
     .filter((key) => !known.includes(key))

@@ -1,4 +1,4 @@
-/** What was found, for the end of an error's sentence: the value where it is short and plain, else what kind of thing it is. */
+/** What was found, for the end of an error's sentence: the value where it is short and plain, else what kind of thing it is. A url's name and password are masked. */
 export function describeFound(value: unknown): string {
   if (typeof value === 'string') return describeText(value)
   if (typeof value === 'function') return `the function or class ${nameOf(value)}`
@@ -9,8 +9,8 @@ export function describeFound(value: unknown): string {
 }
 
 function describeText(given: string): string {
-  // Who gives a URL where something else belongs gives a password with it.
-  const text = given.replace(/:\/\/\S*@/g, '://…@')
+  // Who gives a URL where something else belongs gives a password with it, and it may be half a URL.
+  const text = given.replace(/^(\s*(?:[a-z][a-z0-9+.-]*:)?\/\/)?.*@/is, '$1…@').replace(/(\/\/[^\s/:]*):(?!\d{1,5}(?:[/?#]|$)).*/s, '$1:…')
 
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
 }

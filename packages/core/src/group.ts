@@ -1,3 +1,4 @@
+import { AskedTwice } from './asked-twice.js'
 import { BatchRunner } from './batch.js'
 import type { Burial } from './burial.js'
 import type { Letter } from './dead-letter.js'
@@ -60,6 +61,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   readonly #share: Share
   readonly #rated: readonly Runner[]
   readonly #lanes = new Lanes()
+  readonly #askedTwice = new AskedTwice()
   readonly #outcomes: Outcomes
   readonly #suspects: Suspects
   readonly #survivors = new Survivors()
@@ -161,12 +163,13 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     job.isSuspect = this.#suspects.suspects(job)
     if (job.raw.redelivered) this.#survivors.recall(job)
     if (this.#lanes.enter(job)) this.#offer(job)
+    else job.runner.follow?.()
   }
 
   #offer(job: Job): void {
     // Once more: of the same key, it may have failed here while this delivery waited behind it.
     if (job.raw.redelivered) this.#survivors.recall(job)
-    if (job.runner.isQuery && this.#outcomes.answeredAgain(job)) return
+    if (job.runner.isQuery && (this.#outcomes.answeredAgain(job) || !this.#askedTwice.enter(job))) return
     if (this.#mayPark(job)) this.#parking?.judge(job)
     else this.admitted(job)
   }
@@ -239,6 +242,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     if (job.raw.isStale) this.#survivors.add(job)
     const next = this.#lanes.leave(job)
     if (next) this.#offer(next)
+    if (job.runner.isQuery) for (const again of this.#askedTwice.leave(job)) this.#offer(again)
     this.#makeRoom()
     this.ended()
   }
@@ -293,7 +297,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   }
 
   get #blocked(): number {
-    let blocked = this.#lanes.waiting + this.#outcomes.waiting + this.#suspects.waiting
+    let blocked = this.#lanes.waiting + this.#askedTwice.waiting + this.#outcomes.waiting + this.#suspects.waiting
     for (const { held } of this.#rated) blocked += held
 
     return blocked

@@ -37,6 +37,7 @@ export class Invocation {
   /** Calls the method within its middleware. */
   readonly invoke: (call: ListenCall) => unknown
   readonly #options: InvocationOptions
+  #hasWarned = false
 
   constructor(options: InvocationOptions) {
     this.#options = options
@@ -63,8 +64,21 @@ export class Invocation {
     const { message } = job.found
     if (!(message instanceof Message)) return ''
     const value = (Message.outputOf(message) as Readonly<Record<string, unknown>>)[by]
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value)
+    this.#warnOfBucket(by, job)
 
-    return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''
+    return ''
+  }
+
+  /** Once: the schema of a payload cannot be asked for its fields. */
+  #warnOfBucket(by: string, { raw }: Job): void {
+    if (this.#hasWarned) return
+    this.#hasWarned = true
+    const { listener, log } = this.#options
+    log.warn(
+      `${listener.label} has \`rate.by\` "${by}", and a payload of "${String(raw.envelope.type)}" has no text, number or boolean there: all such messages share one rate. Name a field that each of them has.`,
+      { channel: listener.channel, group: listener.group },
+    )
   }
 
   began(job: Job, batch?: number): ProcessEvent | undefined {
@@ -97,9 +111,10 @@ export class Invocation {
     if (typeof value !== 'object' || value === null) return undefined
     const { returns, label } = this.#options.listener
     try {
-      const first: unknown = Array.isArray(value) ? value[0] : value
+      const all: readonly unknown[] = Array.isArray(value) ? value : [value]
+      const found = all.find((one) => one instanceof Message && !isDeclared(one, returns))
 
-      return first instanceof Message && !isDeclared(first, returns) ? undeclared(first, returns, label) : undefined
+      return found === undefined ? undefined : undeclared(found, returns, label)
     } catch {
       // A proxy that cannot be read is no message.
       return undefined

@@ -49,9 +49,18 @@ export class Lanes {
 
   /** The next behind one that goes into a batch, where it may go into the same. */
   next(job: Job): Job | undefined {
-    const next = job.key === undefined ? undefined : this.#lanes.get(job.key)?.waiting.peek()
+    const next = this.#behind(job)?.peek()
 
-    return next && next.runner === job.runner && !next.isSingle && !next.isSuspect && !next.raw.isStale ? next : undefined
+    return next && mayShare(next, job) ? next : undefined
+  }
+
+  /** How many behind one may go into the same batch, of so many at most. */
+  followers(job: Job, most: number): number {
+    const waiting = this.#behind(job)
+    let count = 0
+    for (let next = waiting?.peek(); next && count < most && mayShare(next, job); next = waiting?.get(count)) count++
+
+    return count
   }
 
   /** The one that {@link next} showed is under way together with those before it. */
@@ -81,6 +90,10 @@ export class Lanes {
     return longest
   }
 
+  #behind(job: Job): Deque<Job> | undefined {
+    return job.key === undefined ? undefined : this.#lanes.get(job.key)?.waiting
+  }
+
   #take(lane: Lane, active = 0): Job | undefined {
     const next = lane.waiting.shift()
     if (!next) return undefined
@@ -89,4 +102,8 @@ export class Lanes {
 
     return next
   }
+}
+
+function mayShare(next: Job, job: Job): boolean {
+  return next.runner === job.runner && !next.isSingle && !next.isSuspect && !next.raw.isStale
 }

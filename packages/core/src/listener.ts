@@ -1,7 +1,9 @@
 import type { AnswerOf, Contract, KindOf, Named, Told } from './contract.js'
 import type { BatchItem, Delivery, ManualDelivery, RawMessage } from './delivery.js'
 import type { Duration } from './duration.js'
-import { markListener, markRawListener } from './metadata.js'
+import { nameOf } from './found.js'
+import { addFault, markListener, markRawListener } from './metadata.js'
+import { withoutParentheses } from './misplaced.js'
 import type { Method } from './publisher.js'
 
 export interface RetryOptions {
@@ -57,6 +59,13 @@ export function Listener<const M extends Messages, B extends Batch = never, S ex
   messages: M,
   options?: Modes<M, B, S>,
 ): Listens<Takes<M, B, S>, Gives<M, B>> {
+  const place: unknown = options
+  if (typeof place === 'string' || typeof place === 'symbol')
+    return addFault(
+      (messages as object).constructor,
+      withoutParentheses('@Listener', `${nameOf((messages as object).constructor)}.${String(place)}`, '@Listener(OrderPlaced)'),
+    ) as never
+
   return (target, key) => markListener(target, key, Array.isArray(messages) ? (messages as readonly Named[]) : [messages], options ?? {})
 }
 

@@ -13,6 +13,10 @@ export function standardDecorator(decorator: string, place: string): Fault {
   }
 }
 
+export function withoutParentheses(decorator: string, place: string, example: string): Fault {
+  return { code: 'PARENTHESES', message: `${decorator} on ${place} has no parentheses, so it is not told what it is for. Write ${example}.` }
+}
+
 export function onStatic(decorator: string, place: string): Fault {
   return {
     code: 'STATIC_METHOD',

@@ -75,6 +75,11 @@ export class OpenTransaction {
         `${this.owner} ended while ${running} of its transaction was still running, so it was rolled back. Await every statement, publish and call before the method returns.`,
       )
     }
+    const { overlooked } = this.held
+    if (overlooked) {
+      await this.store.rollback()
+      throw overlooked
+    }
     const now = runtime.now()
     const due = this.held.outgoing.filter(({ message }) => message.delayMs === undefined)
     const later = this.held.outgoing.filter(({ message }) => message.delayMs !== undefined)

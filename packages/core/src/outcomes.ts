@@ -84,7 +84,8 @@ export class Outcomes implements BatchEnd, RetryEnd {
   }
 
   succeeded(job: Job, value: unknown, held: Held, word: ManualWord | undefined): void {
-    if (held.pending > 0 && (word?.kind ?? 'ack') === 'ack') return this.failed(job, forgottenPublish(job.runner.listener.label))
+    const lost = (word?.kind ?? 'ack') === 'ack' && (held.overlooked ?? (held.pending > 0 ? forgottenPublish(job.runner.listener.label) : undefined))
+    if (lost) return this.failed(job, lost)
     this.#carryOut(job, value, held, word)
   }
 
@@ -106,7 +107,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
     const ack = (): void => {
       for (const job of jobs) this.#ack(job)
     }
-    if (held.pending > 0) {
+    if (held.pending > 0 || held.overlooked) {
       this.#options.log.warn(`What a batch of ${jobs.length} messages published was not awaited, so each of them runs by itself.`)
       return apart()
     }
@@ -119,6 +120,14 @@ export class Outcomes implements BatchEnd, RetryEnd {
         this.#options.log.warn(`What a batch of ${jobs.length} messages published was not confirmed, so each of them runs by itself: ${messageOf(error)}`)
         this.#settled(apart)
       },
+    )
+  }
+
+  failedLate(job: Job, error: Error): void {
+    const { label } = job.runner.listener
+    this.#options.log.warn(
+      `${label} marked a message as failed after its batch had ended, so that changed nothing: ${loggedOf(error)} Await what may fail before the method returns.`,
+      identity(job),
     )
   }
 
@@ -141,6 +150,14 @@ export class Outcomes implements BatchEnd, RetryEnd {
   threwSettled(job: Job, error: unknown, held: Held, word: ManualWord): void {
     this.#options.log.error(afterSettling(job.runner.listener.label, error, settledAs[word.kind]) + (held.pending > 0 ? unsentLine : ''), identity(job))
     this.#carryOut(job, undefined, held, word)
+  }
+
+  settledLate(job: Job, { kind }: ManualWord): void {
+    const { label, options } = job.runner.listener
+    this.#options.log.warn(
+      `${label} wanted its message ${settledAs[kind]} after the try had ended, so that changed nothing. Settle before the method throws and within its time, which is ${options.timeoutMs} ms, or give it a longer "timeout".`,
+      identity(job),
+    )
   }
 
   refused(job: Job, { code, reason }: Refusal): void {

@@ -6,14 +6,16 @@ import { parseDuration } from './duration.js'
 import { traceparentOf } from './dead-letter.js'
 import { isReserved, type Envelope, writeEnvelope } from './envelope.js'
 import { InvalidMessage, WaybillError } from './error.js'
+import { describeFound, nameOf } from './found.js'
 import { excessOf, nestsTooDeep, type Limits } from './limits.js'
 import type { Link } from './link.js'
+import type { Links } from './links.js'
 import { definitionOf, Message, type Definition } from './message.js'
 import { durationOf, faultOfDuration } from './option.js'
 import type { PluginMarks } from './plugin.js'
 import type { PublishOptions } from './publisher.js'
 import type { Runtime } from './runtime.js'
-import type { Cause, Scope } from './scope.js'
+import type { Scope } from './scope.js'
 import type { TraceSource } from './trace.js'
 import type { Outgoing } from './transport.js'
 import { uuid8From } from './uuid.js'
@@ -23,6 +25,7 @@ export interface OutgoingRules {
   readonly runtime: Runtime
   readonly codec: Codec
   readonly limits: Limits
+  readonly links: Links
   readonly trace?: TraceSource | undefined
 }
 
@@ -38,7 +41,8 @@ export function definitionOfMessage(message: unknown): Definition {
   const definition = message instanceof Message ? definitionOf(message.constructor) : undefined
   if (definition) return definition
 
-  throw new WaybillError('NO_MESSAGE', `Expected an instance of a message class, found ${message === null ? 'null' : typeof message}. Publish "new OrderPlaced({ … })".`)
+  const name = definitionOf(message) ? nameOf(message) : 'OrderPlaced'
+  throw new WaybillError('NO_MESSAGE', `Expected an instance of a message class, found ${describeFound(message)}. Publish "new ${name}({ … })".`)
 }
 
 /** Everything the transport needs of one message: envelope, bytes, options. Throws before anything is sent. */
@@ -49,8 +53,10 @@ export function prepareOutgoing(message: Message, definition: Definition, option
   if (options.headers) ownHeaders(options.headers, link, headers)
   Object.assign(headers, options[marks]?.headers)
 
-  const id = options.id === undefined ? idFor(scope, rules.runtime, options) : ownId(options.id)
-  const envelope = traced(envelopeOf(message, definition, id, { scope, origin: options[marks]?.origin }, rules), definition.channel, link.name, rules)
+  const subject = definition.keyOf?.(Message.outputOf(message))
+  const heldIn = options.held === false ? undefined : scope
+  const id = options.id === undefined ? (heldId(heldIn, definition.name, subject) ?? rules.runtime.id()) : ownId(options.id)
+  const envelope = traced(envelopeOf(definition, { id, subject }, { scope, origin: options[marks]?.origin }, rules), definition.channel, link.name, rules)
   if (options.headers || (scope && scope.contexts.size > 0) || envelope.baggage !== undefined) checkHeaders(definition, { ...headers }, envelope, link, rules.limits)
 
   return {
@@ -63,14 +69,22 @@ export function prepareOutgoing(message: Message, definition: Definition, option
     mandatory: link.capabilities.unroutable && (definition.kind !== 'event' || definition.heard),
     delayMs: duration(options.delay, 'delay', link.capabilities.delay || (scope?.transaction !== undefined && options.held !== false), link),
     expiresMs: duration(options.expires, 'expires', link.capabilities.expiry, link),
-    priority: options.priority === undefined ? undefined : priority(options.priority, link),
+    priority: options.priority === undefined ? undefined : priority(options.priority, definition.channel, link, rules),
     replyTo: undefined,
   }
 }
 
-/** The same cause, group, listener and place give the same id: a handler that runs again sends the same messages. */
-export function derivedId(cause: Cause, owner: string, index: number): string {
-  const hash = createHash('sha256').update(`${cause.seed}\n${cause.group}\n${owner}\n${index}`).digest()
+/**
+ * The same cause, group, listener, kind and place give the same id: a handler that runs again sends the same messages. Of a kind are those of one name
+ * and key: all others may be published at the same time, and then in any order.
+ */
+function heldId(scope: Scope | undefined, name: string, key: string | undefined): string | undefined {
+  if (!scope?.held || !scope.cause) return undefined
+  const { cause, owner, held } = scope
+  const kind = key === undefined ? name : `${name} ${key}`
+  const hash = createHash('sha256')
+    .update(`${cause.seed}\n${cause.group}\n${owner}\n${held.place(kind)}\n${kind}`)
+    .digest()
 
   return uuid8From(cause.time, hash)
 }
@@ -100,7 +114,7 @@ interface Belonging {
   readonly origin: PluginMarks['origin']
 }
 
-function envelopeOf(message: Message, definition: Definition, id: string, { scope, origin }: Belonging, { app, runtime }: OutgoingRules): Envelope {
+function envelopeOf(definition: Definition, { id, subject }: Pick<Envelope, 'id' | 'subject'>, { scope, origin }: Belonging, { app, runtime }: OutgoingRules): Envelope {
   const cause = scope?.cause
 
   return {
@@ -108,7 +122,7 @@ function envelopeOf(message: Message, definition: Definition, id: string, { scop
     type: definition.name,
     source: cause ? `/${app}/${cause.serviceName}` : `/${app}`,
     time: timestamp(runtime.now()),
-    subject: definition.keyOf?.(Message.outputOf(message)),
+    subject,
     dataVersion: definition.version,
     // A message that nothing caused correlates to itself; its own id says so already.
     correlationId: cause?.correlationId ?? origin?.correlationId,
@@ -135,12 +149,6 @@ function timestamp(ms: number): string {
   if (latest.ms !== ms) latest = { ms, text: new Date(ms).toISOString() }
 
   return latest.text
-}
-
-function idFor(scope: Scope | undefined, runtime: Runtime, options: PublishOptions): string {
-  if (!scope?.held || !scope.cause || options.held === false) return runtime.id()
-
-  return derivedId(scope.cause, scope.owner, scope.held.count++)
 }
 
 /** What listeners would refuse is not sent. */
@@ -187,11 +195,22 @@ function duration(given: string | undefined, option: string, able: boolean, link
   throw new WaybillError('DURATION', faultOfDuration(option, given))
 }
 
-function priority(given: number, link: Link): number {
+function priority(given: number, channel: string, link: Link, { links }: OutgoingRules): number {
   if (!link.capabilities.priority) throw unable('priority', link)
+  if (link.capabilities.priority === 'stated' && links.optionsOf(channel).queue?.arguments?.[maxPriority] === undefined) throw unstated(channel, link)
   if (Number.isInteger(given) && given >= 0 && given <= 255) return given
 
   throw new WaybillError('PRIORITY', `"priority" is to be a whole number from 0 to 255; found ${String(given)}.`)
+}
+
+const maxPriority = 'x-max-priority'
+
+function unstated(channel: string, { capabilities, name }: Link): WaybillError {
+  return new WaybillError(
+    'UNSUPPORTED_OPTION',
+    `The queues of channel "${channel}" on "${name}" (${capabilities.broker}) have no priorities, so "priority" would be ignored. Publish without it, or state in every app of that channel: ` +
+      `channels: { "${channel}": { queue: { type: 'classic', arguments: { '${maxPriority}': 9 } } } }.`,
+  )
 }
 
 function unable(option: string, link: Link): WaybillError {

@@ -32,6 +32,8 @@ export class Pace {
   #running = 0
   #ended = 0
   #tookMs = 0
+  #done = 0
+  #doneMs = 0
   #wasFull = false
   #bestMs = Number.POSITIVE_INFINITY
   #cancel: (() => void) | undefined
@@ -57,10 +59,14 @@ export class Pace {
     return this.#runtime.elapsed()
   }
 
-  ended(since: number): void {
+  ended(since: number, error: unknown): void {
+    const tookMs = this.#runtime.elapsed() - since
     this.#running--
     this.#ended++
-    this.#tookMs += this.#runtime.elapsed() - since
+    this.#tookMs += tookMs
+    if (error !== undefined) return
+    this.#done++
+    this.#doneMs += tookMs
   }
 
   stop(): void {
@@ -84,7 +90,8 @@ export class Pace {
 
     const meanMs = this.#tookMs / this.#ended
     const isSlow = meanMs > slower * this.#bestMs
-    this.#bestMs = Math.min(meanMs, this.#bestMs * forgetting)
+    // What fails may fail at once, which says nothing of how long the work takes.
+    if (this.#done > 0) this.#bestMs = Math.min(this.#doneMs / this.#done, this.#bestMs * forgetting)
     this.#set(isSlow ? this.#slower : this.#wasFull ? Math.min(this.#max, this.#limit + this.#step) : this.#limit)
   }
 
@@ -97,6 +104,8 @@ export class Pace {
     this.#limit = limit
     this.#ended = 0
     this.#tookMs = 0
+    this.#done = 0
+    this.#doneMs = 0
     this.#wasFull = this.#running >= limit
     if (isFaster) this.#onFaster()
   }

@@ -4,8 +4,9 @@ import { BrokerRefused } from './error.js'
 import type { Job } from './job.js'
 import type { Link } from './link.js'
 import type { Logger } from './logger.js'
+import { OnTheWay } from './on-the-way.js'
 import type { Runtime } from './runtime.js'
-import type { RawDelivery } from './transport.js'
+import type { GroupAddress, RawDelivery } from './transport.js'
 import { header } from './wire.js'
 import { within } from './within.js'
 
@@ -57,6 +58,7 @@ export class Parking {
   readonly #options: ParkingOptions
   readonly #end: ParkingEnd
   readonly #heard = new Map<string, number>()
+  readonly #onTheWay: OnTheWay
   readonly #unwatch: () => void
   #dead = new Map<string, DeadKey>()
   #reading: Promise<void> | undefined
@@ -70,9 +72,13 @@ export class Parking {
   constructor(options: ParkingOptions, end: ParkingEnd) {
     this.#options = options
     this.#end = end
-    this.#unwatch = options.notices.onDiscarded(({ channel, group }, key, letter) => {
-      if (channel === options.channel && group === options.group) this.#gone(key, markOf(letter))
-    })
+    this.#onTheWay = new OnTheWay(options.runtime)
+    const isOwn = ({ channel, group }: GroupAddress): boolean => channel === options.channel && group === options.group
+    const ends = [
+      options.notices.onDiscarded((of, key, letter) => isOwn(of) && this.#gone(key, markOf(letter))),
+      options.notices.onRedriven((of, key, letter) => isOwn(of) && this.#onTheWay.sent(key, markOf(letter))),
+    ]
+    this.#unwatch = () => ends.forEach((end) => end())
   }
 
   /** How many keys are parked. */
@@ -120,6 +126,7 @@ export class Parking {
     const key = job.key as string
     const mark = markOf(letter)
     const redrive = redriveOf(job)
+    this.#onTheWay.came(key, mark)
     if (redrive !== undefined && markOf(job.raw).text !== mark.text) this.#gone(key, markOf(job.raw))
     const known = more(this.#dead, key, mark, undefined)
     known.failedIn = redrive ?? known.failedIn
@@ -182,6 +189,7 @@ export class Parking {
   }
 
   #gone(key: string, mark: Mark): void {
+    this.#onTheWay.came(key, mark)
     if (mark.isShared) return this.#mayBeGone(key, mark)
     less(this.#dead, key, mark)
     this.#changes?.push({ key, mark, isBurial: false })
@@ -193,13 +201,14 @@ export class Parking {
     else if (this.#dead.get(key)?.letters.has(text)) this.forget()
   }
 
-  /** What the read found, and on top what changed meanwhile, where the read shows the time before. */
+  /** What the read found and could not find, and on top what changed meanwhile, where the read shows the time before. */
   #counted(letters: readonly RawDelivery[], changes: readonly Change[]): Map<string, DeadKey> {
     const dead = new Map<string, DeadKey>()
     for (const letter of letters) {
       const key = textUpTo(letter.envelope.subject, 255)
       if (key !== undefined) more(dead, key, markOf(letter), this.#dead.get(key))
     }
+    for (const [key, mark] of this.#onTheWay.all()) more(dead, key, mark, this.#dead.get(key))
     for (const { key, mark, isBurial } of changes) {
       if (isBurial) more(dead, key, mark, this.#dead.get(key))
       else less(dead, key, mark)

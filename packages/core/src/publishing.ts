@@ -11,6 +11,7 @@ import type { NamedMiddleware } from './middleware.js'
 import { runAround } from './next.js'
 import { definitionOfMessage, prepareOutgoing, type OutgoingRules } from './outgoing.js'
 import type { PublishOptions } from './publisher.js'
+import { thenOf } from './refusal.js'
 import { scopes, type Held, type Scope } from './scope.js'
 import { send } from './sending.js'
 import type { Outgoing, PublishOutcome } from './transport.js'
@@ -39,10 +40,14 @@ export class Publishing {
     return this.watched(this.#attempt(messages, options), publisher)
   }
 
+  /** Rejects at once. What runs in a listener or a transaction does not succeed where nobody looks at that. */
+  refused(thrown: unknown, publisher: string): Promise<never> {
+    return this.watched(rejected(thrown), publisher)
+  }
+
   /** The same promise; its rejection is logged, and ends there where nobody awaits it. */
   watched<T>(done: Promise<T>, publisher: string): Promise<T> {
-    // A promise does not tell whether it is awaited, and one of a class that does would slow every publish down.
-    done.catch((error: unknown) =>
+    void thenOf(done, undefined, (error: unknown) =>
       this.#log.warn(`${publisher} failed: ${loggedOf(error)}`, {
         code: error instanceof WaybillError ? error.code : undefined,
       }),
@@ -58,7 +63,7 @@ export class Publishing {
 
       return held ? held.holding(() => this.#publish(messages, options)) : this.#publish(messages, options)
     } catch (error) {
-      return Promise.reject(error instanceof Error ? error : new WaybillError('PUBLISH', String(error)))
+      return rejected(error)
     }
   }
 
@@ -91,7 +96,7 @@ export class Publishing {
   #send(messages: readonly Message[], options: PublishOptions): Promise<void> {
     // Once more: a middleware may have handed on others.
     checkCallOptions('publish', options)
-    options.signal?.throwIfAborted()
+    if (options.id !== undefined && messages.length > 1) throw oneId(options.id, messages.length)
     const scope = scopes.getStore()
     const held = options.held === false ? undefined : scope?.held
     if (held?.isOver) throw late(scope as Scope)
@@ -125,7 +130,7 @@ export class Publishing {
   }
 
   #leave(leaving: readonly Leaving[], held: Held | undefined, signal: AbortSignal | undefined): Promise<void> {
-    signal?.throwIfAborted()
+    if (signal?.aborted) return Promise.reject(refused(leaving, gaveUp))
     if (!held) return this.#outside(leaving, signal, (all) => this.#whenThereIsRoom(all, signal))
     if (held.isOver) return Promise.reject(late(scopes.getStore() as Scope))
 
@@ -135,7 +140,7 @@ export class Publishing {
   }
 
   #whenDeclared(declaring: Promise<unknown>, leaving: readonly Leaving[], held: Held | undefined, signal: AbortSignal | undefined): Promise<void> {
-    const declared = unlessAborted(this.#declared(declaring, leaving), signal, () => refused(leaving, 'The caller gave up before it was sent.'))
+    const declared = unlessAborted(this.#declared(declaring, leaving), signal, () => refused(leaving, gaveUp))
     if (held) return held.holding(() => declared.then(() => this.#leave(leaving, held, signal)))
 
     return this.#outside(leaving, signal, (all) => declared.then(() => this.#whenThereIsRoom(all, signal)))
@@ -243,6 +248,15 @@ function unsent({ link, outgoing }: Leaving, index: number, seconds: number): Pu
   return failureOf(index, outgoing, { kind: 'rejected', reason: `"${link.name}" declared nothing for ${seconds} s; it was never sent.` })
 }
 
+function rejected(thrown: unknown): Promise<never> {
+  const error = thrown instanceof Error ? thrown : new WaybillError('PUBLISH', String(thrown))
+  const held = scopes.getStore()?.held
+
+  return held && !held.isOver ? held.refused(error) : Promise.reject(error)
+}
+
+const gaveUp = 'The caller gave up before it was sent.'
+
 function refused(leaving: readonly Leaving[], reason: string): PublishError {
   return new PublishError(
     leaving.map(({ outgoing }, index) => failureOf(index, outgoing, { kind: 'rejected', reason })),
@@ -260,6 +274,14 @@ function namesOf(messages: readonly Message[]): string {
   return [...new Set(names)].slice(0, 5).join(', ')
 }
 
+/** An inbox would take the second for the first, once more. */
+function oneId(id: unknown, count: number): WaybillError {
+  return new WaybillError(
+    'MESSAGE_ID',
+    `"id" names one message; found ${JSON.stringify(id)} for ${count} at once, of which listeners might take all but the first for duplicates. Publish each with an id of its own, or leave it out.`,
+  )
+}
+
 function late(scope: Scope): WaybillError {
   return new WaybillError(
     'LATE_PUBLISH',
@@ -268,7 +290,7 @@ function late(scope: Scope): WaybillError {
 }
 
 function aborted(left: boolean): PublishOutcome {
-  return left ? { kind: 'unknown', reason: 'The caller stopped waiting for the confirm.' } : { kind: 'rejected', reason: 'The caller gave up before it was sent.' }
+  return left ? { kind: 'unknown', reason: 'The caller stopped waiting for the confirm.' } : { kind: 'rejected', reason: gaveUp }
 }
 
 function overdue(left: boolean): PublishOutcome {

@@ -31,14 +31,14 @@ export class Rate {
     return wait
   }
 
-  /** How long until there is one. */
-  wait(key: string): number {
-    return this.#wait(this.#bucketOf(key))
+  /** How long until there are so many, or all that there can be. */
+  wait(key: string, count = 1): number {
+    return this.#wait(this.#bucketOf(key), Math.min(count, this.#limit))
   }
 
-  #wait({ tokens }: Bucket): number {
+  #wait({ tokens }: Bucket, count = 1): number {
     // Refills are sums of fractions: a token that lacks a billionth is one.
-    return tokens > 1 - 1e-9 ? 0 : Math.ceil(((1 - tokens) * this.#perMs) / this.#limit)
+    return tokens > count - 1e-9 ? 0 : Math.ceil(((count - tokens) * this.#perMs) / this.#limit)
   }
 
   #bucketOf(key: string): Bucket {

@@ -6,7 +6,7 @@ import type { MarkedService } from './marked-service.js'
 import { definitionOf, type MessageClass } from './message.js'
 import type { ListenerMark } from './metadata.js'
 import { faultOfName } from './name.js'
-import type { PlannedListener } from './plan.js'
+import type { PlannedListener, ResolvedListenerOptions } from './plan.js'
 
 interface Read {
   readonly listeners: readonly PlannedListener[]
@@ -38,7 +38,14 @@ function readListener(service: MarkedService, mark: ListenerMark): Read {
 
   return {
     listeners: [...places].map(([channel, takes]) => ({ ...common, channel, takes })),
-    faults: [...faults, ...checkGroup(label, given.group), ...checkTaken(label, mark), ...checkMode(label, mark, common.mode), ...checkDeadKey(label, places, options.deadKey)],
+    faults: [
+      ...faults,
+      ...checkGroup(label, given.group),
+      ...checkTaken(label, mark),
+      ...checkMode(label, mark, common.mode),
+      ...checkRate(label, mark, options.rate),
+      ...checkDeadKey(label, places, options.deadKey),
+    ],
   }
 }
 
@@ -107,6 +114,17 @@ function checkMode(label: string, { messages }: ListenerMark, mode: PlannedListe
     ]
 
   return []
+}
+
+function checkRate(label: string, { messages }: ListenerMark, rate: ResolvedListenerOptions['rate']): readonly Fault[] {
+  if (!('rawChannel' in messages) || rate?.by === undefined) return []
+
+  return [
+    {
+      code: 'RAW_LISTENER',
+      message: `@RawListener on ${label} has \`rate.by\`, a field of a payload, and a raw listener takes bytes that nobody has read. Leave \`by\` out, or take a message by @Listener.`,
+    },
+  ]
 }
 
 function checkDeadKey(label: string, places: Places, deadKey: 'park' | 'go on'): readonly Fault[] {

@@ -62,7 +62,7 @@ function resolveUnless(given: unknown, fault: Complain): ResolvedRetry['unless']
   if (given === undefined) return []
   const wrong = Array.isArray(given) ? given.find((type) => !isErrorClass(type)) : given
   if (Array.isArray(given) && wrong === undefined && !given.includes(undefined)) return given as ResolvedRetry['unless']
-  fault('UNLESS', `\`retry.unless\` is a list of error classes; found ${describeFound(wrong)} ${Array.isArray(given) ? 'in it' : ''}. Write unless: [RangeError].`)
+  fault('UNLESS', `\`retry.unless\` is a list of error classes; found ${describeFound(wrong)}${Array.isArray(given) ? ' in it' : ''}. Write unless: [RangeError].`)
 
   return []
 }

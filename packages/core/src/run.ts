@@ -11,6 +11,8 @@ import type { Unfinished } from './unfinished.js'
 export interface RunWatch {
   readonly listener: PlannedListener
   expired(run: Run): void
+  /** It was settled by hand when it was over. */
+  settledLate(run: Run, word: ManualWord): void
 }
 
 /** One try of one job. */
@@ -75,6 +77,7 @@ export class Run implements TimedRun {
   #say(word: ManualWord): void {
     if (this.word) return
     this.word = word
+    if (this.isOver) return this.#watch.settledLate(this, word)
     this.#onWord?.()
   }
 }

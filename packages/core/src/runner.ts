@@ -27,6 +27,8 @@ export interface Runner {
   offer(job: Job): void
   /** Before all others: it has waited already. */
   offerFirst(job: Job): void
+  /** One waits behind its key now, and may share a batch with those before it. */
+  follow?(): void
   /** Gives up those that stand aside and whose connection is gone. */
   letGo(): void
   /** Starts no more. What runs goes on. */
@@ -40,6 +42,8 @@ export interface RunEnd {
   refused(job: Job, refusal: Refusal): void
   /** It threw after its listener had settled it by hand. */
   threwSettled(job: Job, error: unknown, held: Held, word: ManualWord): void
+  /** Its listener settled it by hand when the run was over, which changes nothing. */
+  settledLate(job: Job, word: ManualWord): void
   /** Asked before a suspect starts. False: it shall not, and somebody else has it now. */
   begins(job: Job): Promise<boolean>
 }
@@ -127,6 +131,10 @@ export class SingleRunner implements Runner, RunWatch {
     const error = new WaybillError('LISTENER_TIMEOUT', reason)
     run.delivery.abort(error)
     this.#failed(run, error, run.event)
+  }
+
+  settledLate({ job }: Run, word: ManualWord): void {
+    this.#end.settledLate(job, word)
   }
 
   get #hasRoom(): boolean {
@@ -219,7 +227,7 @@ export class SingleRunner implements Runner, RunWatch {
     run.close()
     this.#running--
     this.#times.remove(run)
-    this.#pace?.ended(run.since)
+    this.#pace?.ended(run.since, error)
     ended(event, error)
   }
 }

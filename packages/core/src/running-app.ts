@@ -98,7 +98,7 @@ export class RunningApp implements App {
       transports.map(([name, transport]) => new Link(name, named(transport), this.#host, deadlineMs, { ...defaultBacklog, ...options.backlog })),
       rules,
     )
-    this.#outgoing = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits, trace: this.#plugins.trace }
+    this.#outgoing = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits, links: this.#links, trace: this.#plugins.trace }
     this.#store = new AppStore(this.#plugins.store, this.#host)
     const { transactions } = this.#store
     this.#publishing = new Publishing(this.#links, this.#outgoing, this.#log, this.#middleware, transactions && new Fallback(this.#links, transactions, this.#runtime))
@@ -144,7 +144,7 @@ export class RunningApp implements App {
   }
 
   publish(message: unknown, options: PublishOptions = {}): Promise<void> {
-    if (this.#state !== 'running' && this.#state !== 'stopping') return this.#publishing.watched(Promise.reject(this.#notRunning('app.publish')), 'app.publish')
+    if (this.#state !== 'running' && this.#state !== 'stopping') return this.#publishing.refused(this.#notRunning('app.publish'), 'app.publish')
 
     return this.#publishing.publish((Array.isArray(message) ? message : [message]) as Message[], options, 'app.publish')
   }
@@ -277,7 +277,7 @@ export class RunningApp implements App {
         const messages = Array.isArray(payload) ? payload.map(make) : [make(payload)]
         return this.#publishing.publish(messages, options, label)
       } catch (error) {
-        return this.#publishing.watched(Promise.reject(error instanceof Error ? error : new WaybillError('PUBLISH', String(error))), label)
+        return this.#publishing.refused(error, label)
       }
     }
   }

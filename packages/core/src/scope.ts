@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { OpenTransaction } from './open-transaction.js'
+import { refusal } from './refusal.js'
 import type { Outgoing } from './transport.js'
 
 /** What the code that runs now belongs to: the delivery that caused it, what it holds back, and its context. */
@@ -42,8 +43,6 @@ export interface Cause {
 /** Messages held back until the work around them has succeeded. */
 export class Held {
   readonly outgoing: { readonly transport: string; readonly message: Outgoing }[] = []
-  /** Counts the messages of this run, so that a run again gives them the same ids. */
-  count = 0
   isOver = false
   /** Publishes that were begun in it and are not held yet: they wait for a middleware, or for their channel. */
   pending = 0
@@ -51,6 +50,17 @@ export class Held {
   mayCommit: (() => boolean | Promise<boolean>) | undefined
   /** Told when it ends before its work has: nobody waits for that any more. */
   onEnd: (() => void) | undefined
+  #places: Map<string, number> | undefined
+  #overlooked: Set<Error> | undefined
+
+  /** The place of the next of that kind among its like. A run again gives them the same ids, also where kinds come in another order. */
+  place(kind: string): number {
+    this.#places ??= new Map()
+    const place = this.#places.get(kind) ?? 0
+    this.#places.set(kind, place + 1)
+
+    return place
+  }
 
   /** Counts what will be held when `publish` is done. */
   async holding(publish: () => Promise<void>): Promise<void> {
@@ -60,6 +70,18 @@ export class Held {
     } finally {
       this.pending--
     }
+  }
+
+  /** Rejects a publish in it, and remembers that until somebody looks. */
+  refused(error: Error): Promise<never> {
+    const overlooked = (this.#overlooked ??= new Set()).add(error)
+
+    return refusal(error, () => overlooked.delete(error))
+  }
+
+  /** Why a publish in it was refused that nobody has looked at. */
+  get overlooked(): Error | undefined {
+    return this.#overlooked?.values().next().value
   }
 
   end(): void {

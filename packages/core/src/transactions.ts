@@ -191,7 +191,7 @@ function join<T>(owner: string, { isolation, readOnly }: ResolvedTransaction, op
 
 /** What one transaction in another sends has ids of its own: they follow from its place among what the outer one does. */
 function nested(cause: Cause, owner: string, held: Held | undefined): Cause {
-  return { ...cause, seed: `${cause.seed}\n${owner}\n${held ? held.count++ : 0}` }
+  return { ...cause, seed: `${cause.seed}\n${owner}\n${held ? held.place(owner) : 0}` }
 }
 
 const uncaused = { correlationId: undefined, traceparent: undefined, tracestate: undefined, baggage: undefined }

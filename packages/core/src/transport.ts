@@ -192,6 +192,8 @@ export interface RawDelivery {
   /** Everything that came, as it came, in a `headerBlock`. Values may be nested, huge or hostile: core checks them. */
   readonly headers: Readonly<Record<string, unknown>>
   readonly body: Uint8Array
+  /** Takes the payload out of what the body says, where somebody else's envelope stands around it; undefined where the body is the payload. May throw. */
+  readonly unwrap?: ((body: unknown) => unknown) | undefined
   readonly contentType: string | undefined
   readonly contentEncoding: string | undefined
   readonly replyTo: string | undefined

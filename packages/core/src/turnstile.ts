@@ -11,6 +11,8 @@ export interface TurnstileOptions {
   readonly bucketOf: (job: Job) => string
   /** Somebody who had to wait may go now. */
   readonly onReady: () => void
+  /** Those who go together wait for each other, so long at most. `count`: how many may go with the first of those that stand aside. */
+  readonly together?: { readonly waitMs: number; readonly count: (first: Job, aside: number) => number }
 }
 
 /** Jobs of one bucket for which there was no token. */
@@ -59,6 +61,11 @@ export class Turnstile {
 
   peek(): Job | undefined {
     return this.#ready.peek()
+  }
+
+  /** The one so far behind the first of those that do not wait for the rate. */
+  get(offset: number): Job | undefined {
+    return this.#ready.get(offset)
   }
 
   /** The next that may start now, with its token taken. */
@@ -112,9 +119,8 @@ export class Turnstile {
       this.#held++
       return false
     }
-    const wait = rate.take(bucket)
-    if (wait > 0) {
-      this.#setAside(job, bucket, aside, wait)
+    if (rate.take(bucket) > 0) {
+      this.#setAside(job, bucket, aside, rate)
       return false
     }
     if (aside) this.#advance(bucket, aside, rate)
@@ -122,13 +128,26 @@ export class Turnstile {
     return true
   }
 
-  #setAside(job: Job, bucket: string, known: Aside | undefined, wait: number): void {
+  #setAside(job: Job, bucket: string, known: Aside | undefined, rate: Rate): void {
     const aside = known ?? { jobs: new Deque<Job>(), turn: undefined, cancel: () => undefined }
     this.#aside.set(bucket, aside)
     aside.turn = undefined
     aside.jobs.unshift(job)
     this.#held++
-    aside.cancel = this.#options.runtime.after(wait, () => this.#called(aside))
+    this.#arm(bucket, aside, rate)
+  }
+
+  #arm(bucket: string, aside: Aside, rate: Rate): void {
+    aside.cancel = this.#options.runtime.after(this.#waitOf(bucket, aside, rate), () => this.#called(aside))
+  }
+
+  #waitOf(bucket: string, { jobs }: Aside, rate: Rate): number {
+    const { together } = this.#options
+    const wait = rate.wait(bucket)
+    const first = jobs.peek()
+    if (!together || !first) return wait
+
+    return Math.max(wait, Math.min(together.waitMs, rate.wait(bucket, together.count(first, jobs.length))))
   }
 
   #called(aside: Aside): void {
@@ -148,8 +167,7 @@ export class Turnstile {
       this.#aside.delete(bucket)
       return
     }
-    const wait = rate.wait(bucket)
-    if (wait === 0) this.#admit(aside)
-    else aside.cancel = this.#options.runtime.after(wait, () => this.#called(aside))
+    if (rate.wait(bucket) === 0) this.#admit(aside)
+    else this.#arm(bucket, aside, rate)
   }
 }
