@@ -2,6 +2,8 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 
 export interface ClientSockets {
+  /** How many are open. */
+  readonly count: number
   /** Breaks every open connection to those ports. */
   cut(): void
   /** The same, and from now on each new one breaks at once. */
@@ -29,6 +31,9 @@ export function clientSockets(ports: readonly number[]): ClientSockets {
   subscribe('net.client.socket', watch)
 
   return {
+    get count() {
+      return open.size
+    },
     cut,
     refuse() {
       isRefusing = true

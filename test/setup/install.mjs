@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { alone } from './lock.mjs'
-import { main, root, run, step } from './steps.mjs'
+import { begun, main, root, run, step } from './steps.mjs'
 
 export const install = () => step('install', () => alone('install', () => installIn('.')))
 
 /** The same for a folder of the tree that has a lock file of its own. */
 export async function installIn(folder) {
   if (isInstalled(folder)) return 'up to date'
+  begun('install', 'npm ci fetches the packages, half a minute the first time')
   await run('npm', ['ci', '--ignore-scripts', '--loglevel=error'], { cwd: join(root, folder) })
 
   return 'npm ci'

@@ -24,6 +24,9 @@ export function passingFolder() {
   return folder
 }
 
+/** Says what is under way, where a step takes long. */
+export const begun = (name, note) => console.log(`${name.padEnd(10)}      …    ${note}`)
+
 /** Does one step and prints its name, what it says about itself, and its time. */
 export async function step(name, work) {
   const started = performance.now()

@@ -1,6 +1,6 @@
 import { scrypt } from 'node:crypto'
 import { promisify } from 'node:util'
-import { type Delivery, type Duration, Event, Listener, PublishError, Service } from '@waybill/core'
+import { DeadLetter, type Delivery, type Duration, Event, Listener, PublishError, Service } from '@waybill/core'
 import { outbox } from '@waybill/outbox'
 import { postgres } from '@waybill/store-postgres'
 import { harness, recorded } from '@waybill/testing'
@@ -194,6 +194,42 @@ test('what a harness refuses has a code', async () => {
   await expect(shop.deadLetters('typo')).rejects.toMatchObject({ code: 'UNKNOWN_GROUP' })
 })
 
+test('an option that nobody knows is refused where it is given: a wait that it was meant for would not be waited', async () => {
+  await using shop = await harness({ services: [Stock] })
+
+  await expect(shop.settled({ withn: '1m' } as never)).rejects.toMatchObject({ message: 'settled has no option "withn". Did you mean "within"? Known options: within.' })
+  await expect(shop.settled('1m' as never)).rejects.toMatchObject({ message: 'settled takes an object of options; found "1m". Known options: within.' })
+  await expect(shop.deadLetters('stock', { reason: 'FAILED' } as never)).rejects.toMatchObject({ message: expect.stringMatching(/^deadLetters has no option "reason"/) })
+})
+
+test('dead letters of a group on several channels come in the order of their deaths', async () => {
+  await using shop = await harness({ services: [Refuser] })
+
+  await shop.when(new OrderPlaced({ ...order, orderId: 'first', at: '2026-05-01' }))
+  await shop.advance('1s')
+  await shop.when(new Late({}))
+  await shop.advance('1s')
+  await shop.when(new StockReserved({ orderId: 'last', quantity: 1 }))
+  const letters = await shop.deadLetters('refuser')
+
+  expect(letters.map(({ name }) => name)).toEqual(['order.placed', 'order.late', 'stock.reserved'])
+  expect(await shop.deadLetters('refuser', { limit: 2 })).toEqual(letters.slice(0, 2))
+})
+
+test('dead letters are shown while a redrive waits for its rate: time passes until that lets go of them', async () => {
+  await using shop = await harness({ services: [Refuser] })
+  await shop.given(...['a', 'b', 'c'].map((orderId) => new StockReserved({ orderId, quantity: 1 })))
+
+  const redriving = shop.app.deadLetters.redrive({ channel: 'stock', group: 'refuser' }, { rate: { limit: 1, per: '200ms' } })
+  await shop.advance('1ms')
+  const letters = await shop.deadLetters('refuser')
+  await shop.advance('10s')
+  await redriving
+
+  expect(letters.map(({ reason }) => reason)).toContain('DEAD_LETTER')
+  expect(shop.runtime.elapsed()).toBeLessThanOrEqual(11_001)
+})
+
 test('a real database is refused, with the store to take', async () => {
   const refused = harness({ services: [Stock], plugins: [outbox(postgres({ embedded: true }))] })
 
@@ -223,6 +259,24 @@ test('a recorded publisher fails on command, once', async () => {
 })
 
 class Late extends Event('order.late', { payload: z.object({}) }) {}
+
+@Service('refuser')
+class Refuser {
+  @Listener([StockReserved])
+  reserved(): void {
+    throw new DeadLetter('never')
+  }
+
+  @Listener([Late])
+  late(): void {
+    throw new DeadLetter('never')
+  }
+
+  @Listener([OrderPlaced])
+  placed(): void {
+    throw new DeadLetter('never')
+  }
+}
 
 @Service('mute')
 class Mute {

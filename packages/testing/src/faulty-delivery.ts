@@ -23,6 +23,10 @@ export class FaultyDelivery implements RawDelivery {
     return this.#raw.body
   }
 
+  get unwrap(): RawDelivery['unwrap'] {
+    return this.#raw.unwrap
+  }
+
   get contentType(): string | undefined {
     return this.#raw.contentType
   }

@@ -1,4 +1,4 @@
-import { type AppOptions, type Duration, type Fault, parseDuration, type Plugin, type Transport, unknownOptions } from '@waybill/core'
+import { type AppOptions, ConfigError, type Duration, type Fault, parseDuration, type Plugin, type Transport, unknownOptions } from '@waybill/core'
 import type { MemoryBroker } from '@waybill/transport-memory'
 import type { Harness } from './harness.js'
 import { isSeed } from './random.js'
@@ -49,6 +49,12 @@ export function checkHarnessOptions(given: unknown): readonly Fault[] {
   if (patience !== undefined && parseDuration(patience as string) === undefined) faults.push(fault(`takes "patience" as a duration, such as "5s"; found ${shown(patience)}`))
 
   return faults
+}
+
+/** Throws where a call was given an option that nobody knows: it would pass for one without options. */
+export function checkCall(call: string, given: unknown, known: readonly string[]): void {
+  const faults = unknownOptions(call, given, known)
+  if (faults.length > 0) throw new ConfigError(faults)
 }
 
 export function fault(sentence: string): Fault {

@@ -17,7 +17,7 @@ import {
 import { memory, type MemoryBroker } from '@waybill/transport-memory'
 import { AppRun } from './app-run.js'
 import { BrokerFaults } from './broker-faults.js'
-import { checkHarnessOptions, fault, type HarnessOptions } from './harness-options.js'
+import { checkCall, checkHarnessOptions, fault, type HarnessOptions } from './harness-options.js'
 import { lives } from './life.js'
 import { messageNameOf } from './message-name.js'
 import { type Player, Stage } from './stage.js'
@@ -149,14 +149,18 @@ export class Harness implements AsyncDisposable, Player {
    * Resolves when everything that can happen at this moment has happened. With `within`, time passes, at most so long, until nothing is left to do:
    * no message waits, no listener runs, everybody is connected; rejects with what is left.
    */
-  async settled({ within }: { readonly within?: Duration } = {}): Promise<void> {
+  async settled(options: { readonly within?: Duration } = {}): Promise<void> {
+    checkCall('settled', options, ['within'])
+    const { within } = options
     if (within === undefined) return this.#stage.quiet()
     const isQuiet = await this.#stage.until(() => this.#stage.isFinished, millisecondsOf(within))
     if (!isQuiet) throw new WaybillError('NOT_QUIET', `The services are not quiet within ${within}. ${this.#stage.unfinished().join(' ')}`)
   }
 
-  /** The dead letters of a service's group, the oldest first. */
-  async deadLetters(group: string, { limit = 100 }: { readonly limit?: number } = {}): Promise<readonly DeadMessage[]> {
+  /** The dead letters of a service's group, the oldest first. Where a redrive has them in hand, time passes until it lets go. */
+  async deadLetters(group: string, options: { readonly limit?: number } = {}): Promise<readonly DeadMessage[]> {
+    checkCall('deadLetters', options, ['limit'])
+    const { limit = 100 } = options
     const { channels } = this.app.topology
     const own = channels.filter(({ groups }) => groups.some(({ name }) => name === group))
     if (own.length === 0)
@@ -164,9 +168,12 @@ export class Harness implements AsyncDisposable, Player {
         'UNKNOWN_GROUP',
         `No service here is named "${group}". There are: ${[...new Set(channels.flatMap(({ groups }) => groups.map(({ name }) => name)))].sort().join(', ') || 'none'}.`,
       )
-    const letters = await Promise.all(own.map(({ name }) => this.app.deadLetters.list({ channel: name, group }, { limit })))
+    const letters = await this.#stage.drive(Promise.all(own.map(({ name }) => this.app.deadLetters.list({ channel: name, group }, { limit }))))
 
-    return letters.flat()
+    return letters
+      .flat()
+      .sort((a, b) => Date.parse(a.time ?? '') - Date.parse(b.time ?? ''))
+      .slice(0, limit)
   }
 
   /** The instance of a service as it runs now; another one after a crash. */

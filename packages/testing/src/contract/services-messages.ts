@@ -1,5 +1,18 @@
 import assert from 'node:assert/strict'
-import { Listener, Publisher, PublishError, RawListener, RemoteError, Service, type Ask, type ConfigError, type Delivery, type Publish, type RawMessage } from '@waybill/core'
+import {
+  Listener,
+  Publisher,
+  PublishError,
+  RawListener,
+  RemoteError,
+  Service,
+  type Ask,
+  type ConfigError,
+  type Delivery,
+  type Outgoing,
+  type Publish,
+  type RawMessage,
+} from '@waybill/core'
 import type { Scenario } from './contract-case.js'
 import { BillOrder, GetTotal, OrderAudited, OrderBilled, OrderImported, OrderPlaced } from './shop-messages.js'
 
@@ -124,6 +137,49 @@ export const servicesMessages: readonly Scenario[] = [
         [1, 2, 3],
       )
       assert.ok(failure instanceof RemoteError, `It is a RemoteError; found ${String(failure)}.`)
+    },
+  },
+  {
+    title: 'a query that comes again while its listener runs waits for that answer, and its listener runs once',
+    needs: ['replies'],
+    async run(bench) {
+      const runs: string[] = []
+      let finish: () => void = () => undefined
+      const open = new Promise<void>((resolve) => {
+        finish = resolve
+      })
+      @Service('billing')
+      class Billing {
+        @Listener(GetTotal)
+        async total({ orderId }: GetTotal): Promise<{ total: number }> {
+          runs.push(orderId)
+          await open
+
+          return { total: 7 }
+        }
+      }
+      await bench.start([Billing])
+      const front = await bench.another({ app: `${bench.appName}-front`, namespace: bench.namespace })
+      await front.declare('orders', { asks: true, groups: [] })
+      const answers = await front.listenToReplies()
+      const query = (orderId: string): Outgoing =>
+        bench.messageTo(
+          { kind: 'channel', channel: 'orders' },
+          { type: 'order.total', text: JSON.stringify({ orderId }), replyTo: answers.consumer.address, headers: { 'waybill-deadline': bench.runtime.now() + 60_000 } },
+        )
+      const twice = query('twice')
+
+      await front.send(twice, twice, query('behind it'))
+      await bench.eventually(
+        'both queries run',
+        () => runs.length >= 2,
+        () => runs,
+      )
+      finish()
+      await answers.arrived(3)
+
+      assert.deepEqual([...runs].sort(), ['behind it', 'twice'])
+      assert.deepEqual(answers.texts, ['{"total":7}', '{"total":7}', '{"total":7}'])
     },
   },
   {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { RawDelivery } from '@waybill/core'
 import type { Bench } from './bench.js'
 import type { Scenario } from './contract-case.js'
+import { moved } from './layout.js'
 import type { Peer } from './peer.js'
 import { textOf, type Receiver } from './receiver.js'
 
@@ -49,7 +50,7 @@ export const settling: readonly Scenario[] = [
     title: 'C1 what is unsettled when its transport closes is delivered to another process',
     async run(bench) {
       const gone = await bench.another()
-      const { receiver } = await holding(bench, 10, gone)
+      const { receiver } = await holding(bench, 10, { peer: gone })
       receiver.ack(...receiver.received.slice(0, 4))
 
       await gone.close()
@@ -141,10 +142,33 @@ export const settling: readonly Scenario[] = [
     },
   },
   {
+    title: 'acknowledged last first and stopped in the same turn is acknowledged',
+    async run(bench) {
+      const { peer, receiver } = await holding(bench, 400)
+
+      receiver.ack(...[...receiver.unsettled].reverse())
+      await receiver.stop()
+
+      await nothingBut(bench, peer, [])
+    },
+  },
+  {
+    title: 'so are messages of one key',
+    needs: ['keyOrder'],
+    async run(bench) {
+      const { peer, receiver } = await holding(bench, 400, { isKeyed: true })
+
+      receiver.ack(...[...receiver.unsettled].reverse())
+      await receiver.stop()
+
+      await nothingBut(bench, peer, [], { isKeyed: true })
+    },
+  },
+  {
     title: 'acknowledged in the same turn as the close is acknowledged',
     async run(bench) {
       const gone = await bench.another()
-      const { receiver } = await holding(bench, 50, gone)
+      const { receiver } = await holding(bench, 50, { peer: gone })
 
       receiver.ack(...receiver.received)
       await gone.close()
@@ -176,22 +200,33 @@ export const settling: readonly Scenario[] = [
   },
 ]
 
+const oneKey = { type: moved, key: 'same' } as const
+
+/** All of one key, or none with any. */
+interface Keys {
+  readonly isKeyed?: boolean
+}
+
 /** A consumer that holds so many messages. */
-async function holding(bench: Bench, count: number, other?: Peer): Promise<{ readonly peer: Peer; readonly receiver: Receiver }> {
-  const peer = other ?? (await bench.peer())
-  await peer.declare(bench.channel)
-  const receiver = await peer.listen(bench.group(), { window: 100, hold: true })
-  await peer.send(...bench.messages(count))
+async function holding(
+  bench: Bench,
+  count: number,
+  { isKeyed = false, ...parts }: Keys & { readonly peer?: Peer } = {},
+): Promise<{ readonly peer: Peer; readonly receiver: Receiver }> {
+  const peer = parts.peer ?? (await bench.peer())
+  await peer.declare(bench.channel, { keyed: isKeyed })
+  const receiver = await peer.listen(bench.group(), { window: Math.max(100, count), hold: true })
+  await peer.send(...bench.messages(count, () => (isKeyed ? oneKey : {})))
   await receiver.arrived(count)
 
   return { peer, receiver }
 }
 
 /** The group is given those messages and no others before a marker. A log may repeat what was settled behind an open one. */
-async function nothingBut(bench: Bench, peer: Peer, texts: readonly string[]): Promise<readonly RawDelivery[]> {
-  await peer.declare(bench.channel)
+async function nothingBut(bench: Bench, peer: Peer, texts: readonly string[], { isKeyed = false }: Keys = {}): Promise<readonly RawDelivery[]> {
+  await peer.declare(bench.channel, { keyed: isKeyed })
   const receiver = await peer.listen(bench.group())
-  await peer.send(bench.message({ text: 'marker' }))
+  await peer.send(bench.message({ text: 'marker', ...(isKeyed ? oneKey : {}) }))
   await peer.eventually(
     'the marker arrives',
     () => receiver.texts.includes('marker'),

@@ -63,7 +63,7 @@ export const timing: readonly Scenario[] = [
     needs: ['priority'],
     async run(bench) {
       const peer = await bench.peer()
-      await peer.declare(bench.channel)
+      await peer.declare(bench.channel, { options: { queue: { type: 'classic', arguments: { 'x-max-priority': 9 } } } })
       await peer.send(...[0, 5, 9].map((priority) => bench.message({ text: String(priority), priority })))
 
       const receiver = await peer.listen(bench.group(), { window: 1 })
