@@ -8,6 +8,7 @@ import {
   type Outgoing,
   type PublishOutcome,
   type RawDelivery,
+  type Runtime,
   systemRuntime,
   type Transport,
   type TransportHost,
@@ -176,4 +177,11 @@ async function removeAll(channel: Channel, namespaces: ReadonlyMap<string, reado
       await channel.deleteExchange(`${namespace}.${name}`)
     }
   }
+}
+
+/** The machine's clock, twenty times as fast. */
+export const hasty: Runtime = {
+  ...systemRuntime,
+  elapsed: () => systemRuntime.elapsed() * 20,
+  after: (ms, run) => systemRuntime.after(ms / 20, run),
 }

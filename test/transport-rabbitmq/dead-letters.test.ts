@@ -176,6 +176,9 @@ describe('dead letters on RabbitMQ', () => {
     const namespace = broker.namespace()
     const party = await broker.party(namespace)
 
-    await expect(party.transport.dead.list({ channel: 'orders', group: 'nobody' }, 1)).rejects.toThrow(`queue "${namespace}.orders.nobody.dead"`)
+    await expect(party.transport.dead.list({ channel: 'orders', group: 'nobody' }, 1)).rejects.toMatchObject({
+      code: 'NO_SUCH_QUEUE',
+      message: `RabbitMQ has no queue "${namespace}.orders.nobody.dead". Check channel and group, and that an app with that group has started.`,
+    })
   })
 })

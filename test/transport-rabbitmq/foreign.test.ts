@@ -1,6 +1,7 @@
-import { type AppOptions, createApp, Event, Listener, type Publish, Publisher, RawListener, type RawMessage, Service, unchecked } from '@waybill/core'
+import { type AppOptions, createApp, type Delivery, Event, Listener, type Publish, Publisher, RawListener, type RawMessage, Service, unchecked } from '@waybill/core'
 import { rabbitmq } from '@waybill/transport-rabbitmq'
 import { afterAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { bed, soon, url } from './bed.js'
 
 interface Order {
@@ -79,10 +80,91 @@ describe('foreign traffic on RabbitMQ', () => {
     expect(bodies.slice(0, 2).map((body) => JSON.parse(body.toString()) as unknown)).toEqual([nest, massTransit])
     expect(bodies[2]).toEqual(Buffer.from([0, 1, 2, 255]))
     expect(heard.map(({ contentType, name }) => [name, contentType])).toEqual([
-      [undefined, undefined],
-      [undefined, 'application/vnd.masstransit+json'],
+      ['order.placed', undefined],
+      ['urn:message:Shop:OrderPlaced', 'application/vnd.masstransit+json'],
       ['reading', 'application/octet-stream'],
     ])
+  })
+
+  test.each([
+    {
+      by: 'MassTransit',
+      name: 'urn:message:Shop:OrderPlaced',
+      body: {
+        messageId: 'b0b6',
+        conversationId: 'c1',
+        messageType: ['urn:message:Shop:OrderPlaced', 'urn:message:Shop:IOrder'],
+        message: { orderId: 'o-1' },
+        sentTime: '2026-01-02T03:04:05Z',
+      },
+      options: { contentType: 'application/vnd.masstransit+json', messageId: 'b0b6', headers: { 'MT-Activity-Id': '00-1' } },
+    },
+    { by: 'NestJS', name: 'order_placed', body: { pattern: 'order_placed', data: { orderId: 'o-1' } }, options: { persistent: true } },
+  ])('what $by wraps is the message that names its type, at each try, and a dead letter keeps the bytes as they came', async ({ body, name, options }) => {
+    const [namespace, queue] = [broker.namespace(), `${broker.namespace()}-theirs`]
+    class Placed extends Event('order.placed', { channel: 'orders', payload: z.object({ orderId: z.string() }), foreign: { name } }) {}
+    const tries: [orderId: string, attempt: number][] = []
+    @Service('billing')
+    class Billing {
+      @Listener(Placed, { retry: { attempts: 2, backoff: ['50ms'] } })
+      bill({ orderId }: Placed, { attempt }: Delivery): void {
+        tries.push([orderId, attempt])
+        throw new Error('Never.')
+      }
+    }
+    await broker.channel.assertQueue(queue, { durable: true })
+    leave.push(() => broker.channel.deleteQueue(queue))
+    const app = await started(namespace, [Billing], { queue })
+    const of = { channel: 'orders', group: 'billing' }
+    const bytes = Buffer.from(JSON.stringify(body))
+
+    broker.channel.sendToQueue(queue, bytes, options)
+    await soon(async () => (await app.deadLetters.list(of)).length === 1)
+    const [letter] = await app.deadLetters.list(of)
+    await app.deadLetters.redrive(of)
+    await soon(() => tries.length === 4)
+
+    expect(tries).toEqual([1, 2, 1, 2].map((attempt) => ['o-1', attempt]))
+    expect(letter).toMatchObject({ name, reason: 'FAILED' })
+    expect(Buffer.from(letter?.body ?? [])).toEqual(bytes)
+  })
+
+  test('what only looks like an envelope of theirs stays as it came', async () => {
+    const [namespace, queue] = [broker.namespace(), `${broker.namespace()}-theirs`]
+    class Placed extends Event('order.placed', { channel: 'orders', payload: unchecked<{ readonly pattern: string; readonly data: number }>() }) {}
+    const heard: unknown[] = []
+    @Service('billing')
+    class Billing {
+      @Listener(Placed)
+      bill({ data, pattern }: Placed): void {
+        heard.push({ data, pattern })
+      }
+    }
+    await broker.channel.assertQueue(queue, { durable: true })
+    leave.push(() => broker.channel.deleteQueue(queue))
+    const app = await started(namespace, [Billing], { queue })
+    const own = { pattern: 'stripes', data: 5 }
+    const massTransit = 'application/vnd.masstransit+json'
+    const broken: [body: string, contentType?: string][] = [
+      ['{"pattern":"order.placed"'],
+      ['{"pattern":"order.placed"}'],
+      [`{"pattern":"order.placed","data":${'['.repeat(5_000)}`],
+      ['null', massTransit],
+      ['{"messageType":[],"message":{}}', massTransit],
+      ['{"messageType":["order.placed"]}', massTransit],
+      ['{"messageType":{"0":"order.placed"},"message":{}}', massTransit],
+    ]
+
+    for (const [body, contentType] of broken) broker.channel.sendToQueue(queue, Buffer.from(body), contentType === undefined ? {} : { contentType })
+    broker.channel.sendToQueue(queue, Buffer.from(JSON.stringify(own)), { type: 'order.placed' })
+    broker.channel.sendToQueue(queue, Buffer.from(JSON.stringify(own)), { type: 'order.placed', contentType: 'application/json' })
+    await soon(async () => (await app.deadLetters.list({ channel: 'orders', group: 'billing' })).length === broken.length)
+    await soon(() => heard.length === 2)
+
+    expect((await app.deadLetters.list({ channel: 'orders', group: 'billing' })).map(({ body, reason }) => [Buffer.from(body).toString(), reason])).toEqual(
+      broken.map(([body]) => [body, 'UNKNOWN_TYPE']),
+    )
+    expect(heard).toEqual([own, own])
   })
 
   test('what is sent by the key alone is a dead letter that says to set the type, and with its type it is heard', async () => {

@@ -43,7 +43,7 @@ describe('the options of rabbitmq()', () => {
     ['heartbeat=abc', /has "abc" as "heartbeat"; expected 1 to 65535 seconds, or 0/],
     ['heartbeat=-5', /has "-5" as "heartbeat"/],
     ['heartbeat=', /has "" as "heartbeat"/],
-    ['frameMax=1', /has "1" as "frameMax"; expected 4096 to \d+ bytes/],
+    ['frameMax=1', /has "1" as "frameMax"; expected 8192 to \d+ bytes/],
     ['frameMax=100', /has "100" as "frameMax"/],
     ['channelMax=1', /has "1" as "channelMax"; expected 16 to 65535 channels/],
     ['channelMax=abc', /has "abc" as "channelMax"/],
@@ -69,11 +69,44 @@ describe('the options of rabbitmq()', () => {
   })
 
   test.each([
-    [5, 'found the number 5'],
+    [5, 'found 5.'],
     [[], 'found an empty list'],
     [{}, 'found an object'],
+    [[5], 'found 5.'],
+    ['rabbit', 'found "rabbit".'],
+    ['', 'found "".'],
+    ['amqp://app:hunter2@[not-a-host', 'found "amqp://…@[not-a-host".'],
+    ['amqp://app:hunter2', 'found "amqp://app:…".'],
+    ['amqp://app:hun ter2@host name', 'found "amqp://…@host name".'],
   ])('what is no url at all is named: %j', (found, says) => {
     expect(faultsOf({ url: found } as unknown as RabbitOptions)).toEqual([expect.stringContaining(says)])
+  })
+
+  test.each([
+    [{ credentials: 'app:hunter2' }, 'found a text.'],
+    [{ credentials: { username: 'app', password: undefined } }, 'found an object whose username is a string and whose password is missing.'],
+    [{ credentials: { username: 'app', password: 22 } }, 'password is a number.'],
+    [{ management: 'http://app:hunter2@host:15672' }, 'found "http://…@host:15672". Write management: { url: "http://127.0.0.1:15672" }.'],
+    [{ management: { url: 'http://app:hunter2' } }, 'found "http://app:…".'],
+    [{ management: { url: undefined } }, 'found undefined.'],
+    [{ management: { url: 'http://host:15672', credentials: 'app:hunter2' } }, 'found a text.'],
+  ])('what was found instead of a login or an address is said, and no password: %#', (options, says) => {
+    const faults = faultsOf(options as unknown as RabbitOptions)
+
+    expect(faults).toEqual([expect.stringContaining(says)])
+    expect(faults.join()).not.toContain('hunter2')
+  })
+
+  test.each([
+    [{ vhost: 5 }, 'option "vhost" takes the name of a vhost; found 5.'],
+    [{ vhost: '' }, 'option "vhost" takes the name of a vhost; found "".'],
+    [{ url: 'amqps://rabbit', tls: true }, 'option "tls" takes an object of options for tls.connect; found true.'],
+    [{ socket: { host: 'elsewhere' } }, 'option "socket" has "host", which would be ignored: state it in "url".'],
+    [{ socket: { timeout: 5 } }, 'option "socket" has "timeout", which would be ignored: state "connectTimeout".'],
+    [{ socket: [] }, 'option "socket" takes an object of options for net.connect; found an array.'],
+    [{ url: ['amqp://one/shop', 'amqp://two'] }, 'found "shop" and "/". Name the same in each, or give "vhost".'],
+  ])('an option of another kind is one fault, and none is ignored: %#', (options, says) => {
+    expect(faultsOf(options as unknown as RabbitOptions)).toEqual([expect.stringContaining(says)])
   })
 
   test('a connection whose channels are all in use refuses the start with the limit, instead of trying for ever', async () => {
@@ -154,6 +187,21 @@ describe('the options of rabbitmq()', () => {
     await started
 
     expect(reasons).toEqual(['The app is starting.', expect.stringMatching(/^rabbitmq, publishing \w+, consuming \w+, administration \w+: .*ECONNREFUSED/)])
+  })
+
+  test('what somebody else says with a full stop ends with that one', async () => {
+    const credentials = () => {
+      throw new Error('The vault is sealed.')
+    }
+    const app = createApp({ name: 'shop', services: [], transport: rabbitmq({ url, credentials }), signals: false, log: false })
+    const started = app.start().catch((error: unknown) => error)
+
+    await eventually(() => app.health().reasons.some((reason) => reason.includes('vault')))
+    const { reasons } = app.health()
+    await app.stop()
+    await started
+
+    expect(reasons).toContainEqual(expect.stringMatching(/"credentials" failed: The vault is sealed\.$/))
   })
 
   test('a start with a deadline says so where the connections stand and the broker answers nothing more', async () => {

@@ -1,6 +1,7 @@
-import { confirmed, type Runtime, systemRuntime } from '@waybill/core'
+import { type AppOptions, confirmed, createApp, Event, unchecked } from '@waybill/core'
+import { rabbitmq } from '@waybill/transport-rabbitmq'
 import { describe, expect, test } from 'vitest'
-import { bed, billing, channelOf, dead, listen, message, proxied, send, soon } from './bed.js'
+import { bed, billing, channelOf, dead, hasty, listen, message, proxied, send, soon, url } from './bed.js'
 
 describe('publishing to RabbitMQ', () => {
   const broker = bed()
@@ -85,6 +86,23 @@ describe('publishing to RabbitMQ', () => {
     expect(took).toBeLessThan(200 * 20)
   })
 
+  test('a priority is refused where the queues of its channel have none, and taken where they have', async () => {
+    const [plain, ordered] = [broker.namespace(), broker.namespace()]
+    class Placed extends Event('order.placed', { channel: 'orders', payload: unchecked<object>() }) {}
+    const published = async (namespace: string, channels: NonNullable<AppOptions['channels']>): Promise<unknown> => {
+      broker.remember(namespace, [{ ...channelOf('orders'), groups: [] }])
+      const app = createApp({ name: 'shop', namespace, services: [], transport: rabbitmq({ url }), channels, signals: false, log: false })
+      await app.start()
+      const error: unknown = await app.publish(new Placed({}), { priority: 5 }).catch((found: unknown) => found)
+      await app.stop()
+
+      return error
+    }
+
+    expect(await published(plain, {})).toMatchObject({ code: 'UNSUPPORTED_OPTION', message: expect.stringContaining("'x-max-priority': 9") })
+    expect(await published(ordered, { orders: { queue: { type: 'classic', arguments: { 'x-max-priority': 9 } } } })).toBeUndefined()
+  })
+
   test('B16 a reply goes to nothing but an address of direct reply-to', async () => {
     const namespace = broker.namespace()
     const party = await broker.party(namespace)
@@ -149,10 +167,3 @@ describe('publishing to RabbitMQ', () => {
     expect(party.warnings.join()).toContain('publishing channel is opened anew')
   })
 })
-
-/** The machine's clock, twenty times as fast. */
-const hasty: Runtime = {
-  ...systemRuntime,
-  elapsed: () => systemRuntime.elapsed() * 20,
-  after: (ms, run) => systemRuntime.after(ms / 20, run),
-}

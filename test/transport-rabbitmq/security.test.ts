@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer as createWebServer } from 'node:net'
 import { createServer, type Server } from 'node:tls'
 import { inspect } from 'node:util'
 import type { RabbitOptions } from '@waybill/transport-rabbitmq'
@@ -86,6 +87,45 @@ describe('who may connect to RabbitMQ, and what it may do there', () => {
     }
   })
 
+  test('a port that speaks something else is told with what to look at, and so is a function that fails', async () => {
+    const web = createWebServer((socket) => socket.on('error', () => undefined).end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+    await once(web.listen(0, '127.0.0.1'), 'listening')
+    const { port } = web.address() as AddressInfo
+    const sealed = () => {
+      throw new Error('the vault is sealed')
+    }
+
+    for (const [options, why] of [
+      [{ url: `amqps://127.0.0.1:${node.port}` }, 'what answers there speaks no TLS; name the port for TLS (mostly 5671), or write amqp: instead of amqps:'],
+      [{ url: `amqp://127.0.0.1:${node.second}` }, "Is that RabbitMQ's port for AMQP (mostly 5672), and no port for TLS, which amqps: asks for"],
+      [{ url: `amqp://127.0.0.1:${port}` }, "Is that RabbitMQ's port for AMQP"],
+      [{ url: node.url, credentials: sealed }, 'the function given as "credentials" failed: the vault is sealed'],
+    ] as const) {
+      const party = broker.stranger(options)
+      const connecting = party.transport.connect(party.host).catch((error: unknown) => error)
+      await soon(() => party.states.some(({ kind }) => kind === 'lost'))
+      await party.transport.close(0)
+      await connecting
+
+      expect(party.states.find(({ kind }) => kind === 'lost')?.reason).toContain(why)
+    }
+    web.close()
+  })
+
+  test('a limit of the vhost is told as one, with what to do', async () => {
+    const options = { url: node.url, vhost: 'narrow' }
+    const full = broker.stranger(options)
+    const party = await connected(options)
+
+    await node.ctl('set_vhost_limits', '-p', 'narrow', '{"max-connections": 3, "max-queues": 0}')
+
+    await expect(full.transport.connect(full.host)).rejects.toMatchObject({ code: 'VHOST_REFUSED', message: expect.stringContaining('raise the limit') })
+    await expect(party.transport.declare({ channels: [channelOf('orders')], asks: false })).rejects.toMatchObject({
+      code: 'TOPOLOGY_REFUSED',
+      message: expect.stringMatching(/queue limit in vhost 'narrow'.*Raise that limit/s),
+    })
+  })
+
   test('a vhost of any name is opened, from the option and from the url', async () => {
     await works(await connected({ url: node.url, vhost: 'their/own' }))
     await works(await connected({ url: `${node.url}/their%2Fown` }))
@@ -127,7 +167,7 @@ describe('who may connect to RabbitMQ, and what it may do there', () => {
     await used({ url: node.url })
     const bare = `amqp://bare:${secret}@127.0.0.1:${node.port}`
 
-    for (const declare of ['check', 'none'] as const) await used({ url: bare, declare })
+    for (const declare of ['create', 'check', 'none'] as const) await used({ url: bare, declare })
     const nothing = broker.namespace()
     const refusal = await (await connected({ url: bare, declare: 'check' }, nothing)).transport
       .declare({ channels: [channelOf('orders')], asks: false })
@@ -138,7 +178,10 @@ describe('who may connect to RabbitMQ, and what it may do there', () => {
 
     for (const thing of ['exchange', 'queue']) expect((refusal as Error).message).toContain(`${thing} "${nothing}.orders`)
     expect(refused).toMatchObject({ code: 'ACCESS_REFUSED', message: expect.stringContaining(`"${nothing}.orders"`) })
-    await expect(listen(blind)).rejects.toThrow(`${nothing}.orders.billing`)
+    await expect(listen(blind)).rejects.toMatchObject({
+      code: 'TOPOLOGY_REFUSED',
+      message: expect.stringMatching(new RegExp(`queue "${nothing}.orders.billing" cannot be used.*NOT_FOUND.*Make it, or mend its name`)),
+    })
   })
 
   test('no state, log, error or inspection shows a secret', async () => {
@@ -171,8 +214,11 @@ function definitions(path: string): string {
   const users = ['guest', 'app1', 'bare', 'rotated']
   const content = {
     users: users.map((name) => ({ name, password: name === 'guest' ? 'guest' : secret, tags: name === 'guest' ? 'administrator' : '' })),
-    vhosts: [{ name: '/' }, { name: 'their/own' }],
-    permissions: [...users.map((user) => ({ user, vhost: '/', ...all, ...(user === 'bare' ? { configure: '^$' } : {}) })), { user: 'guest', vhost: 'their/own', ...all }],
+    vhosts: [{ name: '/' }, { name: 'their/own' }, { name: 'narrow' }],
+    permissions: [
+      ...users.map((user) => ({ user, vhost: '/', ...all, ...(user === 'bare' ? { configure: '^$' } : {}) })),
+      ...['their/own', 'narrow'].map((vhost) => ({ user: 'guest', vhost, ...all })),
+    ],
   }
   writeFileSync(path, JSON.stringify(content))
 

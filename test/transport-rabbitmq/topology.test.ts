@@ -171,6 +171,31 @@ describe('the topology on RabbitMQ', () => {
     await soon(() => inbox.texts().includes('again'))
   })
 
+  test.each([
+    ['order.placed', undefined],
+    ['order.placed.keyed', 'a'],
+  ])('a binding by %s that somebody removed is put back for the next message, and the log says so', async (bound, key) => {
+    const namespace = broker.namespace()
+    const party = await broker.party(namespace, [channelOf('orders', { keyed: true })])
+    const queue = `${namespace}.orders.billing${key === undefined ? '' : '.keyed.0'}`
+    await broker.channel.unbindQueue(queue, `${namespace}.orders`, bound)
+
+    await soon(async () => (await send(party, message('again', { mandatory: true, key })))[0]?.kind === 'confirmed')
+
+    expect(party.warnings).toEqual([expect.stringContaining('it is bound again')])
+  })
+
+  test('a queue that one consumer has for itself is refused with that remedy', async () => {
+    const [namespace, queue] = [broker.namespace(), `${broker.namespace()}-theirs`]
+    await broker.channel.assertQueue(queue, { durable: true })
+    const { consumerTag } = await broker.channel.consume(queue, () => undefined, { exclusive: true })
+    const party = await broker.party(namespace, [channelOf('orders', { options: { existing: { queue } } })])
+
+    await expect(listen(party)).rejects.toMatchObject({ code: 'ACCESS_REFUSED', message: expect.stringMatching(/exclusive use.*end that\.$/) })
+    await broker.channel.cancel(consumerTag)
+    await broker.channel.deleteQueue(queue)
+  })
+
   test('a queue of dead letters that somebody deleted is made again for the next try', async () => {
     const namespace = broker.namespace()
     const party = await broker.party(namespace)
@@ -216,6 +241,22 @@ describe('the topology on RabbitMQ', () => {
 
     expect(refusal).toMatchObject({
       faults: [{ message: expect.stringMatching(/"orders" has "x-delivery-limit".*Leave it out/) }, { message: expect.stringContaining('State `queue.type`') }],
+    })
+  })
+
+  test('a misspelled argument, which RabbitMQ would ignore, is refused with what was meant, and one of a plugin is not', async () => {
+    const options = { queue: { arguments: { 'x-max-lenght': 5, 'x-plugin-of-theirs': 1 } } }
+
+    await expect(broker.party(broker.namespace(), [channelOf('orders', { options })])).rejects.toMatchObject({
+      faults: [{ code: 'UNSUPPORTED_OPTION', message: expect.stringMatching(/"orders" has "x-max-lenght".*Did you mean "x-max-length"\?/) }],
+    })
+  })
+
+  test('priorities of a quorum queue, which RabbitMQ refuses, are refused with the type that has them', async () => {
+    const options = { queue: { arguments: { 'x-max-priority': 9 } } }
+
+    await expect(broker.party(broker.namespace(), [channelOf('orders', { options })])).rejects.toMatchObject({
+      faults: [{ code: 'UNSUPPORTED_OPTION', message: expect.stringMatching(/"orders" has "x-max-priority".*State `queue\.type: 'classic'`/) }],
     })
   })
 

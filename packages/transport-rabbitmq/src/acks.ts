@@ -1,8 +1,16 @@
 import type { Message } from 'amqplib/callback_api'
-import type { Channel } from './driver.js'
+import { type Channel, call } from './driver.js'
 
 /** So many gathered ones leave at once, without waiting for the end of the turn. */
 const most = 50
+
+/** What a channel consumes. */
+export interface AckPlace {
+  readonly queue: string
+  readonly consumerTag: string
+  /** One consumer at a time is given its messages. */
+  readonly isOrdered: boolean
+}
 
 /**
  * Gathers what becomes of the deliveries of one channel, and tells the broker at the end of the turn: one multiple ack for the
@@ -42,6 +50,17 @@ export class Acks {
       this.#acked.clear()
       this.#returned.clear()
     }
+  }
+
+  /**
+   * Resolves when the queue has heard all of it. Seen on 3.10.8: the broker keeps acknowledgements back while a quorum queue is behind with its log, and forgets
+   * those when their channel closes. What goes through that log itself and is answered stands behind them.
+   */
+  async heard({ consumerTag, isOrdered, queue }: AckPlace): Promise<void> {
+    this.flush()
+    // Without its consumer an ordered queue would turn to the next one, in front of what this one gives back. A second one waits behind the first.
+    if (isOrdered) await call((done) => this.#channel.consume(queue, () => undefined, {}, done))
+    else await call((done) => this.#channel.cancel(consumerTag, done))
   }
 
   #gathered(): void {

@@ -1,97 +1,27 @@
-import type { Settlement, TransportHost } from '@waybill/core'
+import type { TransportHost } from '@waybill/core'
 import type { ConsumeMessage } from 'amqplib/callback_api'
-import { Acks } from './acks.js'
 import type { Connection } from './connection.js'
 import { type Declarations, isQueueThere } from './declarations.js'
 import { type Channel, call, type Model, openChannel } from './driver.js'
 import { KeptChannel } from './kept-channel.js'
 import { movingNames } from './moving-names.js'
+import { refusalOfDeclare, replyCodeOf } from './refusal.js'
+import { type AttachmentOwner, Seat } from './seat.js'
 import { isSignpost } from './sweep.js'
 import { awaitWhereabouts, whereaboutsOf } from './whereabouts.js'
-import { receivedHeaders, RabbitDelivery, type Settler } from './wire.js'
-
-/** What an attachment tells its consumer. */
-export interface AttachmentOwner {
-  arrived(delivery: RabbitDelivery): void
-  /** A delivery that was handed over is settled, on a channel that still stands. */
-  settled(seat: Seat): void
-  /** The same after its channel was gone. */
-  settledLate(): void
-  /** What came on it and was not handed over will come to somebody else. */
-  yields(seat: Seat): void
-  lost(seat: Seat, queue: string, reason: string): void
-}
+import { receivedHeaders, RabbitDelivery } from './wire.js'
 
 export interface AttachmentOptions {
   readonly queue: string
   readonly prefetch: number
   /** Whether it matters how many consume the queue already. */
   readonly isCounted: boolean
+  /** One consumer at a time is given its messages. */
+  readonly isOrdered: boolean
   readonly host: TransportHost
   readonly connection: Connection
   readonly declarations: Declarations
   readonly owner: AttachmentOwner
-}
-
-/** One life of one channel: the deliveries that came on it are settled on it or not at all. */
-export class Seat implements Settler {
-  readonly acks: Acks
-  readonly #owner: AttachmentOwner
-  #isOpen = true
-  #drained: (() => void) | undefined
-  #finished: (() => void) | undefined
-  readonly #progressed: (() => void) | undefined
-  /** Handed over to core and not settled. */
-  unsettled = 0
-  /** Arrived and not settled. */
-  open = 0
-  hasReceived = false
-  /** What came behind a signpost, until it is known what that means. */
-  held: ConsumeMessage[] | undefined
-  hasAcked = false
-
-  /** `progressed` is called when something on it was acknowledged. */
-  constructor(channel: Channel, owner: AttachmentOwner, progressed?: () => void) {
-    this.acks = new Acks(channel)
-    this.#owner = owner
-    this.#progressed = progressed
-  }
-
-  settle(tag: number, settlement: Settlement): void {
-    if (!this.#isOpen) return this.#owner.settledLate()
-    if (settlement === 'ack') this.acks.ack(tag)
-    else this.acks.giveBack(tag)
-    this.hasAcked ||= settlement === 'ack'
-    this.#owner.settled(this)
-    this.open--
-    if (this.unsettled === 0) this.#drained?.()
-    if (this.open === 0) this.#finished?.()
-    if (this.hasAcked) this.#progressed?.()
-  }
-
-  /** Nothing more is handed over from here; calls back when what was is settled. */
-  drain(drained: () => void): void {
-    this.#drained = drained
-    if (this.unsettled === 0) drained()
-  }
-
-  /** Calls back when everything that arrived is handed over and settled. */
-  finish(finished: () => void): void {
-    this.#finished = finished
-    if (this.open === 0) finished()
-  }
-
-  get isDraining(): boolean {
-    return this.#drained !== undefined
-  }
-
-  get isStale(): boolean {
-    return !this.#isOpen
-  }
-
-  close(): void {
-    this.#isOpen = false
-  }
 }
 
 const movedAway = 'its queue is being moved to other arguments; if nobody is doing that any more, `app.topology.migrate()` goes on with it'
@@ -113,6 +43,7 @@ export class Attachment {
   #isActive = false
   #isYielding = false
   #isStopped = false
+  #hasReceived = false
   /** Where it takes from: elsewhere than its queue while that is moved. */
   #at: string
   /** A signpost sent it away. */
@@ -137,8 +68,12 @@ export class Attachment {
     })
   }
 
-  start(): Promise<void> {
-    return this.#kept.start()
+  async start(): Promise<void> {
+    try {
+      await this.#kept.start()
+    } catch (error) {
+      throw replyCodeOf(error) === undefined ? error : refusalOfDeclare(error, `queue "${this.queue}"`)
+    }
   }
 
   revive(): void {
@@ -165,17 +100,34 @@ export class Attachment {
     return this.#consumersBefore
   }
 
+  /** It has nothing in hand, and would get what waits. */
+  get isIdle(): boolean {
+    return this.#kept.channel !== undefined && this.#at === this.queue && this.#seat?.open === 0 && !this.#seat.isDraining && this.#seat.held === undefined
+  }
+
+  /** Whether something came since this was asked before. */
+  hasReceivedSince(): boolean {
+    const hasReceived = this.#hasReceived
+    this.#hasReceived = false
+
+    return hasReceived
+  }
+
+  /** Gives its channel up, and attaches on another. */
+  renew(reason: string): void {
+    this.#kept.renew(reason)
+  }
+
   /** Finishes what was handed over, then goes to the end of the line: the next consumer takes over, in order. */
   yield(): void {
     const seat = this.#seat
     if (!seat || seat.isDraining) return
     this.#options.owner.yields(seat)
-    seat.drain(() => this.#leave(seat))
+    seat.drain(() => void this.#leave(seat))
   }
 
-  #leave(seat: Seat): void {
-    if (this.#seat !== seat) return
-    seat.acks.flush()
+  async #leave(seat: Seat): Promise<void> {
+    if (!(await this.#isHeard(seat)) || this.#seat !== seat) return
     seat.close()
     this.#seat = undefined
     this.#isYielding = true
@@ -186,10 +138,23 @@ export class Attachment {
   /** Gathered acks leave; what is unsettled returns to the broker with the channel. */
   async stop(): Promise<void> {
     this.#isStopped = true
-    this.#seat?.acks.flush()
-    this.#seat?.close()
+    const seat = this.#seat
+    seat?.close()
     this.#seat = undefined
+    if (seat) await this.#isHeard(seat)
     await this.#kept.stop()
+  }
+
+  /** False: the channel is gone, and what the broker had not heard comes again. */
+  async #isHeard({ acks, consumerTag, hasAcked }: Seat): Promise<boolean> {
+    if (!hasAcked || consumerTag === undefined) return true
+    try {
+      await acks.heard({ queue: this.#at, consumerTag, isOrdered: this.#options.isOrdered })
+
+      return true
+    } catch {
+      return false
+    }
   }
 
   async #create(model: Model): Promise<Channel> {
@@ -238,17 +203,19 @@ export class Attachment {
     await call((done) => channel.prefetch(isIsolated ? 1 : this.#options.prefetch, false, done))
     if (this.#options.isCounted) this.#consumersBefore = (await call<{ consumerCount: number }>((done) => channel.checkQueue(this.#at, done))).consumerCount
     this.#isActive = this.#consumersBefore === 0
-    await call((done) => channel.consume(this.#at, (message) => this.#received(message, seat), {}, done))
+    const { consumerTag } = await call<{ consumerTag: string }>((done) => channel.consume(this.#at, (message) => this.#received(message, seat), {}, done))
+    seat.consumerTag = consumerTag
     this.#tries = 0
     this.#isYielding = false
     this.#isGone = false
   }
 
   #received(message: ConsumeMessage | null, seat: Seat): void {
-    if (!message) return this.#kept.renew('the broker cancelled its consumer: the queue was deleted or moved')
+    if (!message) return this.#kept.renew('the broker cancelled its consumer: the queue was deleted or moved, or (from RabbitMQ 4.3 on) a delivery was held longer than it allows')
     if (seat.held) return void seat.held.push(message)
     if (isSignpost(message)) return this.#meet(message, seat)
     this.#isActive = true
+    this.#hasReceived = true
     seat.hasReceived = true
     if (seat.isDraining) return
     seat.open++
@@ -260,7 +227,7 @@ export class Attachment {
     const isFirst = !seat.hasReceived
     seat.held = []
     // It may come in the turn in which the consumer is accepted, before the channel counts as open.
-    if (!isFirst) return seat.finish(() => setImmediate(() => this.#leave(seat)))
+    if (!isFirst) return seat.finish(() => setImmediate(() => void this.#leave(seat)))
     this.#decide(fields.deliveryTag, seat).catch(() => this.#seat === seat && this.#kept.renew('it could not be found out whether its queue is being moved'))
   }
 

@@ -1,7 +1,7 @@
 import { Backoff, BrokerRefused, type ConnectionState, type TransportHost, WaybillError } from '@waybill/core'
 import { type Model, openModel } from './driver.js'
 import type { Endpoint } from './endpoint.js'
-import { refusalOfConnect, sentenceOf } from './refusal.js'
+import { reasonOfConnect, refusalOfConnect, sentenceOf } from './refusal.js'
 
 /** A connection that lived shorter than this counts as a failed try, so that one that dies at once is not opened in a loop. */
 const settledAfterMs = 1_000
@@ -165,7 +165,7 @@ export class Connection {
     const refused = refusalOfConnect(error, endpoint.label, endpoint.vhost)
     // Later a refusal may be a broker that is still starting, so only the first connection gives up.
     if (refused && !this.#everOpened) return this.#refused(refused)
-    this.#retry(refused?.message ?? `"${endpoint.label}": ${sentenceOf(error)}`, isNobodyThere(error) ? absentMs : undefined)
+    this.#retry(refused?.message ?? `"${endpoint.label}": ${reasonOfConnect(error)}`, isNobodyThere(error) ? absentMs : undefined)
   }
 
   #refused(error: BrokerRefused): void {

@@ -5,7 +5,7 @@ import { openQuietChannel } from './declarations.js'
 import { closeChannel, type Model } from './driver.js'
 import { Hand } from './hand.js'
 import { lookAlone } from './look.js'
-import { refusalOfDeclare, replyCodeOf } from './refusal.js'
+import { refusalOfLook, replyCodeOf } from './refusal.js'
 import type { Names } from './topology.js'
 import { receivedHeaders, RabbitDelivery, type Settler } from './wire.js'
 
@@ -72,7 +72,7 @@ async function look(model: Model, queue: string, runtime: Runtime, { limit, deci
   } catch (error) {
     // A channel that is closed has put back what it had.
     await hand.putBack().catch(() => undefined)
-    throw replyCodeOf(error) === undefined ? error : refusalOfDeclare(error, `queue "${queue}"`)
+    throw replyCodeOf(error) === undefined ? error : refusalOfLook(error, queue)
   } finally {
     await closeChannel(channel)
   }

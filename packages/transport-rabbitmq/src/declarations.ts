@@ -89,6 +89,13 @@ export class Declarations {
     }
   }
 
+  /** Whether a queue of this app is to get what is published there with that key. */
+  binds(exchange: string, routingKey: string): boolean {
+    if (this.#mode !== 'create') return false
+
+    return this.#plan.queues.some(({ bindings }) => bindings.some((one) => one.exchange === exchange && `${routingKey}.`.startsWith(`${one.routingKey.replace(/\.\*$/, '')}.`)))
+  }
+
   /** The same after a reconnect: what cannot be restored is logged, and leaves the rest alone. */
   async restore(model: Model): Promise<void> {
     try {
@@ -151,7 +158,7 @@ function merged(known: ChannelTopology | undefined, channel: ChannelTopology): C
 const lostStep: Step = {
   what: `exchange "${ladder.lost}"`,
   run: (channel) => call((done) => channel.assertExchange(ladder.lost, 'topic', { durable: true }, done)),
-  check: undefined,
+  check: (channel) => call((done) => channel.checkExchange(ladder.lost, done)),
 }
 
 function exchangeStep(plan: ExchangePlan): Step {

@@ -1,4 +1,4 @@
-import type { Runtime } from '@waybill/core'
+import { describeFound, type Runtime } from '@waybill/core'
 import type { credentials as mechanisms, Options, SocketOptions } from 'amqplib/callback_api'
 import type { TcpSocketConnectOpts } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
@@ -56,7 +56,7 @@ export class Endpoint {
   }
 }
 
-/** The node that an url names; undefined where something is wrong with it. No complaint quotes it: a password may stand in it. */
+/** The node that an url names; undefined where something is wrong with it. No complaint shows its name and password. */
 export function endpointOf(url: unknown, index: number, settings: Settings, complain: (text: string) => void): Endpoint | undefined {
   const which = `option "url"${index > 0 ? ` (number ${index + 1})` : ''}`
   try {
@@ -65,7 +65,7 @@ export function endpointOf(url: unknown, index: number, settings: Settings, comp
     if (faults.length === 0) return new Endpoint(targetOf(parsed, settings), socketOf(parsed, settings), settings.login)
     for (const fault of faults) complain(`${which} ${fault}`)
   } catch {
-    complain(`${which} is not an url. Expected amqp://user:password@host:5672/vhost, special characters percent-encoded.`)
+    complain(`${which} is not an url; found ${describeFound(url)}. Expected amqp://user:password@host:5672/vhost, special characters percent-encoded.`)
   }
 
   return undefined
@@ -73,7 +73,7 @@ export function endpointOf(url: unknown, index: number, settings: Settings, comp
 
 function faultsOfUrl(url: URL, { tls }: Settings): readonly string[] {
   const secure = url.protocol === 'amqps:'
-  if (!secure && url.protocol !== 'amqp:') return [`begins with "${url.protocol}"; expected amqp: or amqps:.`]
+  if (!secure && url.protocol !== 'amqp:') return [`begins with "${url.protocol}"; expected amqp: or amqps:, as in amqp://user:password@host:5672/vhost.`]
 
   return [
     ...(tls && !secure ? ['begins with amqp: while "tls" is given. Use amqps:, or leave "tls" out.'] : []),
@@ -92,10 +92,10 @@ interface Parameter {
 
 const unlimited = "the broker's own limit"
 
-/** With fewer channels nothing can be declared, and no smaller frame is AMQP. */
+/** With fewer channels nothing can be declared, and RabbitMQ refuses smaller frames from 4.1 on. */
 const parameters: ReadonlyMap<string, Parameter> = new Map([
   ['heartbeat', { least: 1, greatest: 65_535, unit: 'seconds', zero: 'none' }],
-  ['frameMax', { least: 4_096, greatest: 4_294_967_295, unit: 'bytes', zero: unlimited }],
+  ['frameMax', { least: 8_192, greatest: 4_294_967_295, unit: 'bytes', zero: unlimited }],
   ['channelMax', { least: 16, greatest: 65_535, unit: 'channels', zero: unlimited }],
 ])
 

@@ -1,4 +1,4 @@
-import { type Fault, unknownOptions } from '@waybill/core'
+import { describeFound, type Fault, unknownOptions } from '@waybill/core'
 import type { ConnectionOptions } from 'node:tls'
 import { Management, type Password } from './management.js'
 
@@ -21,17 +21,21 @@ export interface ManagementParts {
 
 const known = ['url', 'credentials', 'tls']
 
-/** Undefined where there is none, or a fault. No fault quotes an url: a password may stand in it. */
+/** Undefined where there is none, or a fault. No fault shows the name and password of an url. */
 export function resolveManagement({ login, management, timeoutMs }: ManagementParts, faults: Fault[]): Management | undefined {
   if (management === undefined) return undefined
   if (typeof management !== 'object' || management === null) {
-    faults.push(wrong('option "management" takes { url, credentials, tls }, the HTTP API of the plugin "rabbitmq_management".'))
+    faults.push(
+      wrong(
+        `option "management" takes { url, credentials, tls }, the HTTP API of the plugin "rabbitmq_management"; found ${describeFound(management)}. Write management: { url: "http://127.0.0.1:15672" }.`,
+      ),
+    )
     return undefined
   }
   const options = management as Partial<ManagementOptions>
   const url = urlOf(options.url)
   faults.push(...unknownOptions('rabbitmq() `management`', options, known))
-  if (!url) faults.push(wrong('option "management.url" takes an url such as http://127.0.0.1:15672, special characters percent-encoded.'))
+  if (!url) faults.push(wrong(`option "management.url" takes an url such as http://127.0.0.1:15672, special characters percent-encoded; found ${describeFound(options.url)}.`))
   const own = ownLogin(options.credentials, url)
   const password = passwordOf(own ?? login)
   if (!password) {
@@ -39,7 +43,7 @@ export function resolveManagement({ login, management, timeoutMs }: ManagementPa
       wrong(
         own === undefined
           ? 'option "management" needs "credentials" { username, password } of its own, since those of the connections are no name and password.'
-          : 'option "management.credentials" takes { username, password }, both strings, or a function that returns them.',
+          : `option "management.credentials" takes { username, password }, both strings, or a function that returns them; found ${kindOfLogin(own)}.`,
       ),
     )
   }
@@ -85,6 +89,16 @@ function isPassword(found: unknown): found is Password {
   const { username, password } = (typeof found === 'object' && found !== null ? found : {}) as { username?: unknown; password?: unknown }
 
   return typeof username === 'string' && typeof password === 'string'
+}
+
+/** Of what was given as a login, never what it says. */
+export function kindOfLogin(found: unknown): string {
+  if (typeof found === 'string') return 'a text'
+  if (typeof found !== 'object' || found === null || Array.isArray(found)) return describeFound(found)
+  const { username, password } = found as { username?: unknown; password?: unknown }
+  const kinds = Object.entries({ username, password }).map(([name, value]) => `${name} ${value === undefined ? 'is missing' : `is a ${typeof value}`}`)
+
+  return `an object whose ${kinds.join(' and whose ')}`
 }
 
 function bare(url: URL): URL {

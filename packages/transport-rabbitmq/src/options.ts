@@ -1,10 +1,10 @@
-import { type Duration, type Fault, optionsIn, parseDuration, unknownOptions } from '@waybill/core'
+import { describeFound, type Duration, type Fault, optionsIn, parseDuration, unknownOptions } from '@waybill/core'
 import { credentials as mechanisms } from 'amqplib/callback_api'
 import type { TcpSocketConnectOpts } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type { Management, Password } from './management.js'
 import { type Endpoint, endpointOf, type Login, type Settings } from './endpoint.js'
-import { loginIn, type ManagementOptions, resolveManagement } from './management-options.js'
+import { kindOfLogin, loginIn, type ManagementOptions, resolveManagement } from './management-options.js'
 
 export interface RabbitOptions {
   /** `amqp://` or `amqps://`, one or several: the nodes of one cluster, tried in turn. Default, where it is left out: `amqp://localhost`; `undefined` is a fault. */
@@ -49,10 +49,10 @@ const known = ['url', 'vhost', 'credentials', 'declare', 'heartbeat', 'connectTi
 const longestHeartbeatMs = 65_535_000
 const longestTimerMs = 2 ** 31 - 1
 
-/** All defaults and all faults. No fault quotes an url: a password may stand in it. */
+/** All defaults and all faults. No fault shows the name and password of an url. */
 export function resolveOptions(given: RabbitOptions): ResolvedOptions {
   const options: RabbitOptions = optionsIn(given)
-  const faults: Fault[] = unknownOptions('rabbitmq()', given, known)
+  const faults: Fault[] = unknownOptions('rabbitmq()', given, known, "rabbitmq({ url: 'amqp://user:password@host:5672' })")
   const settings: Settings = {
     heartbeatMs: milliseconds('heartbeat', options.heartbeat ?? '10s', [1_000, longestHeartbeatMs], faults),
     connectTimeoutMs: milliseconds('connectTimeout', options.connectTimeout ?? '10s', [1, longestTimerMs], faults),
@@ -61,6 +61,7 @@ export function resolveOptions(given: RabbitOptions): ResolvedOptions {
     tls: options.tls,
     socket: options.socket,
   }
+  faults.push(...kindFaults(options))
   const { declare = 'create' } = options
   if (!['create', 'check', 'none'].includes(declare)) faults.push(wrong(`option "declare" takes "create", "check" or "none"; found ${JSON.stringify(declare)}.`))
   if ('url' in options && options.url === undefined)
@@ -68,15 +69,42 @@ export function resolveOptions(given: RabbitOptions): ResolvedOptions {
   const urls = urlsOf(options.url, faults)
   const management = resolveManagement({ management: options.management, login: options.credentials ?? loginOfUrl(urls[0]), timeoutMs: settings.connectTimeoutMs }, faults)
   const endpoints = urls.flatMap((url, i) => endpointOf(url, i, settings, (text) => faults.push(wrong(text))) ?? [])
+  const vhosts = [...new Set(endpoints.map(({ vhost }) => JSON.stringify(vhost)))]
+  if (vhosts.length > 1) faults.push(wrong(`option "url" takes nodes of one cluster, all with one vhost; found ${vhosts.join(' and ')}. Name the same in each, or give "vhost".`))
 
   return Object.freeze({ declare, endpoints: Object.freeze(endpoints), management, faults: Object.freeze(faults) })
+}
+
+/** Of `net.connect`, what other options say. */
+const stated: Readonly<Record<string, string>> = {
+  host: 'state it in "url"',
+  port: 'state it in "url"',
+  timeout: 'state "connectTimeout"',
+  noDelay: 'it is always true',
+}
+
+function objectIn(found: unknown): object {
+  return typeof found === 'object' && found !== null ? found : {}
+}
+
+function kindFaults({ socket, tls, vhost }: { readonly socket?: unknown; readonly tls?: unknown; readonly vhost?: unknown }): Fault[] {
+  const objects = Object.entries({ tls, socket }).filter(([, found]) => found !== undefined && (typeof found !== 'object' || found === null || Array.isArray(found)))
+
+  return [
+    ...(vhost === undefined || (typeof vhost === 'string' && vhost !== '')
+      ? []
+      : [wrong(`option "vhost" takes the name of a vhost; found ${describeFound(vhost)}. Leave it out for the one of the url, else "/".`)]),
+    ...Object.entries(stated).flatMap(([name, instead]) =>
+      Object.hasOwn(objectIn(socket), name) ? [wrong(`option "socket" has "${name}", which would be ignored: ${instead}.`)] : [],
+    ),
+    ...objects.map(([name, found]) => wrong(`option "${name}" takes an object of options for ${name === 'tls' ? 'tls' : 'net'}.connect; found ${describeFound(found)}.`)),
+  ]
 }
 
 function urlsOf(found: unknown, faults: Fault[]): readonly unknown[] {
   const urls: unknown = found === undefined ? ['amqp://localhost'] : typeof found === 'string' ? [found] : found
   if (Array.isArray(urls) && urls.length > 0) return urls
-  const what = Array.isArray(urls) ? 'an empty list' : typeof urls === 'object' ? 'an object' : `the ${typeof urls} ${String(urls)}`
-  faults.push(wrong(`option "url" takes an url or a list of them; found ${what}. Leave it out for amqp://localhost.`))
+  faults.push(wrong(`option "url" takes an url or a list of them; found ${Array.isArray(urls) ? 'an empty list' : describeFound(urls)}. Leave it out for amqp://localhost.`))
 
   return []
 }
@@ -100,16 +128,25 @@ function loginOf(found: unknown, faults: Fault[]): Settings['login'] {
   if (found === undefined) return undefined
   if (typeof found === 'function') return () => askedLogin(found as () => unknown)
   const login = mechanismOf(found)
-  if (!login) faults.push(wrong('option "credentials" takes { username, password }, both strings, "external", or a function that returns one of these.'))
+  if (!login)
+    faults.push(wrong(`option "credentials" takes { username, password }, both strings, "external", or a function that returns one of these; found ${kindOfLogin(found)}.`))
 
   return login
 }
 
 async function askedLogin(ask: () => unknown): Promise<Login> {
-  const login = mechanismOf(await ask())
+  const login = mechanismOf(await answerOf(ask))
   if (!login) throw new Error('the function given as "credentials" has to return { username, password }, both strings, or "external"; what it returned is neither')
 
   return login
+}
+
+async function answerOf(ask: () => unknown): Promise<unknown> {
+  try {
+    return await ask()
+  } catch (error) {
+    throw new Error(`the function given as "credentials" failed: ${error instanceof Error ? error.message : 'what it threw is no Error'}`, { cause: error })
+  }
 }
 
 function mechanismOf(found: unknown): Login | undefined {

@@ -25,11 +25,19 @@ interface Sending {
   readonly correlationId: string | undefined
 }
 
+export interface PublishWindowOptions {
+  readonly changed: () => void
+  readonly watch: ConfirmWatch
+  /** Something found no queue. */
+  readonly unrouted?: (route: Route) => void
+}
+
 /** One confirm channel, and what was written on it and is not confirmed. */
 export class PublishWindow {
   readonly #channel: ConfirmChannel
   readonly #changed: () => void
   readonly #watch: ConfirmWatch
+  readonly #unrouted: (route: Route) => void
   readonly #unconfirmed = new Unconfirmed<InFlight>()
   /** Their tags. A table of this one outlives what was in it, so it holds no message. */
   readonly #returnable = new Map<string, number>()
@@ -40,10 +48,11 @@ export class PublishWindow {
   #bytes = 0
   #isFull = false
 
-  constructor(channel: ConfirmChannel, { changed, watch }: { readonly changed: () => void; readonly watch: ConfirmWatch }) {
+  constructor(channel: ConfirmChannel, { changed, unrouted = () => undefined, watch }: PublishWindowOptions) {
     this.#channel = channel
     this.#changed = changed
     this.#watch = watch
+    this.#unrouted = unrouted
     const shape = frameShape(channel)
     this.#frames = new PublishFrames(shape.channel, shape.frameMax)
     channel.on('return', (message: Message) => this.#returned(message))
@@ -147,7 +156,9 @@ export class PublishWindow {
   #returned({ fields, properties }: Message): void {
     const tag = this.#returnable.get(returnKeyOf(String(properties.messageId), properties.correlationId as string | undefined))
     const entry = tag === undefined ? undefined : this.#unconfirmed.get(tag)
-    if (entry) entry.unroutable = `exchange "${fields.exchange}" has no queue for routing key "${fields.routingKey}"`
+    if (!entry) return
+    this.#unrouted(entry.route)
+    entry.unroutable = `exchange "${fields.exchange}" has no queue for routing key "${fields.routingKey}"`
   }
 
   #confirm(tag: number, isMultiple: boolean, outcome: PublishOutcome | undefined): void {

@@ -20,6 +20,8 @@ export interface PublisherOptions {
   readonly maxBodyBytes: () => number
   /** The broker closed the channel with a reason: maybe something is no longer there. */
   readonly refused: (reason: string) => void
+  /** A message found no queue. */
+  readonly unrouted: (route: Route) => void
   /** There is no queue for the dead letters of a group. */
   readonly missing: (queue: string) => void
 }
@@ -94,7 +96,7 @@ export class Publisher {
   }
 
   openWindow(channel: ConfirmChannel, watch: ConfirmWatch): PublishWindow {
-    return new PublishWindow(channel, { changed: () => this.changed(), watch })
+    return new PublishWindow(channel, { changed: () => this.changed(), watch, unrouted: (route) => this.#options.unrouted(route) })
   }
 
   /** Resolves when nothing is unconfirmed, or after the deadline; then the rest is `unknown`. */
@@ -173,7 +175,7 @@ export class Publisher {
   #lost(reason: string): void {
     const window = this.#window
     this.#window = undefined
-    window?.lose(`the channel was lost before the broker confirmed: ${reason}`)
+    window?.lose(`the channel was lost before the broker confirmed: ${reason}${reason.startsWith('ACCESS_REFUSED') ? '. Give the user the right to write there' : ''}`)
     if (this.#options.connection.model) this.#options.refused(reason)
     this.changed()
   }

@@ -1,7 +1,9 @@
 import type { Consumer, ConsumerHealth, Deliver, TransportHost } from '@waybill/core'
-import { Attachment, type AttachmentOptions, type AttachmentOwner, type Seat } from './attachment.js'
+import { Attachment, type AttachmentOptions } from './attachment.js'
 import type { Connection } from './connection.js'
 import type { Declarations } from './declarations.js'
+import { Liveness } from './liveness.js'
+import type { AttachmentOwner, Seat } from './seat.js'
 import { Spreading } from './spreading.js'
 import type { RabbitDelivery } from './wire.js'
 
@@ -28,6 +30,7 @@ export class Subscriber implements Consumer, AttachmentOwner {
   readonly #options: SubscriberOptions
   readonly #attachments: readonly Attachment[]
   readonly #spreading: Spreading | undefined
+  readonly #liveness: Liveness
   #arrived: RabbitDelivery[] = []
   #unsettled = 0
   #lateSettles = 0
@@ -43,6 +46,7 @@ export class Subscriber implements Consumer, AttachmentOwner {
     const [shared, ...ordered] = this.#attachments
     const { channel, connection, host, label } = options
     this.#spreading = shared && ordered.length > 0 ? new Spreading({ label, channel, host, connection, shared, attachments: ordered }) : undefined
+    this.#liveness = new Liveness({ runtime: host.runtime, connection, attachments: this.#attachments })
   }
 
   /** Resolves when every queue has its consumer. */
@@ -50,6 +54,7 @@ export class Subscriber implements Consumer, AttachmentOwner {
     try {
       await Promise.all(this.#attachments.map((attachment) => attachment.start()))
       this.#spreading?.start()
+      this.#liveness.start()
     } catch (error) {
       await this.stop()
       throw error
@@ -79,6 +84,7 @@ export class Subscriber implements Consumer, AttachmentOwner {
     this.#options.stopped(this)
     this.#isStopped = true
     this.#spreading?.stop()
+    this.#liveness.stop()
     this.#arrived = []
     this.#unsettled = 0
     await Promise.all(this.#attachments.map((attachment) => attachment.stop()))
@@ -165,6 +171,7 @@ export class Subscriber implements Consumer, AttachmentOwner {
       queue,
       prefetch: Math.min(maxPrefetch, index === 0 ? share : Math.max(share, Math.ceil((widest * window) / (queues.length - 1)))),
       isCounted: queues.length > 1,
+      isOrdered: index > 0,
       host,
       connection,
       declarations,

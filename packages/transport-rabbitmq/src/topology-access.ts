@@ -12,14 +12,15 @@ import {
   type UnusedThing,
   WaybillError,
 } from '@waybill/core'
+import { faultsOf } from './channel-faults.js'
 import { differencesOf, foundName } from './difference.js'
 import { type Model, openModel } from './driver.js'
 import type { Survey } from './management.js'
 import { migrated } from './migration.js'
 import type { ResolvedOptions } from './options.js'
-import { refusalOfConnect, sentenceOf } from './refusal.js'
+import { reasonOfConnect, refusalOfConnect } from './refusal.js'
 import { kept, removeLeftover, statesOf } from './tidying.js'
-import { faultsOf, Names, planOf } from './topology.js'
+import { Names, planOf } from './topology.js'
 import { type Leftover, leftoversOf, strangersOf, type UnusedParts } from './unused.js'
 
 /** The topology at the broker, seen through its HTTP API and tidied over AMQP, on a connection of its own. */
@@ -155,7 +156,7 @@ export class RabbitTopology implements TopologyAccess {
       } catch (error) {
         const refusal = refusalOfConnect(error, endpoint.label, endpoint.vhost)
         if (refusal) throw refusal
-        said.push(`"${endpoint.label}": ${sentenceOf(error)}`)
+        said.push(`"${endpoint.label}": ${reasonOfConnect(error)}`)
       }
     }
     throw new BrokerRefused('NOT_CONNECTED', `RabbitMQ cannot be reached at ${said.join(', ')}. Start it, or mend "url" of rabbitmq().`)

@@ -1,4 +1,4 @@
-import { type ChannelOptions, type ChannelTopology, type Fault, type GroupAddress, type GroupTopology, slotOf, slots, type Topology, unsupportedOption } from '@waybill/core'
+import { type ChannelOptions, type ChannelTopology, type GroupAddress, type GroupTopology, slotOf, slots, type Topology } from '@waybill/core'
 import type { Route } from './wire.js'
 
 /** RabbitMQ 4 drops a message of a quorum queue at the 20th redelivery, and each look at a dead letter is one. */
@@ -6,7 +6,7 @@ const deadDeliveryLimit = 1_000_000_000
 const deliveryLimit = 1_000
 
 /** The binding of who takes all: on a topic exchange a pattern, on a direct one a word that every message brings along. */
-const everything = '#'
+export const everything = '#'
 
 type EntryType = 'direct' | 'topic'
 
@@ -145,48 +145,8 @@ function escaped(name: string): string {
 }
 
 /** How messages enter a channel. Matching patterns costs the broker more than all else that it does with a message, so it is not the default. */
-function entryTypeOf({ exchange, existing }: ChannelOptions): EntryType {
+export function entryTypeOf({ exchange, existing }: ChannelOptions): EntryType {
   return exchange?.type ?? (existing?.exchange === undefined ? 'direct' : 'topic')
-}
-
-/** The options of a channel that are not for queues, or that undo what every queue promises. */
-export function faultsOf(channel: ChannelTopology): Fault[] {
-  return [...logFaults(channel), ...argumentFaults(channel), ...patternFaults(channel)]
-}
-
-/** Arguments on which rests what is promised about every queue: nothing that an app states replaces them. */
-const ownArguments: Readonly<Record<string, string>> = {
-  'x-queue-type': 'State `queue.type`',
-  'x-delivery-limit': 'Leave it out: it stays far above the tries of any listener',
-  'x-dead-letter-exchange': 'Leave it out: dead letters go to the queue of dead letters of their group',
-  'x-dead-letter-routing-key': 'Leave it out: dead letters go to the queue of dead letters of their group',
-  'x-dead-letter-strategy': 'Leave it out: a quorum queue keeps a message until its dead letter is safe',
-  'x-single-active-consumer': 'Leave it out: queues of messages with a key have it',
-}
-
-function argumentFaults({ name, options }: ChannelTopology): Fault[] {
-  const found = Object.keys(options.queue?.arguments ?? {}).filter((argument) => Object.hasOwn(ownArguments, argument))
-
-  return found.map((argument) => ({
-    code: 'UNSUPPORTED_OPTION',
-    message: `\`queue.arguments\` of channel "${name}" has "${argument}", which Waybill sets itself. ${ownArguments[argument]}.`,
-  }))
-}
-
-function patternFaults({ name, options }: ChannelTopology): Fault[] {
-  if (entryTypeOf(options) !== 'direct') return []
-  const found = options.queue?.bindings?.filter((key) => key !== everything && /(^|\.)[*#](\.|$)/.test(key)) ?? []
-
-  return found.map((key) => ({
-    code: 'UNSUPPORTED_OPTION',
-    message: `\`queue.bindings\` of channel "${name}" has the pattern "${key}", and its exchange is direct, where a routing key is taken to the letter. State \`exchange: { type: 'topic' }\`, or whole routing keys.`,
-  }))
-}
-
-function logFaults({ name, options }: ChannelTopology): Fault[] {
-  const found = [...(options.log === undefined ? [] : ['log']), ...(options.existing?.topic === undefined ? [] : ['existing.topic'])]
-
-  return found.map((option) => unsupportedOption(option, name, 'is for logs, and "rabbitmq" has queues. Use "queue", "existing.exchange" or "existing.queue"'))
 }
 
 /** Everything that the broker must have for this app. */

@@ -18,6 +18,7 @@ import {
   type TransportHost,
   WaybillError,
 } from '@waybill/core'
+import { faultsOf } from './channel-faults.js'
 import { Connection } from './connection.js'
 import { DeadLetters } from './dead-letters.js'
 import { Declarations } from './declarations.js'
@@ -30,9 +31,12 @@ import { replyCodeOf, sentenceOf } from './refusal.js'
 import { Replies } from './replies.js'
 import { StartCounts } from './starts.js'
 import { Subscriber } from './subscriber.js'
-import { faultsOf, Names } from './topology.js'
+import { Names } from './topology.js'
 import { RabbitTopology } from './topology-access.js'
-import { envelopePrefix } from './wire.js'
+import { envelopePrefix, type Route } from './wire.js'
+
+/** So often an exchange is bound again, at the most: what was unbound may be unbound by a program. */
+const bindEveryMs = 5_000
 
 /** RabbitMQ as a transport. Never throws: what is wrong with the options is told at `start`. */
 export function rabbitmq(options: RabbitOptions = {}): Transport {
@@ -47,7 +51,7 @@ class RabbitTransport implements Transport {
   readonly topology: RabbitTopology
   readonly #options: ResolvedOptions
   readonly #consumers = new Set<Subscriber | Replies>()
-  /** Queues that are being made again. */
+  /** Queues that are being made again, and exchanges that were bound again just now. */
   readonly #awaited = new Set<string>()
   #parts: Parts | undefined
   #tell: (state: ConnectionState) => void = () => undefined
@@ -216,6 +220,7 @@ class RabbitTransport implements Transport {
       maxBodyBytes: () => this.#maxBodyBytes,
       refused: (reason) => this.#redeclare(reason),
       missing: (queue) => this.#putBack(queue),
+      unrouted: (route) => this.#bindAgain(route),
     })
     publisher.onWritable(() => this.#go())
 
@@ -258,11 +263,25 @@ class RabbitTransport implements Transport {
   }
 
   #redeclare(reason: string): void {
+    if (reason.includes('NOT_FOUND')) this.#restore()
+  }
+
+  #restore(): void {
     const model = this.#parts?.administration.model
-    if (!model || !reason.includes('NOT_FOUND')) return
+    if (!model) return
     this.#parts?.declarations.restore(model).catch((error: unknown) => {
       this.#parts?.host.log.warn(`The topology could not be declared again: ${String(error)}. It is tried with the next connection.`)
     })
+  }
+
+  /** What this app binds itself has been unbound by somebody: the next message finds its way. */
+  #bindAgain({ exchange, routingKey }: Route): void {
+    const { declarations, host } = this.#parts ?? {}
+    if (!host || !declarations?.binds(exchange, routingKey) || this.#awaited.has(exchange)) return
+    this.#awaited.add(exchange)
+    host.runtime.after(bindEveryMs, () => this.#awaited.delete(exchange))
+    host.log.warn(`Exchange "${exchange}" led a message with routing key "${routingKey}" nowhere, though this app binds a queue for it: it is bound again.`)
+    this.#restore()
   }
 
   /** The next try of the dead letter finds it. */
@@ -328,7 +347,7 @@ function capabilitiesOf(model: Model, hasLadder: boolean): Capabilities {
     delay: hasLadder,
     groupDelay: hasLadder,
     expiry: true,
-    priority: false,
+    priority: 'stated',
     deliveryCount: true,
     starts: true,
     replay: false,

@@ -1,7 +1,8 @@
-import { headerBlock, type Origin, type Outgoing, type RawDelivery, type RawEnvelope, readEnvelope, type Settlement, trace, writeEnvelope } from '@waybill/core'
+import { contentTypeJson, headerBlock, type Origin, type Outgoing, type RawDelivery, type RawEnvelope, readEnvelope, type Settlement, trace, writeEnvelope } from '@waybill/core'
 import type { Message } from 'amqplib/callback_api'
 import { endsAt, isDescended } from './descent.js'
 import type { PublishFields } from './driver.js'
+import { type Wrapping, wrappingOf } from './wrapping.js'
 
 /** CloudEvents over AMQP 0-9-1. */
 export const envelopePrefix = 'cloudEvents_'
@@ -132,6 +133,7 @@ export class RabbitDelivery implements RawDelivery {
   readonly envelope: RawEnvelope
   readonly headers: Readonly<Record<string, unknown>>
   readonly body: Uint8Array
+  readonly unwrap: RawDelivery['unwrap']
   readonly contentType: string | undefined
   readonly contentEncoding: string | undefined
   readonly replyTo: string | undefined
@@ -146,8 +148,11 @@ export class RabbitDelivery implements RawDelivery {
   constructor(message: Message, queue: string, settler: Settler, headers: Readonly<Record<string, unknown>>) {
     const { fields, properties } = message
     this.headers = isDescended(fields.exchange, fields.routingKey) ? withoutRungs(headers) : headers
-    this.envelope = envelopeOf(this.headers, properties)
+    const own = readEnvelope(this.headers, envelopePrefix)
+    const wrapping = properties.contentType === contentTypeJson ? undefined : wrappingOf(properties.contentType, message.content, own.type ?? properties.type)
+    this.envelope = envelopeOf(own, { headers: this.headers, properties, wrapping })
     this.body = message.content
+    this.unwrap = wrapping?.unwrap
     this.contentType = properties.contentType
     this.contentEncoding = properties.contentEncoding
     this.replyTo = properties.replyTo
@@ -196,11 +201,24 @@ export function receivedHeaders(found: object | undefined): Record<string, unkno
   return headers
 }
 
-function envelopeOf(headers: Readonly<Record<string, unknown>>, properties: Message['properties']): RawEnvelope {
-  const envelope = readEnvelope(headers, envelopePrefix)
-  if (envelope.id !== undefined && envelope.type !== undefined) return envelope
+interface Foreign {
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly properties: Message['properties']
+  readonly wrapping: Wrapping | undefined
+}
 
-  return { ...envelope, id: envelope.id ?? properties.messageId, type: envelope.type ?? properties.type ?? headers[foreignType] }
+/** What its own headers do not say, the sender may say in other places. */
+function envelopeOf(own: RawEnvelope, { headers, properties, wrapping }: Foreign): RawEnvelope {
+  if (own.id !== undefined && own.type !== undefined) return own
+  const { correlationId, id, time, type } = wrapping?.envelope ?? own
+
+  return {
+    ...own,
+    id: own.id ?? properties.messageId ?? id,
+    type: own.type ?? properties.type ?? type ?? headers[foreignType],
+    time: own.time ?? time,
+    correlationId: own.correlationId ?? correlationId,
+  }
 }
 
 // At the first delivery the broker writes no count, so what stands there is the sender's.
