@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { murmur2 } from '@waybill/core'
 import { describe, expect, test } from 'vitest'
+import { partitionOf } from '../../packages/transport-kafka/src/publisher.js'
 import { bed, channelOf, eventually, listen, message, send } from './bed.js'
 
 interface JavaKey {
@@ -10,10 +11,22 @@ interface JavaKey {
 }
 
 /** Computed once by Kafka's own Java client; the file says how. */
-const java = JSON.parse(readFileSync(new URL('java-partitions.json', import.meta.url), 'utf8')) as { readonly keys: readonly JavaKey[] }
+const java = JSON.parse(readFileSync(new URL('java-partitions.json', import.meta.url), 'utf8')) as {
+  readonly keys: readonly JavaKey[]
+  readonly many: { readonly of: number; readonly partitions: string }
+}
 
 describe('the partition of a key', () => {
   const { channel, party } = bed()
+
+  test('KP4 ten thousand keys have the partitions that the Java client chooses', () => {
+    const chosen = Buffer.from(java.many.partitions, 'base64')
+
+    const found = Array.from(chosen, (_, index) => partitionOf(keyOf(index), java.many.of))
+
+    expect(found.length).toBe(10_000)
+    expect(found).toEqual([...chosen])
+  })
 
   test.each(java.keys)('KP4 "$key" has the hash that the Java client computes', ({ key, murmur2: expected }) => {
     expect(murmur2(Buffer.from(key, 'utf8'))).toBe(expected)
@@ -48,3 +61,16 @@ describe('the partition of a key', () => {
     }
   })
 })
+
+/** Keys of several lengths and scripts: the file has what the Java client chose for each of them. */
+function keyOf(index: number): string {
+  const forms = [
+    `order-${index}`,
+    `${(index * 2_654_435_761).toString(16)}-${index}`,
+    `${'ü'.repeat(index % 7)}${index}`,
+    `注文${index}${'😀'.repeat(index % 3)}`,
+    `${'x'.repeat(index % 61)}${index}`,
+  ]
+
+  return forms[index % forms.length] as string
+}

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bed, channelOf, eventually, listen, message, send } from './bed.js'
+import { bed, channelOf, drivers, eventually, listen, message, send } from './bed.js'
 
 describe('where a group reads', () => {
   const { channel, party } = bed()
@@ -87,6 +87,42 @@ describe('where a group reads', () => {
     expect(renamed.map(({ headers }) => headers['waybill-origin-id']).sort()).toEqual(ids)
     expect(new Set([...ids, ...renamed.map(({ envelope }) => envelope.id)]).size).toBe(6)
     expect(stock.received.length).toBe(3)
+  })
+
+  test.each(drivers)('a moment that is none, and a word that is no place, move and replay nothing, through %s', async (_, options) => {
+    const name = channel()
+    const one = await party([channelOf(name)], { options })
+    const address = { channel: name, group: 'billing' }
+    await send(one.transport, [message(name, 'a')])
+    const none = new Date('soon')
+
+    const refused = await Promise.allSettled([
+      one.transport.seek(address, none),
+      one.transport.seek(address, 'middle' as 'first'),
+      one.transport.replay(address, { from: none }),
+      one.transport.replay(address, { from: 'last' as 'first' }),
+      one.transport.replay(address, { from: 'first', to: none }),
+    ])
+    const inbox = await listen(one, { kind: 'group', ...address, window: 10 })
+    await eventually(() => inbox.received.length === 1)
+
+    expect(refused.map((found) => found.status === 'rejected' && found.reason.code)).toEqual(Array.from({ length: 5 }, () => 'BAD_PLACE'))
+    expect(inbox.texts()).toEqual(['a'])
+  })
+
+  test.each(drivers)('the time before 1970 is before all messages, through %s', async (_, options) => {
+    const name = channel()
+    const one = await party([channelOf(name)], { options })
+    const address = { channel: name, group: 'billing' }
+    await send(one.transport, [message(name, 'a')])
+
+    await one.transport.seek(address, new Date(-1))
+    const inbox = await listen(one, { kind: 'group', ...address, window: 10 })
+    await eventually(() => inbox.received.length === 1)
+    const [moved] = inbox.texts()
+    const copies = await one.transport.replay(address, { from: new Date(-1) })
+
+    expect([moved, copies]).toEqual(['a', 1])
   })
 
   test('health tells what waits in each partition', async () => {

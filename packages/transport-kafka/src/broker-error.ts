@@ -24,6 +24,8 @@ const verdicts: Readonly<Record<string, BrokerVerdict>> = {
   GROUP_AUTHORIZATION_FAILED: 'refused',
   CLUSTER_AUTHORIZATION_FAILED: 'refused',
   INVALID_REQUIRED_ACKS: 'refused',
+  INVALID_SESSION_TIMEOUT: 'refused',
+  INVALID_GROUP_ID: 'refused',
   POLICY_VIOLATION: 'refused',
   UNSUPPORTED_SASL_MECHANISM: 'refused',
   ILLEGAL_SASL_STATE: 'refused',

@@ -1,5 +1,5 @@
 import { promisify } from 'node:util'
-import { gunzip, gzip } from 'node:zlib'
+import { gunzip, gzip, type ZlibOptions } from 'node:zlib'
 import { BrokerRefused } from '@waybill/core'
 import { sentenceOf } from './broker-error.js'
 import type { Codecs } from './fetch-answer.js'
@@ -15,7 +15,10 @@ export interface Packing {
 
 const numbers = { gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const satisfies Record<Exclude<Compression, 'none'>, number>
 const names = Object.keys(numbers) as readonly (keyof typeof numbers)[]
-const builtIn: KafkaCodec = { compress: promisify<Buffer, Buffer>(gzip), decompress: promisify<Buffer, Buffer>(gunzip) }
+/** A batch of a MiB may hold a thousand times as much, which no process has the memory for. */
+const mostUnpacked = 128 * 1024 * 1024
+const unzip = promisify<Buffer, ZlibOptions, Buffer>(gunzip)
+const builtIn: KafkaCodec = { compress: promisify<Buffer, Buffer>(gzip), decompress: (records) => unzip(records, { maxOutputLength: mostUnpacked }) }
 
 /** Undefined: records are sent as they are. */
 export function packingOf({ compression, codecs }: Pick<ResolvedOptions, 'compression' | 'codecs'>): Packing | undefined {

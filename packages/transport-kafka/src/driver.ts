@@ -20,6 +20,8 @@ export interface KafkaClient {
   log(): LogClient
   member(options: MemberOptions, events: MemberEvents): GroupMember
   turn(group: string): GroupTurn
+  /** Cuts what is still connected. Nothing connects from then on. */
+  close(): void
 }
 
 export interface ClusterAdmin {
@@ -148,6 +150,8 @@ export interface MemberEvents {
   crashed(error: unknown): void
   /** A fetch went past this offset and brought nothing. */
   passed(topic: string, partition: number, lastOffset: string): void
+  /** The broker has nothing at the offset that was asked for: the next fetch begins at the first record that it has. */
+  outOfRange(of: TopicPartition): void
   /** Must return soon: the whole broker waits for it. Never rejects. */
   fetched(found: FetchedBatches): Promise<void>
   /** Whether more of this partition may be fetched. */

@@ -34,6 +34,8 @@ export interface LaneOwner {
   readonly compresses: boolean
   done(parcel: Parcel, outcome: PublishOutcome): void
   suspect(): void
+  /** The topic may have other partitions by now. */
+  changed(topic: string): void
 }
 
 /** The messages for one partition: one request under way, the next one gathers meanwhile. */
@@ -125,6 +127,7 @@ export class Lane {
     const mayBeOne = verdict === 'too-large' || verdict === 'bad-record'
     if (mayBeOne && batch.length > 1) return this.#halve(batch)
     if (verdict === 'unknown') this.#owner.suspect()
+    if (verdict === 'not-yet') this.#owner.changed(this.#topic)
     const reason = `topic "${this.#topic}": ${codeOf(error)}, ${sentenceOf(error)}`
     this.#settle(batch, { kind: verdict === 'unknown' ? 'unknown' : 'rejected', reason })
   }

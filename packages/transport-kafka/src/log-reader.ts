@@ -18,9 +18,16 @@ export class LogReader {
     this.#runtime = runtime
   }
 
-  /** The records of a partition from `from` on, as many as one fetch brings; empty at the end. */
+  /** The records of a partition from `from` on, as many as one fetch brings; empty at the end. What somebody deletes meanwhile is passed over. */
   async read(of: TopicPartition, from: number): Promise<readonly LogRecord[]> {
-    return this.#patiently(of.topic, () => this.#read(of, from))
+    try {
+      return await this.#patiently(of.topic, () => this.#read(of, from))
+    } catch (error) {
+      if (codeOf(error) !== 'OFFSET_OUT_OF_RANGE') throw error
+    }
+    const first = (await this.offsets(of.topic, [of.partition], 'first')).get(of.partition) ?? 0
+
+    return first > from ? this.read(of, first) : []
   }
 
   /** The first offset of partition 0 that still exists. */
@@ -70,7 +77,10 @@ export class LogReader {
 
   /** The first offset of each partition that is kept, or behind the last one, or the first that was stored at that moment or later. */
   async offsets(topic: string, partitions: readonly number[], where: Place): Promise<ReadonlyMap<number, number>> {
-    return this.#patiently(topic, () => this.#offsets(topic, partitions, where))
+    // Kafka has meanings of its own for moments before 1970: -1 is the end.
+    const place = where instanceof Date && where.getTime() < 0 ? 'first' : where
+
+    return this.#patiently(topic, () => this.#offsets(topic, partitions, place))
   }
 
   /** What a failure to join a group was about. Never rejects. */

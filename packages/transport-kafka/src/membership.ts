@@ -106,6 +106,7 @@ export class Membership {
         rebalancing: () => void (isCurrent() && this.#guard(() => this.#events.rebalancing())),
         crashed: (error) => void (isCurrent() && this.#crashed(error)),
         passed: (topic, partition, lastOffset) => void (isCurrent() && this.#events.passed(topic, partition, lastOffset)),
+        outOfRange: (of) => void (isCurrent() && this.#guard(() => this.#events.outOfRange(of))),
         fetched: (found) => this.#fetched(found),
         hasRoom: (topic, partition) => this.#events.hasRoom(topic, partition),
         room: () => this.#events.room(),
@@ -191,8 +192,14 @@ export class Membership {
   #refusal(error: unknown): BrokerRefused {
     return new BrokerRefused(
       'GROUP_REFUSED',
-      `The group "${this.#to.groupId}" was expected to read ${this.#to.topics.map((topic) => `"${topic}"`).join(' and ')} and was refused: ${sentenceOf(error)}. Give the user the right to.`,
+      `The group "${this.#to.groupId}" was expected to read ${this.#to.topics.map((topic) => `"${topic}"`).join(' and ')} and was refused: ${sentenceOf(error)}. ${this.#remedy(error)}`,
       { cause: error },
     )
+  }
+
+  #remedy(error: unknown): string {
+    if (codeOf(error) !== 'INVALID_SESSION_TIMEOUT') return 'Give the user the right to.'
+
+    return `Its "sessionTimeout" is ${this.#to.options.sessionTimeoutMs} ms; state one that the broker allows, 6 s to 30 min unless it says otherwise.`
   }
 }

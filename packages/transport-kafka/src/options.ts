@@ -63,15 +63,21 @@ export interface ResolvedOptions {
 }
 
 const known = ['brokers', 'driver', 'ssl', 'sasl', 'declare', 'awaitTopics', 'codecs', 'compression', 'commitInterval', 'sessionTimeout', 'stallTimeout', 'requestTimeout'] as const
+const example = "kafka({ brokers: ['127.0.0.1:9092'] })"
 const packings = ['gzip', 'snappy', 'lz4', 'zstd'] as const
+/** A timer of the platform that is somewhat longer ends at once. */
+const longestMs = 24 * 86_400_000
+const mostPorts = 65_535
 const address = /^[^\s:@/]+(:[^\s:@/]+)*:\d{1,5}$/
 
 /** All defaults and all faults at once. Never throws, whatever it is given. */
 export function resolveOptions(given: unknown): { readonly options: ResolvedOptions; readonly faults: readonly Fault[] } {
-  const found: Record<string, unknown> = typeof given === 'object' && given !== null ? { ...given } : {}
+  const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
+  const found: Record<string, unknown> = isObject ? { ...given } : {}
   const faults = [
-    ...unknownOptions('kafka()', given === undefined ? {} : given, known),
-    ...faultsOfBrokers(found.brokers),
+    ...unknownOptions('kafka()', given === undefined ? {} : given, known, example),
+    // What is no object is one fault, and lacks nothing.
+    ...(given === undefined || isObject ? faultsOfBrokers(found.brokers) : []),
     ...faultsOfDriver(found.driver),
     ...faultsOfCodecs(found),
     ...faultsOfTls(found.ssl),
@@ -96,10 +102,16 @@ export function resolveOptions(given: unknown): { readonly options: ResolvedOpti
 }
 
 function faultsOfBrokers(found: unknown): Fault[] {
-  const isList = Array.isArray(found) && found.length > 0 && found.every((broker) => typeof broker === 'string' && address.test(broker))
-  if (isList) return []
+  if (Array.isArray(found) && found.length > 0 && found.every(isAddress)) return []
 
-  return [{ code: 'KAFKA_BROKERS', message: `kafka() needs "brokers", a list of "host:port". Found ${describe(found)}. Write kafka({ brokers: ['127.0.0.1:9092'] }).` }]
+  return [{ code: 'KAFKA_BROKERS', message: `kafka() needs "brokers", a list of "host:port". Found ${describe(found)}. Write ${example}.` }]
+}
+
+function isAddress(found: unknown): boolean {
+  if (typeof found !== 'string' || !address.test(found)) return false
+  const port = Number(found.slice(found.lastIndexOf(':') + 1))
+
+  return port > 0 && port <= mostPorts
 }
 
 /** The driver that was given; undefined where none was, or something else. */
@@ -146,8 +158,8 @@ function choiceOf<const T extends string>(name: string, found: unknown, choices:
 function durationOf(name: string, found: unknown, fallback: number, faults: Fault[]): number {
   if (found === undefined) return fallback
   const ms = parseDuration(found)
-  if (ms !== undefined && ms > 0) return ms
-  faults.push({ code: 'BAD_DURATION', message: `kafka() option "${name}" is a duration above zero such as "500ms" or "30s". Found ${describe(found)}.` })
+  if (ms !== undefined && ms > 0 && ms <= longestMs) return ms
+  faults.push({ code: 'BAD_DURATION', message: `kafka() option "${name}" is a duration above zero and up to 24 days, such as "500ms" or "30s". Found ${describe(found)}.` })
 
   return fallback
 }

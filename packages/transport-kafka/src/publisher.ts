@@ -105,6 +105,10 @@ export class KafkaPublisher implements LaneOwner {
     this.#connection.suspect()
   }
 
+  changed(topic: string): void {
+    this.#topics.get(topic)?.relearn()
+  }
+
   #accept(message: Outgoing, index: number, settled: Settled): TopicLanes | undefined {
     try {
       const { topic, key } = this.#targetOf(message)
@@ -189,6 +193,11 @@ class TopicLanes {
     for (const lane of this.#lanes) lane.pump()
   }
 
+  /** It was made anew, maybe with fewer partitions: what comes is placed among those that there are. */
+  relearn(): void {
+    if (!this.#asking) void this.#ask()
+  }
+
   abandon(outcome: PublishOutcome): void {
     for (const parcel of this.#unplaced.splice(0)) this.#owner.done(parcel, outcome)
     for (const lane of this.#lanes) lane.abandon(outcome)
@@ -211,7 +220,9 @@ class TopicLanes {
 
   #open(count: number, largest: number): void {
     this.#largest = this.#owner.compresses ? Number.POSITIVE_INFINITY : largest
-    this.#lanes = Array.from({ length: count }, (_, partition) => new Lane({ topic: this.#topic, partition, largest: this.#largest }, this.#owner))
+    const before = this.#lanes
+    this.#lanes = Array.from({ length: count }, (_, partition) => before[partition] ?? new Lane({ topic: this.#topic, partition, largest: this.#largest }, this.#owner))
+    for (const lane of before.slice(count)) lane.abandon({ kind: 'rejected', reason: `topic "${this.#topic}": its partition is gone` })
     for (const parcel of this.#unplaced.splice(0)) this.#place(parcel)
     this.flush()
   }

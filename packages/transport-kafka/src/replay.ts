@@ -1,5 +1,5 @@
 import type { GroupAddress, PublishOutcome, Runtime } from '@waybill/core'
-import { attribute, BrokerRefused, countOf, header } from '@waybill/core'
+import { attribute, BrokerRefused, countOf, header, WaybillError } from '@waybill/core'
 import { codeOf } from './broker-error.js'
 import type { Place } from './driver.js'
 import type { LogReader } from './log-reader.js'
@@ -30,6 +30,7 @@ export interface ReplayTools {
 /** Moves a group that nobody is a member of. */
 export async function seek({ reader, names }: ReplayTools, of: GroupAddress, to: Place): Promise<void> {
   const topic = names.channel(of.channel)
+  checkPlace('to', to, ['first', 'last'])
   try {
     await reader.setMarks(names.group(of), topic, await reader.offsets(topic, await reader.partitions(topic), to))
   } catch (error) {
@@ -45,6 +46,8 @@ export async function seek({ reader, names }: ReplayTools, of: GroupAddress, to:
 /** Copies a range of a channel to one group. */
 export async function replay(tools: ReplayTools, of: GroupAddress, range: ReplayRange): Promise<number> {
   const { reader, names } = tools
+  checkPlace('from', range.from, ['first'])
+  if (range.to !== undefined) checkPlace('to', range.to, [])
   const topic = names.channel(of.channel)
   const partitions = await reader.partitions(topic)
   const [from, to] = await Promise.all([reader.offsets(topic, partitions, range.from), reader.offsets(topic, partitions, range.to ?? 'last')])
@@ -63,6 +66,16 @@ export async function replay(tools: ReplayTools, of: GroupAddress, range: Replay
   }
 
   return count
+}
+
+/** A driver takes a moment that is none for the beginning, or throws an error of its own. */
+function checkPlace(name: string, found: unknown, words: readonly string[]): void {
+  if (words.some((word) => word === found) || (found instanceof Date && Number.isFinite(found.getTime()))) return
+  const choices = [...words.map((word) => `"${word}"`), 'a Date'].join(' or ')
+  throw new WaybillError(
+    'BAD_PLACE',
+    `"${name}" is expected to be ${choices} and is ${found instanceof Date ? 'a Date that is no moment' : (JSON.stringify(found) ?? typeof found)}.`,
+  )
 }
 
 async function send({ publisher }: ReplayTools, topic: string, copies: readonly WireRecord[], where: string): Promise<void> {

@@ -2,7 +2,7 @@ import type { Consumer, ConsumerHealth, Deliver } from '@waybill/core'
 import { sentenceOf } from './broker-error.js'
 import { Commits, givenOf } from './commits.js'
 import type { KafkaDelivery } from './delivery.js'
-import type { Assignment, FetchedBatches } from './driver.js'
+import type { Assignment, FetchedBatches, TopicPartition } from './driver.js'
 import { FetchWatch } from './fetch-watch.js'
 import type { LogRecord } from './log-record.js'
 import type { MembershipEvents, MembershipOptions } from './membership.js'
@@ -163,6 +163,30 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
   /** A fetch brought nothing but what no listener sees: marks of transactions. */
   passed(topic: string, partition: number, lastOffset: string): void {
     this.#partitions.get(nameOf(topic, partition))?.pass(lastOffset)
+  }
+
+  outOfRange({ topic, partition }: TopicPartition): void {
+    const name = nameOf(topic, partition)
+    this.#notes = this.#notes.then(() => this.#checkEnd(name))
+  }
+
+  /** A log that ends before what was read of it is another one, made anew under the same name, or has lost its end: what it has now was never here. Never rejects. */
+  async #checkEnd(name: string): Promise<void> {
+    const partition = this.#partitions.get(name)
+    if (!partition) return
+    try {
+      const ends = await this.#to.reader.ends([partition])
+      if (this.#partitions.get(name) !== partition || (ends.get(partition) ?? 0) >= partition.position) return
+      this.#to.host.log.warn('kafka: a partition ends before what was read of it, and is read anew', {
+        group: this.#to.groupId,
+        topic: partition.topic,
+        partition: partition.partition,
+      })
+      this.#lose(name, partition)
+      this.#given.delete(name)
+    } catch (error) {
+      this.#membership.restart(`where partition ${partition.partition} of "${partition.topic}" ends could not be read: ${sentenceOf(error)}`)
+    }
   }
 
   // ── what becomes of deliveries

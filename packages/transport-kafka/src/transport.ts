@@ -141,7 +141,7 @@ class KafkaTransport implements KafkaLog {
 
   async subscribe(subscription: Subscription, deliver: Deliver): Promise<Consumer> {
     const session = this.#open()
-    const subscriber = subscription.kind === 'group' ? await this.#groupSubscriber(session, subscription, deliver) : await this.#replySubscriber(session, deliver)
+    const subscriber = await this.#unlessClosing(subscription.kind === 'group' ? this.#groupSubscriber(session, subscription, deliver) : this.#replySubscriber(session, deliver))
     session.subscribers.add(subscriber)
     await subscriber.start()
 
@@ -202,6 +202,17 @@ class KafkaTransport implements KafkaLog {
     return new KafkaSubscriber({ ...this.#membership(session), groupId, topics, window: subscription.window, address: undefined, wanted: () => true }, deliver)
   }
 
+  /** What comes after the transport has begun to close would be left behind by it. */
+  async #unlessClosing<T>(work: Promise<T>): Promise<T> {
+    try {
+      const made = await work
+      if (!this.#closing) return made
+    } catch (error) {
+      if (!this.#closing) throw error
+    }
+    throw closedError()
+  }
+
   /** Topics of long waits may be missing where others make the topics. */
   async #retries({ names, connection }: Session, of: GroupAddress): Promise<readonly string[]> {
     const all = names.retries(of)
@@ -260,6 +271,7 @@ class KafkaTransport implements KafkaLog {
     await Promise.race([work.then(() => this.#forgetReplies(session)), pause(host.runtime, gentleMs)])
     await Promise.race([Promise.allSettled([reader.close(), connection.close()]), pause(host.runtime, closeReserveMs)])
     await publisher.close(0)
+    connection.client.close()
   }
 
   async #forgetReplies({ connection, replyGroups, host }: Session): Promise<void> {

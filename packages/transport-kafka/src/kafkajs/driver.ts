@@ -1,8 +1,5 @@
-import type { Socket } from 'node:net'
-import { connect as open, isIP } from 'node:net'
-import { connect as openTls } from 'node:tls'
 import type { TransportHost } from '@waybill/core'
-import type { ISocketFactoryArgs, LogEntry, SASLOptions } from 'kafkajs'
+import type { LogEntry, SASLOptions } from 'kafkajs'
 import { Kafka, logLevel } from 'kafkajs'
 import { codecsOf, packingOf } from '../compression.js'
 import type { KafkaClient, KafkaDriver } from '../driver.js'
@@ -10,12 +7,12 @@ import type { ResolvedOptions } from '../options.js'
 import type { KafkaLogin } from '../security.js'
 import { KafkajsAdmin } from './admin.js'
 import { driverCodecs } from './codecs.js'
+import { openAdmin } from './steady-cluster.js'
 import { KafkajsLog } from './log.js'
 import { KafkajsMember } from './member.js'
 import { KafkajsProducer } from './producer.js'
+import { Sockets } from './sockets.js'
 import { KafkajsTurn } from './turn.js'
-
-const keepAliveMs = 60_000
 
 /** The driver that is taken when none is named. */
 export function kafkajs(): KafkaDriver {
@@ -23,42 +20,33 @@ export function kafkajs(): KafkaDriver {
 }
 
 function clientOf(options: ResolvedOptions, host: TransportHost): KafkaClient {
-  const kafka = openKafka(options, host)
+  const sockets = new Sockets()
+  const kafka = openKafka(options, host, sockets)
   const codecs = codecsOf(options, driverCodecs)
 
   return {
-    admin: new KafkajsAdmin(kafka.admin()),
+    admin: new KafkajsAdmin(openAdmin(kafka)),
     producer: new KafkajsProducer(kafka, packingOf(options)),
     log: () => new KafkajsLog(kafka, codecs),
     member: (member, events) => new KafkajsMember(kafka, { ...member, sessionTimeoutMs: options.sessionTimeoutMs, codecs }, events),
     turn: (group) => new KafkajsTurn(kafka, group),
+    close: () => sockets.close(),
   }
 }
 
-function openKafka(options: ResolvedOptions, host: TransportHost): Kafka {
+function openKafka(options: ResolvedOptions, host: TransportHost, sockets: Sockets): Kafka {
   return new Kafka({
     clientId: `${host.app}-${host.instance}`,
     brokers: [...options.brokers],
     ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
     ...(options.sasl === undefined ? {} : { sasl: loginOf(options.sasl) }),
-    // Of kafkajs' own making they collect small requests: one behind another waits 40 ms for an acknowledgement of TCP.
-    socketFactory: openSocket,
+    socketFactory: sockets.factory,
     connectionTimeout: 3_000,
     requestTimeout: options.requestTimeoutMs,
     retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: () => Promise.resolve(false) },
     logLevel: logLevel.INFO,
     logCreator: () => (entry) => speak(host, entry),
   })
-}
-
-function openSocket({ host, port, ssl, onConnect }: ISocketFactoryArgs): Socket {
-  // kafkajs gives nothing where TLS is off, whatever its types say.
-  const tls: ISocketFactoryArgs['ssl'] | undefined = ssl
-  const socket = tls ? openTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...tls }, onConnect) : open({ host, port }, onConnect)
-  socket.setKeepAlive(true, keepAliveMs)
-  socket.setNoDelay(true)
-
-  return socket
 }
 
 /** The same in words of kafkajs. */

@@ -1,10 +1,11 @@
 import { BrokerRefused } from '@waybill/core'
-import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
-import type { Assignment, CommitMarks, GroupMember, MemberEvents, MemberOptions } from '../driver.js'
+import type { Broker, Consumer, EachBatchPayload, Kafka } from 'kafkajs'
+import type { Assignment, CommitMarks, GroupMember, MemberEvents, MemberOptions, TopicPartition } from '../driver.js'
 import { fetchWaitMs, heldWaitMs } from '../driver.js'
 import type { Codecs } from '../fetch-answer.js'
 import { LogBatch } from '../log-batch.js'
 import { evenAssigner } from './assigner.js'
+import type { FetchRequest } from './cluster.js'
 import { fetchBatches } from './cluster.js'
 import { Fetches } from './fetches.js'
 
@@ -88,10 +89,20 @@ export class KafkajsMember implements GroupMember {
       }
       const isWhole = topics.every(({ partitions }, at) => partitions.length === request.topics[at]?.partitions.length)
 
-      return fetchBatches(broker, isWhole ? request : { ...request, topics: wanted, maxWaitTime: heldWaitMs }, this.#to.codecs)
+      return this.#ask(broker, isWhole ? request : { ...request, topics: wanted, maxWaitTime: heldWaitMs })
     })
 
     return config
+  }
+
+  /** kafkajs moves to the first record where there is none at the place that it asked for, and tells nobody. */
+  async #ask(broker: Broker, request: FetchRequest): Promise<unknown> {
+    try {
+      return await fetchBatches(broker, request, this.#to.codecs)
+    } catch (error) {
+      if (isOutOfRange(error)) this.#events.outOfRange(error)
+      throw error
+    }
   }
 
   /** A TypeError that reaches kafkajs stops the consumer for good: `fetched` never rejects. */
@@ -115,6 +126,10 @@ function topicsOf(marks: Parameters<CommitMarks>[0]): { topic: string; partition
     topic,
     partitions: partitions.map(({ partition, offset, note }) => ({ partition, offset: String(offset), metadata: note })),
   }))
+}
+
+function isOutOfRange(error: unknown): error is Error & TopicPartition {
+  return error instanceof Error && error.name === 'KafkaJSOffsetOutOfRange' && 'topic' in error && 'partition' in error
 }
 
 function batchOf(message: unknown): LogBatch {

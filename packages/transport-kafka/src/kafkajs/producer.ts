@@ -5,6 +5,10 @@ import type { BatchProducer } from '../driver.js'
 import type { Packing } from '../compression.js'
 import type { RecordBatch } from '../record-batch.js'
 import { learnTopic, openCluster, produce, refreshTopic } from './cluster.js'
+import { steadyCluster } from './steady-cluster.js'
+
+/** Leads a partition that has no leader. */
+const nobody = '-1'
 
 /** Through the inside of kafkajs. */
 export class KafkajsProducer implements BatchProducer {
@@ -13,7 +17,7 @@ export class KafkajsProducer implements BatchProducer {
   #closed = false
 
   constructor(kafka: Kafka, packing?: Packing) {
-    this.#cluster = openCluster(kafka)
+    this.#cluster = steadyCluster(openCluster(kafka))
     this.#packing = packing
   }
 
@@ -40,7 +44,7 @@ export class KafkajsProducer implements BatchProducer {
   async #leaderOf({ topic, partition }: RecordBatch): Promise<Broker> {
     await learnTopic(this.#cluster, topic)
     const [nodeId] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]))
-    if (nodeId === undefined) throw new LeaderUnknown(`nobody is known to lead partition ${partition}`)
+    if (nodeId === undefined || nodeId === nobody) throw new LeaderUnknown(`nobody is known to lead partition ${partition}`)
 
     return this.#cluster.findBroker({ nodeId })
   }

@@ -26,9 +26,11 @@ export class PlatformaticCluster {
   #nodes = new Map<number, Address>()
   #controller = -1
   #isClosed = false
+  readonly #onClosed: () => void
 
-  constructor(to: BrokerOptions) {
+  constructor(to: BrokerOptions, onClosed: () => void = () => {}) {
     this.#to = to
+    this.#onClosed = onClosed
   }
 
   get to(): BrokerOptions {
@@ -62,7 +64,12 @@ export class PlatformaticCluster {
   /** The numbers of a topic's partitions. */
   async learn(topic: string): Promise<readonly number[]> {
     const known = this.#leaders.get(topic)
-    if (known) return [...known.keys()]
+
+    return known ? [...known.keys()] : this.relearn(topic)
+  }
+
+  /** The same, asked anew. What is known stays where nobody answers. */
+  async relearn(topic: string): Promise<readonly number[]> {
     const { topics } = await this.metadata([topic])
     const [found] = topics
     if (found?.errorCode !== 0) throw this.answer(found?.errorCode ?? unknownTopic)
@@ -91,8 +98,12 @@ export class PlatformaticCluster {
 
   async controller(): Promise<Broker> {
     await this.metadata([])
-
-    return this.#nodes.has(this.#controller) ? this.node(this.#controller) : this.any()
+    try {
+      return await this.node(this.#controller)
+    } catch {
+      // It has just gone, and the others do not say so yet; each of them passes on what is for the next one.
+      return this.any()
+    }
   }
 
   /** The broker of a group. */
@@ -162,6 +173,7 @@ export class PlatformaticCluster {
     this.#isClosed = true
     for (const broker of this.#brokers.values()) void broker.then((open) => open.close(), ignore)
     this.#brokers.clear()
+    this.#onClosed()
   }
 
   async #tolerant(broker: Broker, topics: readonly string[] | null): Promise<MetadataResponse> {

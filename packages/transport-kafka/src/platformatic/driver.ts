@@ -20,7 +20,15 @@ export function platformatic(): KafkaDriver {
 
 /** Each part has connections of its own: a broker answers the requests of one connection one after another. */
 function clientOf(library: Library, options: ResolvedOptions, host: TransportHost): KafkaClient {
-  const open = (): PlatformaticCluster => new PlatformaticCluster({ library, options, runtime: host.runtime, clientId: `${host.app}-${host.instance}` })
+  const clusters = new Set<PlatformaticCluster>()
+  let isClosed = false
+  const open = (): PlatformaticCluster => {
+    const cluster = new PlatformaticCluster({ library, options, runtime: host.runtime, clientId: `${host.app}-${host.instance}` }, () => clusters.delete(cluster))
+    if (isClosed) cluster.close()
+    else clusters.add(cluster)
+
+    return cluster
+  }
 
   return {
     admin: new PlatformaticAdmin(open()),
@@ -28,5 +36,9 @@ function clientOf(library: Library, options: ResolvedOptions, host: TransportHos
     log: () => new PlatformaticLog(open()),
     member: (member, events) => new PlatformaticMember(open(), { ...member, sessionTimeoutMs: options.sessionTimeoutMs }, events),
     turn: (group) => new PlatformaticTurn(open(), group),
+    close() {
+      isClosed = true
+      for (const cluster of clusters) cluster.close()
+    },
   }
 }

@@ -12,9 +12,10 @@ import type { PlatformaticLog } from './log.js'
 
 const partitionBytes = 1024 * 1024
 const maxBytes = 10 * 1024 * 1024
-const pauseMs = 100
 /** So often in a row the brokers may fail before the group is joined anew. */
-const mostFailures = 5
+export const mostFailures = 5
+/** So long, and longer each time, is waited behind a failure. */
+export const failurePauseMs = 100
 
 interface FetchesOptions {
   readonly cluster: PlatformaticCluster
@@ -130,17 +131,16 @@ export class Fetches {
   async #mend(position: Position, error: { readonly type: string }): Promise<void> {
     if (error.type !== 'OFFSET_OUT_OF_RANGE') throw error
     const { topic, partition } = position
+    this.#to.events.outOfRange({ topic, partition })
     position.offset = (await this.#to.log.offsets(topic, [partition], 'first')).get(partition) ?? 0
   }
 
   /** Another broker may lead by now. */
   async #recover(error: unknown): Promise<void> {
     if (this.#isEnded) return
-    const verdict = verdictOf(error)
-    const mayPass = verdict === 'unknown' || (verdict === 'not-yet' && codeOf(error) !== 'UNKNOWN_TOPIC_OR_PARTITION')
     this.#failures++
-    if (!mayPass || this.#failures > mostFailures) return this.#fail(error)
-    await pause(this.#to.cluster.to.runtime, pauseMs * this.#failures)
+    if (!mayPass(error) || this.#failures > mostFailures) return this.#fail(error)
+    await pause(this.#to.cluster.to.runtime, failurePauseMs * this.#failures)
     if (this.#isEnded) return
     try {
       for (const topic of new Set(this.#positions.map((position) => position.topic))) await this.#to.log.refresh(topic)
@@ -159,4 +159,11 @@ export class Fetches {
   #leaderOf({ topic, partition }: TopicPartition): number {
     return this.#to.cluster.leaderId(topic, partition)
   }
+}
+
+/** Whether another try may help. A topic that is not there has to be made first. */
+export function mayPass(error: unknown): boolean {
+  const verdict = verdictOf(error)
+
+  return verdict === 'unknown' || (verdict === 'not-yet' && codeOf(error) !== 'UNKNOWN_TOPIC_OR_PARTITION')
 }

@@ -38,6 +38,7 @@ export class GroupProtocol {
   #memberId = ''
   #generation = -1
   #led = 0
+  #spreadOver: ReadonlyMap<string, readonly number[]> = new Map()
 
   constructor(cluster: PlatformaticCluster, to: GroupOptions) {
     this.#cluster = cluster
@@ -52,6 +53,14 @@ export class GroupProtocol {
   /** How many it leads, itself among them; 0 where another one leads. */
   get led(): number {
     return this.#led
+  }
+
+  /** Whether a topic has got partitions since this member gave them out, which nobody reads until somebody joins anew. */
+  async isOutgrown(): Promise<boolean> {
+    if (this.#led === 0) return false
+    for (const [topic, partitions] of this.#spreadOver) if ((await this.#cluster.relearn(topic)).length > partitions.length) return true
+
+    return false
   }
 
   /** Whether the same membership may still be good. */
@@ -102,9 +111,9 @@ export class GroupProtocol {
     const subscribers = members.map(({ memberId, metadata }) => ({ memberId, topics: decodeSubscription(metadata) }))
     const partitions = new Map<string, readonly number[]>()
     for (const topic of topicsOf(subscribers)) {
-      this.#cluster.forget(topic)
-      partitions.set(topic, await this.#cluster.learn(topic))
+      partitions.set(topic, await this.#cluster.relearn(topic))
     }
+    this.#spreadOver = partitions
     const spread = spreadEvenly(subscribers, (topic) => partitions.get(topic) ?? [])
 
     return members.map(({ memberId }) => ({ memberId, assignment: encodeAssignment(spread.get(memberId) ?? {}) }))

@@ -28,8 +28,7 @@ export class PlatformaticLog implements LogClient {
   }
 
   async refresh(topic: string): Promise<void> {
-    this.#cluster.forget(topic)
-    await this.#cluster.learn(topic)
+    await this.#cluster.relearn(topic)
   }
 
   async fetch({ topic, partition }: TopicPartition, from: number): Promise<readonly LogBatch[]> {

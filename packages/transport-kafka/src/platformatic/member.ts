@@ -2,7 +2,7 @@ import { codeOf } from '../broker-error.js'
 import type { Assignment, GroupMember, MemberEvents, MemberOptions } from '../driver.js'
 import { pause } from '../pause.js'
 import type { PlatformaticCluster } from './cluster.js'
-import { Fetches } from './fetches.js'
+import { Fetches, failurePauseMs, mayPass, mostFailures } from './fetches.js'
 import { GroupProtocol } from './group-protocol.js'
 import { leaveAt, marksOf, PlatformaticLog } from './log.js'
 
@@ -10,6 +10,8 @@ const goodbyeMs = 2_000
 /** So often in a row a heartbeat may get no answer before the group is joined anew. */
 const mostMisses = 3
 const leastBeatMs = 10
+/** As often as kafkajs looks for partitions that are new. */
+const lookMs = 300_000
 
 interface PlatformaticMemberOptions extends MemberOptions {
   readonly sessionTimeoutMs: number
@@ -24,6 +26,7 @@ export class PlatformaticMember implements GroupMember {
   readonly #protocol: GroupProtocol
   #fetches: Fetches | undefined
   #cancelBeat: () => void = () => {}
+  #cancelLook: () => void = () => {}
   #misses = 0
   /** Counts the times that the group was entered: what was asked in one of them is of no use in the next. */
   #round = 0
@@ -70,6 +73,7 @@ export class PlatformaticMember implements GroupMember {
   #end(): void {
     this.#isOver = true
     this.#cancelBeat()
+    this.#cancelLook()
     this.#fetches?.end()
   }
 
@@ -78,12 +82,35 @@ export class PlatformaticMember implements GroupMember {
     const assignment = await this.#protocol.join()
     if (this.#isOver) return
     this.#beat()
+    this.#look()
     this.#events.joined(this.#protocol.memberId ?? '', assignment)
     await this.#fetch(assignment)
   }
 
+  /**
+   * A broker that has just made a topic, or leads it since a moment ago, does not know at once where its partitions begin. The membership is good
+   * meanwhile: given up, all would go to the others until the group is joined anew.
+   */
   async #fetch(assignment: Assignment): Promise<void> {
     const round = this.#round
+    const isCurrent = (): boolean => !this.#isOver && round === this.#round
+    for (let failures = 1; isCurrent(); failures++) {
+      try {
+        const fetches = await this.#open(assignment)
+        if (isCurrent()) this.#begin(fetches)
+
+        return
+      } catch (error) {
+        // The group may have changed while it was asked where it stands.
+        if (!isCurrent()) return
+        if (!mayPass(error) || failures > mostFailures) throw error
+      }
+      await pause(this.#cluster.to.runtime, failurePauseMs * failures)
+      for (const topic of Object.keys(assignment)) this.#cluster.forget(topic)
+    }
+  }
+
+  async #open(assignment: Assignment): Promise<Fetches> {
     const stands = new Map<string, number>()
     for (const { topic, partition, offset } of await marksOf(this.#cluster, this.#to.groupId, assignment)) {
       if (offset !== undefined) stands.set(`${topic}/${partition}`, offset)
@@ -100,8 +127,11 @@ export class PlatformaticMember implements GroupMember {
       assignment,
       stands,
     )
-    // The group may have changed while it was asked where it stands.
-    if (this.#isOver || round !== this.#round) return
+
+    return fetches
+  }
+
+  #begin(fetches: Fetches): void {
     this.#fetches = fetches
     fetches.begin()
   }
@@ -114,12 +144,14 @@ export class PlatformaticMember implements GroupMember {
 
   /** Never rejects. */
   async #beatOnce(): Promise<void> {
+    const round = this.#round
     try {
       await this.#protocol.heartbeat()
+      if (round !== this.#round) return
       this.#misses = 0
       this.#beat()
     } catch (error) {
-      if (this.#isOver) return
+      if (this.#isOver || round !== this.#round) return
       if (codeOf(error) === 'REBALANCE_IN_PROGRESS') return await this.#rejoin()
       this.#misses++
       if (!this.#protocol.mayPass(error) || this.#misses > mostMisses) return this.#fail(error)
@@ -127,8 +159,23 @@ export class PlatformaticMember implements GroupMember {
     }
   }
 
+  #look(): void {
+    this.#cancelLook()
+    this.#cancelLook = this.#cluster.to.runtime.after(lookMs, () => void this.#lookOnce())
+  }
+
+  /** Never rejects. */
+  async #lookOnce(): Promise<void> {
+    const round = this.#round
+    const isOutgrown = await this.#protocol.isOutgrown().catch(() => false)
+    if (this.#isOver || round !== this.#round) return
+    if (isOutgrown) return this.#rejoin()
+    this.#look()
+  }
+
   /** Never rejects. */
   async #rejoin(): Promise<void> {
+    this.#cancelBeat()
     this.#round++
     this.#events.rebalancing()
     this.#fetches?.end()
