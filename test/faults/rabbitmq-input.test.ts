@@ -55,7 +55,7 @@ describe('an app whose broker is not as it says', () => {
   test('a wrong vhost is named, with what may be wrong and what to do', async () => {
     const { message } = await errorOf({ url, vhost: 'nobody-made-this' })
 
-    expect(message).toMatch(/vhost "nobody-made-this": it does not exist, or this user has no rights on it\. Create it/)
+    expect(message).toMatch(/vhost "nobody-made-this": it does not exist, this user has no rights on it, or a limit of connections is reached\. Create it/)
   })
 
   test('wrong options are all told at once, before anything is connected', async () => {

@@ -1,3 +1,4 @@
-import { killsAtRandom } from './rabbitmq-kills.js'
+import { onRabbit } from './rabbitmq-kill-subject.js'
+import { killsAtRandom } from './kills.js'
 
-killsAtRandom(200)
+killsAtRandom(onRabbit, 200)

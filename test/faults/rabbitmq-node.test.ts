@@ -3,7 +3,7 @@ import { history } from '@waybill/testing'
 import { rabbitmq } from '@waybill/transport-rabbitmq'
 import { connect } from 'amqplib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bed, channelOf, listen, message, type Party, send, soon } from '../transport-rabbitmq/bed.js'
+import { bed, channelOf, hasty, listen, message, type Party, send, soon } from '../transport-rabbitmq/bed.js'
 import { loadOn, worker } from '../transport-rabbitmq/load.js'
 import { type OwnNode, ownNode } from '../transport-rabbitmq/own-node.js'
 
@@ -115,6 +115,29 @@ describe('a broker that is stopped, killed and short of memory', () => {
     expect(party.states.filter(({ kind }) => kind === 'lost')).toEqual([])
   })
 
+  test.each([['quorum'], ['classic']] as const)(
+    'S10 a consumer that a %s queue forgot while its channel stands is found, told, and attached again',
+    async (type) => {
+      const namespace = broker.namespace()
+      const channels = [channelOf('orders', { keyed: true, options: { queue: { type } } })]
+      const party = broker.stranger({ url: node.url }, namespace)
+      await party.transport.connect({ ...party.host, runtime: hasty })
+      await party.transport.declare({ channels, asks: false })
+      const inbox = await listen(party)
+      await send(party, message('before'), message('before', { key: 'a' }))
+      await soon(() => inbox.got.length === 2)
+
+      for (const queue of ['orders.billing', 'orders.billing.keyed.0']) await node.ctl('eval', forgetting(`${namespace}.${queue}`))
+      await send(party, message('after'), message('after', { key: 'a' }))
+      await soon(() => inbox.got.length === 4, { within: 20_000 })
+
+      expect(inbox.texts().slice(2)).toEqual(['after', 'after'])
+      expect(party.warnings.filter((line) => line.includes('of its messages wait, and none has come'))).toHaveLength(2)
+      expect(inbox.consumer.health().attached).toBe(true)
+    },
+    60_000,
+  )
+
   test('P10 R2 what waits and what is delayed is still there after the broker restarts', async () => {
     const party = await partyOn(broker.namespace())
     await send(party, message('waits'), message('delayed', { delayMs: 3_000 }))
@@ -163,3 +186,14 @@ describe('a broker that is stopped, killed and short of memory', () => {
     await connection.close()
   })
 })
+
+/** Erlang that takes the consumers off a queue, and tells nobody. */
+function forgetting(queue: string): string {
+  return `
+    {ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"${queue}">>)),
+    Pid = amqqueue:get_pid(Q),
+    [case amqqueue:get_type(Q) of
+      rabbit_quorum_queue -> ra:process_command(Pid, rabbit_fifo:make_checkout({element(2, C), element(1, C)}, cancel, #{}));
+      rabbit_classic_queue -> gen_server2:call(Pid, {basic_cancel, element(1, C), element(2, C), undefined, <<"guest">>})
+    end || C <- rabbit_amqqueue:consumers(Q)].`
+}

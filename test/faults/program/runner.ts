@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Command, createApp, type Delivery, Listener, Service, type Transport } from '@waybill/core'
-import { kafka } from '@waybill/transport-kafka'
+import { kafka, platformatic } from '@waybill/transport-kafka'
 import { memory } from '@waybill/transport-memory'
 import { rabbitmq } from '@waybill/transport-rabbitmq'
 import { z } from 'zod'
@@ -26,12 +26,15 @@ class Runner {
   }
 }
 
+// The shortest session that a broker allows unless it is told otherwise: so long the partitions of a killed process wait.
+const kafkaOptions = { brokers: (process.env['WAYBILL_KAFKA_BROKERS'] ?? '127.0.0.1:9092').split(','), sessionTimeout: '6s' } as const
+
 const transports: Readonly<Record<string, () => Transport>> = {
   memory: () => memory(),
   journal: () => memory({ folder: join(tmpdir(), namespace) }),
   rabbitmq: () => rabbitmq({ url: process.env['WAYBILL_RABBITMQ_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672' }),
-  // The shortest session that a broker allows unless it is told otherwise: so long the partitions of a killed process wait.
-  kafka: () => kafka({ brokers: (process.env['WAYBILL_KAFKA_BROKERS'] ?? '127.0.0.1:9092').split(','), sessionTimeout: '6s' }),
+  kafka: () => kafka(kafkaOptions),
+  'kafka-platformatic': () => kafka({ ...kafkaOptions, driver: platformatic() }),
 }
 
 const [broker = 'memory', namespace = 'runner', shutdown = '10s'] = process.argv.slice(2)

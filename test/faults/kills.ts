@@ -1,13 +1,20 @@
 import { randomUUID } from 'node:crypto'
-import { Command, createApp } from '@waybill/core'
-import { history, seededRandom } from '@waybill/testing'
-import { rabbitmq } from '@waybill/transport-rabbitmq'
+import { Command, createApp, type Transport } from '@waybill/core'
+import { eventually, history, seededRandom } from '@waybill/testing'
+import type { DeclaredTopology } from '@waybill/testing/contract'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
-import { removeTopology } from '../contract/rabbit-subject.js'
 import { type Program, runProgram } from '../e2e/program.js'
-import { soon, url } from '../transport-rabbitmq/bed.js'
 import { declaredIn } from './declared.js'
+
+export interface KillSubject {
+  /** As the program knows it. */
+  readonly broker: 'rabbitmq' | 'kafka' | 'kafka-platformatic'
+  /** What this promises. */
+  readonly codes: string
+  transport(): Transport
+  remove(declared: readonly DeclaredTopology[]): Promise<void>
+}
 
 class Errand extends Command('errand.run', { channel: 'errands', payload: z.object({ id: z.string(), how: z.literal('quick') }) }) {}
 
@@ -15,17 +22,17 @@ const errandsPerLife = 50
 const longestLifeMs = 150
 
 /** A service that is killed so many times, each time at some moment of its work. */
-export function killsAtRandom(count: number): void {
+export function killsAtRandom({ broker, codes, transport, remove }: KillSubject, count: number): void {
   const timeout = 60_000 + count * 10_000
-  test(`C1 S1 a service that is killed ${count} times at random loses nothing, and sets nothing aside`, { timeout }, async () => {
+  test(`${codes} a service that is killed ${count} times at random loses nothing, and sets nothing aside`, { timeout }, async () => {
     const namespace = `k-${randomUUID().slice(0, 8)}`
     const random = seededRandom('kills')
     const seen = history()
-    const lives = [await begun(namespace)]
-    const app = createApp({ name: 'giver', namespace, services: [], transport: rabbitmq({ url }), signals: false, log: false })
+    const lives = [await begun(broker, namespace)]
+    const app = createApp({ name: 'giver', namespace, services: [], transport: transport(), signals: false, log: false })
     onTestFinished(async () => {
       await app.stop()
-      await removeTopology([declaredIn(namespace)])
+      await remove([declaredIn(namespace)])
     })
     await app.start()
 
@@ -36,15 +43,15 @@ export function killsAtRandom(count: number): void {
       const given = app.publish(ids.map((id) => new Errand({ id, how: 'quick' })))
       await service.shows(/finished \S+\n/)
       const due = performance.now() + random.next() * longestLifeMs
-      await soon(() => performance.now() >= due)
+      await eventually(() => performance.now() >= due)
       expect(await service.end('SIGKILL')).toBe(null)
       await given
       for (const id of ids) seen.confirmed(id)
-      lives.push(await begun(namespace))
+      lives.push(await begun(broker, namespace))
     }
     const last = lives.at(-1) as Program
     const finished = () => new Set(lives.flatMap(({ output }) => [...output.matchAll(/^finished (\S+)$/gm)].map(([, id]) => id ?? '')))
-    await soon(() => finished().size === count * errandsPerLife, { within: 30_000 })
+    await eventually(() => finished().size === count * errandsPerLife, { within: 30_000 })
     for (const id of finished()) seen.processed({ id, group: 'runner' })
     last.tell('dead')
     const [, letters] = await last.shows(/dead (\[.*\])\n/)
@@ -56,8 +63,8 @@ export function killsAtRandom(count: number): void {
   })
 }
 
-async function begun(namespace: string): Promise<Program> {
-  const service = runProgram('test/faults/program/dist/runner.js', 'rabbitmq', namespace, '10s')
+async function begun(broker: string, namespace: string): Promise<Program> {
+  const service = runProgram('test/faults/program/dist/runner.js', broker, namespace, '10s')
   await service.shows(/ready\n/)
 
   return service

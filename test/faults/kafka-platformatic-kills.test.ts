@@ -1,0 +1,4 @@
+import { onPlatformatic } from './kafka-kill-subjects.js'
+import { killsAtRandom } from './kills.js'
+
+killsAtRandom(onPlatformatic, 2)

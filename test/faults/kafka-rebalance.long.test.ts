@@ -1,0 +1,3 @@
+import { membersThatChange } from './kafka-rebalances.js'
+
+membersThatChange(100)
