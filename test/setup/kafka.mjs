@@ -78,6 +78,8 @@ const node = (port, controllerPort, host = '127.0.0.1') => ({
   'transaction.state.log.num.partitions': 3,
   'group.initial.rebalance.delay.ms': 0,
   'auto.create.topics.enable': false,
+  // Of a heap of 384 MB it would take 128 for logs that are never that long.
+  'log.cleaner.dedupe.buffer.size': 16 * 1024 * 1024,
 })
 
 const containerEnv = (port) => Object.entries(node(port, 9093, '0.0.0.0')).map(([name, value]) => `KAFKA_${name.toUpperCase().replaceAll('.', '_')}=${value}`)

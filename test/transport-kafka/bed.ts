@@ -7,6 +7,7 @@ import {
   type Destination,
   type Outgoing,
   type RawDelivery,
+  type Runtime,
   type Subscription,
   systemRuntime,
   type TransportHost,
@@ -60,14 +61,19 @@ export function bed() {
     },
     /** Made by hand. */
     topic: (topic: string, partitions = 1): Promise<void> => createTopic(admin, topic, partitions),
+    /** Resolves when the broker tells of them: kafkajs drops what is sent to a partition that it has not heard of, and says that all went well. */
+    async grow(topic: string, count: number): Promise<void> {
+      await admin.createPartitions({ topicPartitions: [{ topic, count }] })
+      await eventually(async () => (await partitionsOf(admin, topic)) === count && hasLeaders(admin, topic))
+    },
     /** Connected, and with that topology. */
     async party(
       topology: readonly ChannelTopology[] = [],
-      more: { readonly options?: Partial<KafkaOptions>; readonly app?: string; readonly asks?: boolean } = {},
+      more: { readonly options?: Partial<KafkaOptions>; readonly app?: string; readonly asks?: boolean; readonly runtime?: Runtime } = {},
     ): Promise<Party> {
       const party = strangers({ ...more.options }, more.app)
       parties.push(party)
-      await party.transport.connect(party.host)
+      await party.transport.connect({ ...party.host, ...(more.runtime && { runtime: more.runtime }) })
       await party.transport.declare({ channels: topology, asks: more.asks ?? false })
 
       return party
@@ -126,6 +132,12 @@ export async function eventually(condition: () => boolean | Promise<boolean>, fo
 export async function createTopic(admin: Admin, topic: string, partitions = 1): Promise<void> {
   await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: false })
   await eventually(() => hasLeaders(admin, topic))
+}
+
+export async function partitionsOf(admin: Admin, topic: string): Promise<number | undefined> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+
+  return topics[0]?.partitions.length
 }
 
 async function hasLeaders(admin: Admin, topic: string): Promise<boolean> {

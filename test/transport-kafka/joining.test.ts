@@ -3,7 +3,7 @@ import { type Runtime, systemRuntime } from '@waybill/core'
 import { platformatic } from '@waybill/transport-kafka'
 import { afterEach, describe, expect, test } from 'vitest'
 import { clientSockets } from '../contract/client-sockets.js'
-import { bed, brokers, channelOf, drivers, eventually, listen, message, send, strangers } from './bed.js'
+import { bed, brokers, channelOf, drivers, eventually, listen, message, send } from './bed.js'
 
 /** The library itself, which is made to fail: what it does then is what is tested. */
 const { async: ask } = listOffsetsV8.api
@@ -11,7 +11,7 @@ const { async: tell } = metadataV12.api
 const [listOffsets, version, notLeader] = [2, 8, 6]
 
 describe('a member that joins its group', () => {
-  const { admin, channel, client, party } = bed()
+  const { channel, client, grow, party } = bed()
   afterEach(() => {
     listOffsetsV8.api.async = ask
     metadataV12.api.async = tell
@@ -60,20 +60,17 @@ describe('a member that joins its group', () => {
 
   test('reads partitions that its topic got while it ran, through @platformatic/kafka', async () => {
     const name = channel()
-    const one = strangers({ driver: platformatic() })
     // What is looked at every few minutes is looked at at once.
     const runtime: Runtime = { ...systemRuntime, after: (ms, work) => systemRuntime.after(ms === 300_000 ? 50 : ms, work) }
-    await one.transport.connect({ ...one.host, runtime })
-    await one.transport.declare({ channels: [channelOf(name)], asks: false })
+    const one = await party([channelOf(name)], { options: { driver: platformatic() }, runtime })
     const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 10 })
 
-    await admin.createPartitions({ topicPartitions: [{ topic: name, count: 2 }] })
+    await grow(name, 2)
     const producer = client.producer()
     await producer.connect()
     await producer.send({ topic: name, messages: [{ partition: 1, value: 'behind' }] })
     await producer.disconnect()
     await eventually(() => inbox.received.length === 1)
-    await one.transport.close(5_000)
 
     expect(inbox.received[0]?.origin.partition).toBe(1)
     expect(one.states.filter(({ kind }) => kind === 'lost')).toEqual([])

@@ -1,9 +1,9 @@
 import { kafka } from '@waybill/transport-kafka'
 import { describe, expect, test } from 'vitest'
-import { bed, channelOf, eventually, listen, message, send, strangers } from './bed.js'
+import { bed, channelOf, eventually, listen, message, partitionsOf, send, strangers } from './bed.js'
 
 describe('topics of an app', () => {
-  const { admin, channel, party, topic } = bed()
+  const { admin, channel, grow, party, topic } = bed()
 
   test('a channel, its groups and its replies get their topics by the rules of the wire', async () => {
     const name = channel()
@@ -77,12 +77,11 @@ describe('topics of an app', () => {
   test('topics of a group grow with their channel', async () => {
     const name = channel()
     await party([channelOf(name, ['billing'], { partitions: 1 })])
-    await admin.createPartitions({ topicPartitions: [{ topic: name, count: 3 }] })
+    await grow(name, 3)
 
     await party([channelOf(name, ['billing'], { partitions: 3 })])
 
-    const counts = async (): Promise<number | undefined> => (await admin.fetchTopicMetadata({ topics: [`${name}.billing.retry.0`] })).topics[0]?.partitions.length
-    await eventually(async () => (await counts()) === 3)
+    await eventually(async () => (await partitionsOf(admin, `${name}.billing.retry.0`)) === 3)
   })
 
   test('an app that only checks makes nothing, and names all that is missing', async () => {
