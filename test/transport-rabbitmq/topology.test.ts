@@ -196,6 +196,21 @@ describe('the topology on RabbitMQ', () => {
     await broker.channel.deleteQueue(queue)
   })
 
+  test('an existing stream is told when its first message comes, with what it does not keep', async () => {
+    const namespace = broker.namespace()
+    const queue = `${namespace}-stream`
+    await broker.channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': 'stream' } })
+    const party = await broker.party(namespace, [channelOf('orders', { options: { existing: { queue } } })])
+    const inbox = await listen(party)
+
+    broker.channel.sendToQueue(queue, Buffer.from('one'))
+    broker.channel.sendToQueue(queue, Buffer.from('two'))
+    await soon(() => inbox.got.length === 2)
+    await broker.channel.deleteQueue(queue)
+
+    expect(party.warnings.filter((line) => line.includes(`"${queue}" is a stream`))).toHaveLength(1)
+  })
+
   test('a queue of dead letters that somebody deleted is made again for the next try', async () => {
     const namespace = broker.namespace()
     const party = await broker.party(namespace)

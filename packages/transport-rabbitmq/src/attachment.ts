@@ -216,10 +216,19 @@ export class Attachment {
     if (isSignpost(message)) return this.#meet(message, seat)
     this.#isActive = true
     this.#hasReceived = true
+    if (!seat.hasReceived) this.#lookWhence(message)
     seat.hasReceived = true
     if (seat.isDraining) return
     seat.open++
     this.#options.owner.arrived(new RabbitDelivery(message, this.queue, seat, receivedHeaders(message.properties.headers)))
+  }
+
+  // Nothing but its messages tells what kind of queue it is.
+  #lookWhence({ properties }: ConsumeMessage): void {
+    if (properties.headers?.['x-stream-offset'] === undefined) return
+    this.#options.host.log.warn(
+      `The queue "${this.queue}" is a stream: it hands over what comes while somebody takes from it and gives nothing again, so what comes meanwhile and what is under way when a process ends are not done. Bind a quorum queue to its exchange, and name that.`,
+    )
   }
 
   // What it has in hand, and what comes back from there, stands before the signpost: only who meets that first has seen all.
