@@ -82,14 +82,14 @@ export class GroupProtocol {
 
   async heartbeat(): Promise<void> {
     const broker = await this.#find()
-    await broker.call(this.#cluster.to.library.heartbeatV4, [this.#to.groupId, this.#generation, this.#memberId, null])
+    await this.#watched(broker.call(this.#cluster.to.library.heartbeatV4, [this.#to.groupId, this.#generation, this.#memberId, null]))
   }
 
-  /** In the generation of this moment. Over the connection that stands it is sent before this returns. */
+  /** In the last generation that gave this member something. Over the connection that stands it is sent before this returns. */
   async commit(marks: Marks): Promise<void> {
     const of = { groupId: this.#to.groupId, generation: this.#generation, memberId: this.#memberId }
     const broker = this.#broker?.isOpen ? this.#broker : await this.#find()
-    await commitAt(broker, this.#cluster, of, marks)
+    await this.#watched(commitAt(broker, this.#cluster, of, marks))
   }
 
   async #joinOnce(): Promise<Assignment> {
@@ -99,10 +99,12 @@ export class GroupProtocol {
     const protocols = [{ name: assignerName, metadata: encodeSubscription(topics) }]
     const joined = await broker.call(library.joinGroupV9, [groupId, sessionTimeoutMs, rebalanceMs, this.#memberId, null, protocolType, protocols, ''], rebalanceMs)
     this.#memberId = joined.memberId ?? this.#memberId
+    const led = joined.leader === this.#memberId ? joined.members.length : 0
+    const assignments = led > 0 ? await this.#spread(joined) : []
+    const { assignment } = await broker.call(library.syncGroupV5, [groupId, joined.generationId, this.#memberId, null, protocolType, assignerName, assignments], rebalanceMs)
+    // A commit that waited behind this answer would count for partitions that somebody else has by now.
     this.#generation = joined.generationId
-    this.#led = joined.leader === this.#memberId ? joined.members.length : 0
-    const assignments = this.#led > 0 ? await this.#spread(joined) : []
-    const { assignment } = await broker.call(library.syncGroupV5, [groupId, this.#generation, this.#memberId, null, protocolType, assignerName, assignments], rebalanceMs)
+    this.#led = led
 
     return decodeAssignment(assignment)
   }
@@ -127,9 +129,24 @@ export class GroupProtocol {
       return true
     }
     if (code === 'UNKNOWN_MEMBER_ID') this.#memberId = ''
-    if (moves.has(code)) this.#cluster.forgetCoordinator(this.#to.groupId)
+    if (moves.has(code)) this.#forget()
 
     return code === 'UNKNOWN_MEMBER_ID' || code === 'REBALANCE_IN_PROGRESS' || code === 'ILLEGAL_GENERATION' || moves.has(code)
+  }
+
+  /** One that does not coordinate the group any more is asked nothing more. */
+  async #watched<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer
+    } catch (error) {
+      if (moves.has(codeOf(error))) this.#forget()
+      throw error
+    }
+  }
+
+  #forget(): void {
+    this.#broker = undefined
+    this.#cluster.forgetCoordinator(this.#to.groupId)
   }
 
   async #find(): Promise<Broker> {

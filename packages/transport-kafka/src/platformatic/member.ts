@@ -7,8 +7,6 @@ import { GroupProtocol } from './group-protocol.js'
 import { leaveAt, marksOf, PlatformaticLog } from './log.js'
 
 const goodbyeMs = 2_000
-/** So often in a row a heartbeat may get no answer before the group is joined anew. */
-const mostMisses = 3
 const leastBeatMs = 10
 /** As often as kafkajs looks for partitions that are new. */
 const lookMs = 300_000
@@ -27,7 +25,7 @@ export class PlatformaticMember implements GroupMember {
   #fetches: Fetches | undefined
   #cancelBeat: () => void = () => {}
   #cancelLook: () => void = () => {}
-  #misses = 0
+  #heardAt = 0
   /** Counts the times that the group was entered: what was asked in one of them is of no use in the next. */
   #round = 0
   #isOver = false
@@ -81,6 +79,7 @@ export class PlatformaticMember implements GroupMember {
   async #enter(): Promise<void> {
     const assignment = await this.#protocol.join()
     if (this.#isOver) return
+    this.#heardAt = this.#cluster.to.runtime.elapsed()
     this.#beat()
     this.#look()
     this.#events.joined(this.#protocol.memberId ?? '', assignment)
@@ -145,18 +144,23 @@ export class PlatformaticMember implements GroupMember {
   /** Never rejects. */
   async #beatOnce(): Promise<void> {
     const round = this.#round
+    const at = this.#cluster.to.runtime.elapsed()
     try {
       await this.#protocol.heartbeat()
       if (round !== this.#round) return
-      this.#misses = 0
+      this.#heardAt = at
       this.#beat()
     } catch (error) {
       if (this.#isOver || round !== this.#round) return
       if (codeOf(error) === 'REBALANCE_IN_PROGRESS') return await this.#rejoin()
-      this.#misses++
-      if (!this.#protocol.mayPass(error) || this.#misses > mostMisses) return this.#fail(error)
+      if (!this.#protocol.mayPass(error) || !this.#mayLast) return this.#fail(error)
       this.#beat()
     }
+  }
+
+  /** The broker ends a membership that it has not heard of for a session, and tells nobody. */
+  get #mayLast(): boolean {
+    return this.#cluster.to.runtime.elapsed() - this.#heardAt < this.#to.sessionTimeoutMs
   }
 
   #look(): void {
