@@ -22,7 +22,8 @@ export function clientSockets(ports: readonly number[]): ClientSockets {
     const { socket } = message as { readonly socket: Socket }
     socket.once('connectionAttempt', (_address: string, port: number) => {
       if (!ports.includes(port)) return
-      if (isRefusing) return void setImmediate(() => socket.destroy(failure('connect', 'ECONNREFUSED')))
+      // Before the connection can stand, which a turn of the event loop later it may.
+      if (isRefusing) return process.nextTick(() => socket.destroy(failure('connect', 'ECONNREFUSED')))
       open.add(socket)
       socket.once('close', () => open.delete(socket))
     })

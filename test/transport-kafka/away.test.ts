@@ -3,7 +3,7 @@ import { type ClientSockets, clientSockets } from '../contract/client-sockets.js
 import { bed, brokers, channelOf, drivers, eventually, listen, message, send } from './bed.js'
 
 describe('a broker that was away', () => {
-  const { channel, party } = bed()
+  const { admin, channel, party } = bed()
   const watched: ClientSockets[] = []
   afterEach(() => watched.splice(0).forEach((sockets) => sockets.release()))
 
@@ -17,6 +17,7 @@ describe('a broker that was away', () => {
       const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 10 })
       await send(one.transport, [message(name, 'before')])
       await eventually(() => inbox.received.length === 1)
+      await eventually(async () => (await committed(name)) === 1)
 
       sockets.refuse()
       const lost = (): number => one.states.filter(({ kind, purpose }) => kind === 'lost' && purpose.startsWith('consuming')).length
@@ -33,4 +34,10 @@ describe('a broker that was away', () => {
     },
     90_000,
   )
+
+  async function committed(name: string): Promise<number> {
+    const [found] = await admin.fetchOffsets({ groupId: `${name}.billing`, topics: [name] })
+
+    return Number(found?.partitions[0]?.offset)
+  }
 })

@@ -1,6 +1,6 @@
 import type { ConnectionState, TransportHost } from '@waybill/core'
 import { Backoff, BrokerRefused } from '@waybill/core'
-import { codeOf, sentenceOf, verdictOf } from './broker-error.js'
+import { codeOf, isAnswer, sentenceOf, verdictOf } from './broker-error.js'
 import type { Connection } from './connection.js'
 import type { Assignment, FetchedBatches, GroupMember, MemberEvents, MemberOptions } from './driver.js'
 import type { LogReader } from './log-reader.js'
@@ -87,6 +87,8 @@ export class Membership {
     while (!this.#isStopped) {
       this.#tell('connecting', undefined)
       try {
+        await this.#endOld()
+        if (this.#isStopped) return
         this.#member = this.#create()
 
         return await this.#member.join()
@@ -145,13 +147,12 @@ export class Membership {
       this.#reason = `${sentenceOf(error)}; next try in ${ms} ms`
       this.#tell('lost', this.#reason)
     })
-    await this.#endOld()
     if (codeOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION' && !this.#isStopped) await this.#to.repair()
   }
 
   /**
    * A group waits for members that are gone before it gives a new one anything. A broker that is away is told when it is
-   * back: it begins their sessions anew.
+   * back: it begins their sessions anew. Rejects where it is away still.
    */
   async #endOld(): Promise<void> {
     for (const memberId of this.#unended) {
@@ -159,6 +160,7 @@ export class Membership {
         await this.#to.reader.leave(this.#to.groupId, memberId)
         this.#unended.delete(memberId)
       } catch (error) {
+        if (!isAnswer(error)) throw error
         if (codeOf(error) === 'UNKNOWN_MEMBER_ID') this.#unended.delete(memberId)
         else this.#to.host.log.debug('kafka: an old membership was not ended yet', { group: this.#to.groupId, error: sentenceOf(error) })
       }

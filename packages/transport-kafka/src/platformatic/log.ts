@@ -64,7 +64,7 @@ export class PlatformaticLog implements LogClient {
   }
 
   async leave(group: string, memberId: string): Promise<void> {
-    await leaveAt(await this.#cluster.coordinator(group), this.#cluster, group, memberId)
+    await this.#cluster.atCoordinator(group, (broker) => leaveAt(broker, this.#cluster, group, memberId))
   }
 
   /** The library says what the broker said. */
