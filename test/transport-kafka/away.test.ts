@@ -35,6 +35,27 @@ describe('a broker that was away', () => {
     90_000,
   )
 
+  test.each(drivers)('P2 is sent what found no connection to it, when there is one again, through %s', async (_, options) => {
+    const sockets = clientSockets(brokers.map((broker) => Number(broker.split(':').at(-1))))
+    watched.push(sockets)
+    const name = channel()
+    const one = await party([channelOf(name)], { options })
+    await send(one.transport, [message(name, 'before')])
+
+    sockets.refuse()
+    await eventually(() => sockets.count === 0)
+    const { writable } = one.transport
+    const sending = send(one.transport, [message(name, 'meanwhile')])
+    await eventually(() => one.states.some(({ kind }) => kind === 'lost'))
+    sockets.accept()
+    const outcomes = await sending
+    const inbox = await listen(one, { kind: 'group', channel: name, group: 'billing', window: 10 })
+    await eventually(() => inbox.received.length === 2)
+
+    expect([writable, outcomes]).toEqual([true, [{ kind: 'confirmed' }]])
+    expect(inbox.texts()).toEqual(['before', 'meanwhile'])
+  })
+
   async function committed(name: string): Promise<number> {
     const [found] = await admin.fetchOffsets({ groupId: `${name}.billing`, topics: [name] })
 

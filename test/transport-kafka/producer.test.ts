@@ -30,7 +30,7 @@ describe('the producer of batches', () => {
     await producer.send(batchFor(topic, 0))
     await producer.close()
 
-    expect(refused).toMatchObject({ type: 'LEADER_NOT_AVAILABLE' })
+    expect(refused).toMatchObject({ cause: { type: 'LEADER_NOT_AVAILABLE' } })
     expect(await admin.fetchTopicOffsets(topic)).toMatchObject([{ high: '1' }])
   })
 

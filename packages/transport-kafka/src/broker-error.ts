@@ -37,11 +37,28 @@ const verdicts: Readonly<Record<string, BrokerVerdict>> = {
   KafkaJSMetadataNotLoaded: 'not-yet',
 }
 
-/** Reads the verdict off the error itself or the one that it wraps. What nobody knows may have been done. */
+/** What stood between a request and its broker: no connection, or nobody who says where to send it. */
+export class NotSent extends Error {
+  constructor(cause: unknown) {
+    super(sentenceOf(cause), { cause })
+    this.name = 'NotSent'
+  }
+}
+
+/** Of what comes before a request: its failure is one of those after which nothing was sent. */
+export async function beforeSending<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw new NotSent(error)
+  }
+}
+
+/** Reads the verdict off the error itself or the one that it wraps. What nobody knows may have been done, if it was sent. */
 export function verdictOf(error: unknown): BrokerVerdict {
   const cause = rootOf(error)
 
-  return verdicts[wordOf(cause, 'type')] ?? verdicts[wordOf(cause, 'name')] ?? 'unknown'
+  return verdicts[wordOf(cause, 'type')] ?? verdicts[wordOf(cause, 'name')] ?? (error instanceof NotSent ? 'not-yet' : 'unknown')
 }
 
 /** Kafka's own word for what went wrong, `MESSAGE_TOO_LARGE`, else the name of the error. */

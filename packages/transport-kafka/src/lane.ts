@@ -1,6 +1,6 @@
 import type { PublishOutcome, Runtime, Settled } from '@waybill/core'
 import { confirmed } from '@waybill/core'
-import { codeOf, sentenceOf, verdictOf } from './broker-error.js'
+import { codeOf, NotSent, sentenceOf, verdictOf } from './broker-error.js'
 import type { BatchProducer } from './driver.js'
 import type { WireRecord } from './wire.js'
 
@@ -105,6 +105,7 @@ export class Lane {
       const error = await this.#try(batch)
       if (error === undefined) return this.#settle(batch, confirmed)
       const verdict = verdictOf(error)
+      if (verdict === 'unknown' || error instanceof NotSent) this.#owner.suspect()
       const mayRetry = verdict === 'not-yet' && this.#owner.runtime.elapsed() - since + wait < patienceMs
       if (!mayRetry) return this.#fail(batch, error)
       await new Promise<void>((resolve) => void this.#owner.runtime.after(wait, resolve))
@@ -126,7 +127,6 @@ export class Lane {
     const verdict = verdictOf(error)
     const mayBeOne = verdict === 'too-large' || verdict === 'bad-record'
     if (mayBeOne && batch.length > 1) return this.#halve(batch)
-    if (verdict === 'unknown') this.#owner.suspect()
     if (verdict === 'not-yet') this.#owner.changed(this.#topic)
     const reason = `topic "${this.#topic}": ${codeOf(error)}, ${sentenceOf(error)}`
     this.#settle(batch, { kind: verdict === 'unknown' ? 'unknown' : 'rejected', reason })

@@ -1,6 +1,6 @@
 import { BrokerRefused } from '@waybill/core'
 import type { Broker, Cluster, Kafka, KafkaJSConnectionError } from 'kafkajs'
-import { verdictOf } from '../broker-error.js'
+import { beforeSending, verdictOf } from '../broker-error.js'
 import type { BatchProducer } from '../driver.js'
 import type { Packing } from '../compression.js'
 import type { RecordBatch } from '../record-batch.js'
@@ -29,7 +29,7 @@ export class KafkajsProducer implements BatchProducer {
   async send(batch: RecordBatch): Promise<void> {
     if (this.#closed) throw new BrokerRefused('TRANSPORT_CLOSED', 'the transport is closed')
     try {
-      await produce(await this.#leaderOf(batch), batch, this.#packing)
+      await produce(await beforeSending(this.#leaderOf(batch)), batch, this.#packing)
     } catch (error) {
       await this.#recover(error, batch.topic)
       throw error

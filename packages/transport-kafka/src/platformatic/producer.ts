@@ -1,5 +1,5 @@
 import { BrokerRefused } from '@waybill/core'
-import { verdictOf } from '../broker-error.js'
+import { beforeSending, verdictOf } from '../broker-error.js'
 import { ByteReader } from '../byte-reader.js'
 import type { Packing } from '../compression.js'
 import { packingOf } from '../compression.js'
@@ -44,7 +44,7 @@ export class PlatformaticProducer implements BatchProducer {
   }
 
   async #send(batch: RecordBatch): Promise<void> {
-    const broker = await this.#cluster.leaderOf(batch.topic, batch.partition)
+    const broker = await beforeSending(this.#cluster.leaderOf(batch.topic, batch.partition))
     const plain = encodeProduce(batch)
     const bytes = this.#packing ? await compressProduce(plain, batch.topic, this.#packing) : plain
     const code = errorIn(await broker.exchange(produce, version, bytes))
