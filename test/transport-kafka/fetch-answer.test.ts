@@ -66,11 +66,15 @@ describe('the answer to a fetch', () => {
     expect([...(batches[0] ?? [])].map(({ offset }) => offset)).toEqual([7, 8, 9])
   })
 
-  test('is refused where its records do not fit in their batch, and nothing is read beyond', async () => {
-    const broken = Buffer.from(batchOf(0, many(3)))
+  test('ends where the records of a batch do not fit in it, and nothing is read beyond', async () => {
+    const broken = Buffer.from(batchOf(2, many(3)))
     broken.writeInt32BE(4, recordsAt - 4)
 
-    await expect(decodeFetch(answerOf(11, [broken]), 11, codecs)).rejects.toThrow('The batch at offset 0 was expected to hold 4 records')
+    const found = await decodeFetch(answerOf(11, [batchOf(0, many(2)), broken, batchOf(5, many(2))]), 11, codecs)
+    const { messages = [], unreadable } = found.responses[0]?.partitions[0] ?? {}
+
+    expect(messages.map(({ lastOffset }) => lastOffset)).toEqual([1])
+    expect(unreadable).toMatchObject({ offset: 2, timestamp, error: { message: expect.stringContaining('The batch at offset 2 was expected to hold 4 records') } })
   })
 
   test('gives a header that came twice as a list, and one that is no text as bytes', async () => {

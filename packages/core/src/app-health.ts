@@ -23,6 +23,11 @@ export function healthOf({ state, links, groups, store }: Parts): Health {
     ...consumers
       .filter(({ attached }) => !attached)
       .map(({ channel, group, reason }) => sentence(`Group "${group}" on "${channel}" is not attached${reason ? `: ${reason}` : ''}`)),
+    ...consumers.flatMap(({ channel, group, partitions = [] }) =>
+      partitions
+        .filter(({ reason }) => reason !== undefined)
+        .map(({ address, partition, reason }) => sentence(`Group "${group}" on "${channel}" does not read partition ${partition} of "${address}": ${reason}`)),
+    ),
     ...consumers
       .filter(({ attached, paused, unsettled }) => attached && paused && unsettled === 0)
       .map(

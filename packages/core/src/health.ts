@@ -5,7 +5,7 @@ import type { ConnectionState, ConsumerHealth } from './transport.js'
 export interface Health {
   /** The process works; never false because of a broker. */
   readonly live: boolean
-  /** Every connection stands, every listener is attached, and none is paused by deliveries that it no longer has. */
+  /** Every connection stands, every listener is attached and reads all that it was given, and none is paused by deliveries that it no longer has. */
   readonly ready: boolean
   readonly state: 'new' | 'starting' | 'running' | 'stopping' | 'stopped'
   readonly connections: readonly (ConnectionState & { readonly transport: string })[]

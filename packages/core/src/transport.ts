@@ -277,6 +277,8 @@ export interface PartitionHealth {
   readonly unsettled: number
   /** When something of it was last fetched, ms since the epoch. */
   readonly progressAt: number | undefined
+  /** Why nothing more of it is read, while the others go on: the app is not ready, and says so. */
+  readonly reason?: string | undefined
 }
 
 /** What waits at the broker for one group. What the broker cannot tell is undefined. */

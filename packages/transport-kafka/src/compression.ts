@@ -20,6 +20,11 @@ const mostUnpacked = 128 * 1024 * 1024
 const unzip = promisify<Buffer, ZlibOptions, Buffer>(gunzip)
 const builtIn: KafkaCodec = { compress: promisify<Buffer, Buffer>(gzip), decompress: (records) => unzip(records, { maxOutputLength: mostUnpacked }) }
 
+/** What Kafka calls a compression of that number; undefined where it has none. */
+export function codecNameOf(number: number): string | undefined {
+  return names.find((one) => numbers[one] === number)
+}
+
 /** Undefined: records are sent as they are. */
 export function packingOf({ compression, codecs }: Pick<ResolvedOptions, 'compression' | 'codecs'>): Packing | undefined {
   if (compression === 'none') return undefined

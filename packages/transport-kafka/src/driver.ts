@@ -2,6 +2,7 @@ import type { TransportHost } from '@waybill/core'
 import type { LogBatch } from './log-batch.js'
 import type { ResolvedOptions } from './options.js'
 import type { RecordBatch } from './record-batch.js'
+import type { Unreadable } from './unreadable.js'
 
 /** The library that speaks to the brokers. Made by `platformatic()` of this package; without one it is kafkajs. */
 export interface KafkaDriver {
@@ -152,8 +153,12 @@ export interface MemberEvents {
   passed(topic: string, partition: number, lastOffset: string): void
   /** The broker has nothing at the offset that was asked for: the next fetch begins at the first record that it has. */
   outOfRange(of: TopicPartition): void
+  /** What lies there cannot be read. What lies before it is given as ever. */
+  unreadable(of: TopicPartition, found: Unreadable): void
   /** Must return soon: the whole broker waits for it. Never rejects. */
   fetched(found: FetchedBatches): Promise<void>
+  /** Nothing of this partition is to be fetched for now, and nobody waits for it. */
+  isHeld(topic: string, partition: number): boolean
   /** Whether more of this partition may be fetched. */
   hasRoom(topic: string, partition: number): boolean
   /** Resolves when that may have changed, and after some time. */

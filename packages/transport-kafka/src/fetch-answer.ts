@@ -1,7 +1,9 @@
 import { BrokerRefused } from '@waybill/core'
 import { ByteReader } from './byte-reader.js'
+import { codecNameOf } from './compression.js'
 import type { BatchHead } from './log-batch.js'
 import { LogBatch } from './log-batch.js'
+import type { Unreadable } from './unreadable.js'
 
 /** What kafkajs makes of an answer, with batches in the place of its messages. */
 export interface FetchAnswer {
@@ -23,6 +25,8 @@ export interface FetchedPartition {
   readonly abortedTransactions: readonly { readonly producerId: string; readonly firstOffset: string }[]
   readonly preferredReadReplica: number
   readonly messages: readonly LogBatch[]
+  /** What comes behind them: nothing is read there and beyond. */
+  readonly unreadable: Unreadable | undefined
 }
 
 const withLogStart = 5
@@ -31,6 +35,9 @@ const withReplica = 11
 const nobody = -1
 /** First offset, length, epoch and format. */
 const batchStart = 17
+const formatAt = 16
+const latestTimeAt = 35
+const batchHead = 61
 const lengthFrom = 12
 const format = 2
 const codecBits = 7
@@ -67,28 +74,37 @@ async function partitionOf(reader: ByteReader, version: number, codecs: Codecs):
   const abortedTransactions = []
   for (let left = reader.int32(); left > 0; left--) abortedTransactions.push({ producerId: String(reader.int64()), firstOffset: String(reader.int64()) })
   const preferredReadReplica = version >= withReplica ? reader.int32() : nobody
-  const messages = await batchesOf(reader.take(Math.max(0, reader.int32())), codecs)
+  const found = await batchesOf(reader.take(Math.max(0, reader.int32())), codecs)
 
-  return { partition, errorCode, highWatermark, abortedTransactions, preferredReadReplica, messages }
+  return { partition, errorCode, highWatermark, abortedTransactions, preferredReadReplica, ...found }
 }
 
 /** The last batch may be cut off: it comes whole with the next fetch. */
-async function batchesOf(bytes: Buffer, codecs: Codecs): Promise<LogBatch[]> {
-  const batches: LogBatch[] = []
+async function batchesOf(bytes: Buffer, codecs: Codecs): Promise<Pick<FetchedPartition, 'messages' | 'unreadable'>> {
+  const messages: LogBatch[] = []
   for (let at = 0; at + batchStart < bytes.length; ) {
     const end = at + lengthFrom + bytes.readInt32BE(at + 8)
     if (end > bytes.length) break
-    batches.push(await batchOf(bytes.subarray(at, end), codecs))
+    const batch = bytes.subarray(at, end)
+    try {
+      messages.push(await batchOf(batch, codecs))
+    } catch (error) {
+      return { messages, unreadable: { offset: Number(batch.readBigInt64BE()), timestamp: latestTimeIn(batch), error } }
+    }
     at = end
   }
 
-  return batches
+  return { messages, unreadable: undefined }
+}
+
+function latestTimeIn(batch: Buffer): number | undefined {
+  return batch[formatAt] === format && batch.length >= batchHead ? Number(batch.readBigInt64BE(latestTimeAt)) : undefined
 }
 
 async function batchOf(bytes: Buffer, codecs: Codecs): Promise<LogBatch> {
   const reader = new ByteReader(bytes)
   const firstOffset = reader.int64()
-  reader.at = batchStart - 1
+  reader.at = formatAt
   const found = reader.int8()
   if (found !== format) {
     throw new BrokerRefused(
@@ -125,7 +141,24 @@ function headOf(reader: ByteReader, firstOffset: number, attributes: number): Ba
 async function unpacked(records: Buffer, codec: number, codecs: Codecs): Promise<Buffer> {
   if (codec === 0) return records
   const unpack = codecs.find(codec)
-  if (!unpack) throw new BrokerRefused('CODEC_UNKNOWN', `The records were expected in a compression that Kafka 4 knows and are in number ${codec}.`)
+  if (!unpack) throw unknownCodec(codec)
 
   return unpack(records)
+}
+
+function unknownCodec(codec: number): BrokerRefused {
+  const name = codecNameOf(codec)
+  if (name === undefined) return new BrokerRefused('CODEC_UNKNOWN', `The records were expected in a compression that Kafka 4 knows and are in number ${codec}.`)
+
+  return new BrokerRefused(
+    'CODEC_UNKNOWN',
+    `The records were expected in a compression that is unpacked here and are packed by "${name}". Give kafka() the way to unpack them: "codecs": { ${name}: { decompress } }.`,
+  )
+}
+
+/** The batches of an answer that was asked for by itself: what cannot be read is an error where nothing is before it. */
+export function readable({ messages, unreadable }: FetchedPartition): readonly LogBatch[] {
+  if (unreadable && messages.length === 0) throw unreadable.error
+
+  return messages
 }

@@ -34,6 +34,13 @@ export interface Commit {
   readonly given: number
 }
 
+/** Nothing of a partition is fetched until that moment of the running clock, for nothing can be read there. */
+export interface Hold {
+  readonly offset: number
+  readonly reason: string
+  readonly until: number
+}
+
 /** What a fetch brought. */
 export interface Fetched {
   readonly batches: readonly LogBatch[]
@@ -64,6 +71,7 @@ export class AssignedPartition implements Settler {
   #unsettled = 0
   #committed: Commit | undefined
   #isLost = false
+  #held: Hold | undefined
 
   constructor({ topic, partition, owner, wanted, givenBefore }: PartitionOptions) {
     this.topic = topic
@@ -94,6 +102,23 @@ export class AssignedPartition implements Settler {
     if (!this.#place.isDelay) return this.#waiting.bytes > mostBytes
 
     return this.backlog > Math.max(window, mostDelayed) || this.#waiting.bytes > mostDelayedBytes
+  }
+
+  /** Why nothing of it is read. */
+  get reason(): string | undefined {
+    return this.#held?.reason
+  }
+
+  isHeld(elapsed: number): boolean {
+    return this.#held !== undefined && elapsed < this.#held.until
+  }
+
+  /** Whether that is news. It ends with what is read behind. */
+  hold(hold: Hold): boolean {
+    const isNews = this.#held?.offset !== hold.offset
+    this.#held = hold
+
+    return isNews
   }
 
   get unsettled(): number {
@@ -145,14 +170,15 @@ export class AssignedPartition implements Settler {
       batch.skipTo(this.#position ?? 0)
       this.#waiting.add(batch)
     }
-    this.#position = Math.max(this.#position ?? 0, Number(lastOffset) + 1)
+    this.pass(lastOffset)
     this.#end = Math.max(this.#end, Number(highWatermark))
     this.#progressAt = now
   }
 
-  /** Everything up to this offset was passed, and none of it is a message. */
+  /** Everything up to this offset was passed. */
   pass(lastOffset: string): void {
     this.#position = Math.max(this.#position ?? 0, Number(lastOffset) + 1)
+    if (this.#held && this.#held.offset < this.#position) this.#held = undefined
   }
 
   /** Where the group stands. */

@@ -9,6 +9,8 @@ import type { MembershipEvents, MembershipOptions } from './membership.js'
 import { Membership } from './membership.js'
 import type { PartitionOwner } from './offsets.js'
 import { AssignedPartition } from './offsets.js'
+import type { Unreadable } from './unreadable.js'
+import { reasonOf } from './unreadable.js'
 
 /** So long a fetch waits that has nothing to ask for: the group must hear of its members meanwhile. */
 const patienceMs = 200
@@ -53,7 +55,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     this.#commits = new Commits(to, () => this.#partitions.values())
     this.#watch = new FetchWatch(to, {
       partitions: () => (this.#isPaused || this.#isRebalancing || this.#membership.reason !== undefined ? [] : [...this.#partitions.values()]),
-      isHeld: (partition) => partition.isFull(this.#window),
+      isHeld: (partition) => partition.reason !== undefined || partition.isFull(this.#window),
       stalled: (reason) => this.#membership.restart(reason),
     })
   }
@@ -105,7 +107,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
       lateSettles: this.#lateSettles,
       reason: this.#membership.reason,
       waiting: partitions.reduce((sum, { lag }) => sum + lag, 0),
-      partitions: partitions.map(({ topic, partition, lag, unsettled, progressAt }) => ({ address: topic, partition, waiting: lag, unsettled, progressAt })),
+      partitions: partitions.map(({ topic, partition, lag, unsettled, progressAt, reason }) => ({ address: topic, partition, waiting: lag, unsettled, progressAt, reason })),
     }
   }
 
@@ -147,6 +149,10 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     this.#pumpSoon()
   }
 
+  isHeld(topic: string, partition: number): boolean {
+    return this.#partitions.get(nameOf(topic, partition))?.isHeld(this.#to.host.runtime.elapsed()) === true
+  }
+
   hasRoom(topic: string, partition: number): boolean {
     return this.#partitions.get(nameOf(topic, partition))?.isFull(this.#window) !== true
   }
@@ -168,6 +174,19 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
   outOfRange({ topic, partition }: TopicPartition): void {
     const name = nameOf(topic, partition)
     this.#notes = this.#notes.then(() => this.#checkEnd(name))
+  }
+
+  unreadable({ topic, partition }: TopicPartition, found: Unreadable): void {
+    this.#notes = this.#notes.then(() => this.#hold(this.#partitionOf(topic, partition), found))
+  }
+
+  /** The others go on. Once in a while it is looked at again. */
+  #hold(partition: AssignedPartition | undefined, found: Unreadable): void {
+    const { host, options, groupId } = this.#to
+    const reason = reasonOf(found)
+    if (!partition?.hold({ offset: found.offset, reason, until: host.runtime.elapsed() + options.stallTimeoutMs })) return
+    const at = { group: groupId, topic: partition.topic, partition: partition.partition, offset: found.offset }
+    host.log.error(`kafka: nothing more is read of partition ${partition.partition} of "${partition.topic}": ${reason}`, at)
   }
 
   /** A log that ends before what was read of it is another one, made anew under the same name, or has lost its end: what it has now was never here. Never rejects. */

@@ -5,8 +5,13 @@ import type { Codecs } from '../fetch-answer.js'
 export const driverCodecs: Codecs = {
   find(codec) {
     const known: Readonly<Record<number, () => { decompress(bytes: Buffer): Promise<Buffer> }>> = kafkajs.CompressionCodecs
-    const found = known[codec]
+    try {
+      const found = known[codec]?.()
 
-    return found && ((records) => found().decompress(records))
+      return found && ((records) => found.decompress(records))
+    } catch {
+      // Nobody added it: kafkajs keeps an error in its place.
+      return undefined
+    }
   },
 }

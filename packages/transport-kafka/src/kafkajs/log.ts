@@ -3,6 +3,7 @@ import type { Broker, Cluster, Kafka } from 'kafkajs'
 import { codeOf, verdictOf } from '../broker-error.js'
 import type { Assignment, LogClient, NewMark, PartitionMark, Place, TopicPartition } from '../driver.js'
 import type { Codecs } from '../fetch-answer.js'
+import { readable } from '../fetch-answer.js'
 import type { LogBatch } from '../log-batch.js'
 import { driverCodecs } from './codecs.js'
 import { fetchBatches, learnTopic, openCluster, refreshTopic } from './cluster.js'
@@ -49,7 +50,9 @@ export class KafkajsLog implements LogClient {
     const partitions = [{ partition, fetchOffset: String(from), maxBytes: fetchBytes }]
     const { responses } = await fetchBatches(leader, { maxWaitTime: 0, minBytes: 0, isolationLevel: 1, topics: [{ topic, partitions }] }, this.#codecs)
 
-    return responses[0]?.partitions[0]?.messages ?? []
+    const found = responses[0]?.partitions[0]
+
+    return found ? readable(found) : []
   }
 
   async offsets(topic: string, partitions: readonly number[], where: Place): Promise<Map<number, number>> {

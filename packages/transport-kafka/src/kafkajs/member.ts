@@ -80,16 +80,15 @@ export class KafkajsMember implements GroupMember {
   /** The cluster that this consumer fetches from. A pause of kafkajs waits out a fetch; what is left out of a fetch is asked for with the next one. */
   #tapped<C extends Parameters<typeof evenAssigner>[0]>(config: C): C {
     this.#fetches = new Fetches(config.cluster, async (broker, request) => {
-      const topics = request.topics.map(({ topic, partitions }) => ({ topic, partitions: partitions.filter(({ partition }) => this.#events.hasRoom(topic, partition)) }))
-      const wanted = topics.filter(({ partitions }) => partitions.length > 0)
-      if (wanted.length === 0) {
+      const open = placesIn(request.topics, (topic, partition) => !this.#events.isHeld(topic, partition))
+      const topics = placesIn(open, (topic, partition) => this.#events.hasRoom(topic, partition))
+      if (topics.length === 0) {
         await this.#events.room()
 
         return { responses: [] }
       }
-      const isWhole = topics.every(({ partitions }, at) => partitions.length === request.topics[at]?.partitions.length)
 
-      return this.#ask(broker, isWhole ? request : { ...request, topics: wanted, maxWaitTime: heldWaitMs })
+      return this.#ask(broker, { ...request, topics, ...(sizeOf(topics) < sizeOf(open) && { maxWaitTime: heldWaitMs }) })
     })
 
     return config
@@ -98,7 +97,12 @@ export class KafkajsMember implements GroupMember {
   /** kafkajs moves to the first record where there is none at the place that it asked for, and tells nobody. */
   async #ask(broker: Broker, request: FetchRequest): Promise<unknown> {
     try {
-      return await fetchBatches(broker, request, this.#to.codecs)
+      const answer = await fetchBatches(broker, request, this.#to.codecs)
+      for (const { topicName: topic, partitions } of answer.responses) {
+        for (const { partition, unreadable } of partitions) if (unreadable) this.#events.unreadable({ topic, partition }, unreadable)
+      }
+
+      return answer
     } catch (error) {
       if (isOutOfRange(error)) this.#events.outOfRange(error)
       throw error
@@ -119,6 +123,16 @@ export class KafkajsMember implements GroupMember {
       commit: (marks) => commitOffsetsIfNecessary({ topics: topicsOf(marks) }),
     })
   }
+}
+
+function placesIn(topics: FetchRequest['topics'], keep: (topic: string, partition: number) => boolean): FetchRequest['topics'] {
+  return topics
+    .map(({ topic, partitions }) => ({ topic, partitions: partitions.filter(({ partition }) => keep(topic, partition)) }))
+    .filter(({ partitions }) => partitions.length > 0)
+}
+
+function sizeOf(topics: FetchRequest['topics']): number {
+  return topics.reduce((sum, { partitions }) => sum + partitions.length, 0)
 }
 
 function topicsOf(marks: Parameters<CommitMarks>[0]): { topic: string; partitions: { partition: number; offset: string }[] }[] {

@@ -79,10 +79,11 @@ export class Fetches {
     while (!this.#isEnded) {
       const own = this.#positions.filter((position) => this.#leaderOf(position) === node)
       if (own.length === 0) return
-      const wanted = own.filter(({ topic, partition }) => this.#to.events.hasRoom(topic, partition))
+      const open = own.filter(({ topic, partition }) => !this.#to.events.isHeld(topic, partition))
+      const wanted = open.filter(({ topic, partition }) => this.#to.events.hasRoom(topic, partition))
       try {
         if (wanted.length === 0) await this.#to.events.room()
-        else await this.#fetch(node, wanted, wanted.length === own.length)
+        else await this.#fetch(node, wanted, wanted.length === open.length)
       } catch (error) {
         await this.#recover(error)
       }
@@ -107,7 +108,7 @@ export class Fetches {
         const position = this.#positions.find(({ topic, partition }) => topic === topicName && partition === found.partition)
         if (this.#isEnded || !position) return
         if (found.errorCode !== 0) await this.#mend(position, this.#to.cluster.answer(found.errorCode))
-        else if (found.messages.length > 0) await this.#give(position, found)
+        else await this.#give(position, found)
       }
     }
   }
@@ -115,6 +116,8 @@ export class Fetches {
   /** Where it is not taken it is fetched again. */
   async #give(position: Position, found: FetchedPartition): Promise<void> {
     const { topic, partition } = position
+    if (found.unreadable) this.#to.events.unreadable({ topic, partition }, found.unreadable)
+    if (found.messages.length === 0) return
     const last = found.messages.at(-1)?.lastOffset ?? position.offset
     const batches = visible(found)
     for (const batch of batches) batch.skipTo(position.offset)

@@ -1,7 +1,7 @@
 import { codecsOf } from '../compression.js'
 import type { Assignment, LogClient, NewMark, PartitionMark, Place, TopicPartition } from '../driver.js'
 import type { Codecs } from '../fetch-answer.js'
-import { decodeFetch } from '../fetch-answer.js'
+import { decodeFetch, readable } from '../fetch-answer.js'
 import type { LogBatch } from '../log-batch.js'
 import { visible } from './aborted.js'
 import type { Broker } from './broker.js'
@@ -38,7 +38,7 @@ export class PlatformaticLog implements LogClient {
     const found = responses[0]?.partitions[0]
     if (!found) return []
     if (found.errorCode !== 0) throw this.#cluster.answer(found.errorCode)
-    const batches = visible(found)
+    const batches = visible({ ...found, messages: readable(found) })
     for (const batch of batches) batch.skipTo(from)
 
     return batches
