@@ -2,7 +2,12 @@ import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { channelOf, drivers, eventually, listen, message, send, strangers, textOf } from '../transport-kafka/bed.js'
 import { type OwnNodes, ownNodes } from '../transport-kafka/own-nodes.js'
+import { partitionOf } from '../../packages/transport-kafka/src/publisher.js'
 import { kafkaLoad } from './kafka-load.js'
+
+/** A key for each partition. */
+const keysOf = (partitions: number): readonly string[] =>
+  Array.from({ length: partitions }, (_, partition) => Array.from({ length: 100 }, (_, i) => `k${i}`).find((key) => partitionOf(key, partitions) === partition) ?? '')
 
 describe.each(drivers)('a cluster of three kafka brokers through %s', (driver, options) => {
   let nodes: OwnNodes
@@ -78,6 +83,51 @@ describe.each(drivers)('a cluster of three kafka brokers through %s', (driver, o
     expect([...stored()].map((found) => found.split(' ')[0]).sort()).toEqual([0, 1, 2].flatMap((flush) => Array.from({ length: 20 }, (_, i) => `${flush}-${i}`)).sort())
     expect(new Set([...stored()].map((found) => `${found[0]} ${found.split(' ')[1]}`)).size).toBe(3)
   }, 90_000)
+
+  test('a partition that nobody leads any more waits for its leader, and the others of its topic are read meanwhile, by new groups too', async () => {
+    const name = `single-${driver.length}`
+    const groups = ['billing', 'stock']
+    const one = strangers({ brokers: nodes.addresses(), ...options })
+    await one.transport.connect(one.host)
+    await one.transport.declare({ channels: [channelOf(name, groups, { partitions: 3, log: { replication: 1, settings: { 'min.insync.replicas': '1' } } })], asks: false })
+    const [billing = '', stock = ''] = groups
+    const inboxes = [await listen(one, { kind: 'group', channel: name, group: billing, window: 10 })]
+    const sendEach = (text: string): Promise<unknown> =>
+      send(
+        one.transport,
+        keysOf(3).map((key) => message(name, text, { key })),
+      )
+    const partitionsOf = (text: string): readonly number[] =>
+      inboxes.map(({ received }) => new Set(received.filter((one) => textOf(one) === text).map(({ origin }) => origin.partition)).size)
+    await sendEach('before')
+    await eventually(() => partitionsOf('before').every((count) => count === 3))
+
+    await nodes.kill(2)
+    await eventually(
+      async () => {
+        await sendEach('meanwhile')
+
+        return partitionsOf('meanwhile')[0] === 2
+      },
+      () => one.states.slice(-3),
+      40_000,
+    )
+    inboxes.push(await listen(one, { kind: 'group', channel: name, group: stock, window: 10 }))
+    await eventually(
+      () => partitionsOf('meanwhile').every((count) => count === 2),
+      () => one.states.slice(-3),
+      40_000,
+    )
+
+    await nodes.start(2)
+    await sendEach('behind')
+    await eventually(
+      () => partitionsOf('behind').every((count) => count === 3) && partitionsOf('before')[1] === 3,
+      () => partitionsOf('behind'),
+      40_000,
+    )
+    await one.transport.close(5_000)
+  }, 150_000)
 
   test('one that is killed under load costs no message, and the rest go on', async () => {
     const load = kafkaLoad({ brokers: nodes.addresses(), options })

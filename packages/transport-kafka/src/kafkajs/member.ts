@@ -8,6 +8,7 @@ import { evenAssigner } from './assigner.js'
 import type { FetchRequest } from './cluster.js'
 import { fetchBatches } from './cluster.js'
 import { Fetches } from './fetches.js'
+import { steadyFetching } from './steady-cluster.js'
 
 interface KafkajsMemberOptions extends MemberOptions {
   readonly sessionTimeoutMs: number
@@ -79,7 +80,7 @@ export class KafkajsMember implements GroupMember {
 
   /** The cluster that this consumer fetches from. A pause of kafkajs waits out a fetch; what is left out of a fetch is asked for with the next one. */
   #tapped<C extends Parameters<typeof evenAssigner>[0]>(config: C): C {
-    this.#fetches = new Fetches(config.cluster, async (broker, request) => {
+    this.#fetches = new Fetches(steadyFetching(config.cluster), async (broker, request) => {
       const open = placesIn(request.topics, (topic, partition) => !this.#events.isHeld(topic, partition))
       const topics = placesIn(open, (topic, partition) => this.#events.hasRoom(topic, partition))
       if (topics.length === 0) {

@@ -1,11 +1,14 @@
 import { BrokerRefused } from '@waybill/core'
 import type { Admin, Broker, Cluster, Kafka } from 'kafkajs'
 
+/** So soon it is asked again who leads what nobody leads: kafkajs would ask in five minutes. */
+const lookMs = 1_000
+
 /** What kafkajs 2.2.4 knows of topics. */
 interface Metadata {
   readonly topicMetadata: readonly {
     readonly topicErrorCode: number
-    readonly partitionMetadata: readonly { readonly partitionErrorCode: number }[]
+    readonly partitionMetadata: readonly { readonly partitionErrorCode: number; readonly leader: number }[]
   }[]
 }
 interface Protocol {
@@ -16,6 +19,9 @@ interface Internals extends Broker {
 }
 type Work = (of: { readonly nodeId: string; readonly broker: Broker }) => Promise<unknown>
 interface Pool {
+  readonly metadata: Metadata | null
+  metadataExpireAt: number | null
+  refreshMetadata(topics: readonly string[]): Promise<void>
   findBroker(node: { readonly nodeId: string }): Promise<Broker>
   findConnectedBroker(): Promise<Broker>
   withBroker(work: Work): Promise<unknown>
@@ -36,6 +42,20 @@ export function steadyCluster(cluster: Cluster): Cluster {
   return cluster
 }
 
+/** The same for one that fetches: what nobody leads is left out, where kafkajs would say nothing of all others. */
+export function steadyFetching(cluster: Cluster): Cluster {
+  const find = cluster.fetchTopicsOffset.bind(cluster)
+  const isLed = (topic: string, partition: number): boolean =>
+    cluster.findTopicPartitionMetadata(topic).some(({ partitionId, leader }) => partitionId === partition && leader >= 0)
+  cluster.fetchTopicsOffset = async (topics) => {
+    const found = await find(topics.map((of) => ({ ...of, partitions: of.partitions.filter(({ partition }) => isLed(of.topic, partition)) })))
+
+    return topics.map(({ topic }) => found.find((one) => one.topic === topic) ?? { topic, partitions: [] })
+  }
+
+  return steadyCluster(cluster)
+}
+
 /** An admin of kafkajs on such a cluster, which it makes for itself. */
 export function openAdmin(kafka: Kafka): Admin {
   const create = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === 'private:Kafka:createCluster')
@@ -51,9 +71,13 @@ export function openAdmin(kafka: Kafka): Admin {
  * partition is led by -1.
  */
 function tolerateLeaderless(pool: Pool): void {
-  const [find, findConnected] = [pool.findBroker.bind(pool), pool.findConnectedBroker.bind(pool)]
+  const [find, findConnected, refresh] = [pool.findBroker.bind(pool), pool.findConnectedBroker.bind(pool), pool.refreshMetadata.bind(pool)]
   pool.findBroker = async (node) => tolerant(await find(node))
   pool.findConnectedBroker = async () => tolerant(await findConnected())
+  pool.refreshMetadata = async (topics) => {
+    await refresh(topics)
+    if (isLeaderless(pool.metadata)) pool.metadataExpireAt = Date.now() + lookMs
+  }
 }
 
 /** kafkajs takes any of those that it knew some minutes ago, and gives up where that one is gone. */
@@ -79,6 +103,10 @@ function metadataOf(broker: Broker, topics: readonly string[]): Promise<unknown>
   }
 
   return ours.metadata([...topics])
+}
+
+function isLeaderless(found: Metadata | null): boolean {
+  return found?.topicMetadata.some(({ partitionMetadata }) => partitionMetadata.some(({ leader }) => leader < 0)) === true
 }
 
 /** Asked for by name, a topic that is not there is still an error. */

@@ -17,6 +17,11 @@ export const mostFailures = 5
 /** So long, and longer each time, is waited behind a failure. */
 export const failurePauseMs = 100
 
+/** So long it is waited before it is asked again who leads a partition. */
+const leaderlessMs = 1_000
+/** Leads what nobody leads. */
+const nobody = -1
+
 interface FetchesOptions {
   readonly cluster: PlatformaticCluster
   readonly log: PlatformaticLog
@@ -26,7 +31,8 @@ interface FetchesOptions {
 }
 
 interface Position extends TopicPartition {
-  offset: number
+  /** Undefined: the first that is kept, which only its leader knows. */
+  offset: number | undefined
 }
 
 /** Fetches the partitions of one assignment, from each broker by itself: the next request is under way while what came is handled. */
@@ -48,12 +54,12 @@ export class Fetches {
   static async from(to: FetchesOptions, assignment: Assignment, marks: ReadonlyMap<string, number>): Promise<Fetches> {
     const positions: Position[] = []
     for (const [topic, partitions] of Object.entries(assignment)) {
-      const fresh = partitions.filter((partition) => !marks.has(`${topic}/${partition}`))
-      const first = fresh.length === 0 ? undefined : await to.log.offsets(topic, fresh, 'first')
-      for (const partition of partitions) positions.push({ topic, partition, offset: marks.get(`${topic}/${partition}`) ?? first?.get(partition) ?? 0 })
+      for (const partition of partitions) positions.push({ topic, partition, offset: marks.get(`${topic}/${partition}`) })
     }
+    const fetches = new Fetches(to, positions)
+    await fetches.#findFirst(positions.filter((position) => fetches.#leaderOf(position) !== nobody))
 
-    return new Fetches(to, positions)
+    return fetches
   }
 
   begin(): void {
@@ -82,7 +88,8 @@ export class Fetches {
       const open = own.filter(({ topic, partition }) => !this.#to.events.isHeld(topic, partition))
       const wanted = open.filter(({ topic, partition }) => this.#to.events.hasRoom(topic, partition))
       try {
-        if (wanted.length === 0) await this.#to.events.room()
+        if (node === nobody) await this.#awaitLeaders(own)
+        else if (wanted.length === 0) await this.#to.events.room()
         else await this.#fetch(node, wanted, wanted.length === open.length)
       } catch (error) {
         await this.#recover(error)
@@ -90,8 +97,31 @@ export class Fetches {
     }
   }
 
-  async #fetch(node: number, places: readonly Position[], isWhole: boolean): Promise<void> {
+  /** The others go on meanwhile. */
+  async #awaitLeaders(own: readonly Position[]): Promise<void> {
+    await pause(this.#to.cluster.to.runtime, leaderlessMs)
+    if (this.#isEnded) return
+    for (const topic of topicsOf(own)) await this.#to.log.refresh(topic)
+    this.begin()
+  }
+
+  async #findFirst(of: readonly Position[]): Promise<void> {
+    const fresh = of.filter(({ offset }) => offset === undefined)
+    for (const topic of topicsOf(fresh)) {
+      const own = fresh.filter((position) => position.topic === topic)
+      const first = await this.#to.log.offsets(
+        topic,
+        own.map(({ partition }) => partition),
+        'first',
+      )
+      for (const position of own) position.offset = first.get(position.partition) ?? 0
+    }
+  }
+
+  async #fetch(node: number, positions: readonly Position[], isWhole: boolean): Promise<void> {
     const { cluster } = this.#to
+    await this.#findFirst(positions)
+    const places = positions.map(({ topic, partition, offset = 0 }) => ({ topic, partition, offset }))
     const broker = await cluster.node(node, 'fetch')
     if (this.#isEnded) return
     const waitMs = isWhole ? fetchWaitMs : heldWaitMs
@@ -118,9 +148,10 @@ export class Fetches {
     const { topic, partition } = position
     if (found.unreadable) this.#to.events.unreadable({ topic, partition }, found.unreadable)
     if (found.messages.length === 0) return
-    const last = found.messages.at(-1)?.lastOffset ?? position.offset
+    const { offset = 0 } = position
+    const last = found.messages.at(-1)?.lastOffset ?? offset
     const batches = visible(found)
-    for (const batch of batches) batch.skipTo(position.offset)
+    for (const batch of batches) batch.skipTo(offset)
     const taken = (): void => {
       position.offset = last + 1
     }
@@ -146,7 +177,7 @@ export class Fetches {
     await pause(this.#to.cluster.to.runtime, failurePauseMs * this.#failures)
     if (this.#isEnded) return
     try {
-      for (const topic of new Set(this.#positions.map((position) => position.topic))) await this.#to.log.refresh(topic)
+      for (const topic of topicsOf(this.#positions)) await this.#to.log.refresh(topic)
       this.begin()
     } catch {
       // The next fetch finds out what is still wrong, and counts it.
@@ -162,6 +193,10 @@ export class Fetches {
   #leaderOf({ topic, partition }: TopicPartition): number {
     return this.#to.cluster.leaderId(topic, partition)
   }
+}
+
+function topicsOf(positions: readonly Position[]): ReadonlySet<string> {
+  return new Set(positions.map(({ topic }) => topic))
 }
 
 /** Whether another try may help. A topic that is not there has to be made first. */
