@@ -3,7 +3,7 @@ import { type Runtime, systemRuntime } from '@waybill/core'
 import { platformatic } from '@waybill/transport-kafka'
 import { afterEach, describe, expect, test } from 'vitest'
 import { clientSockets } from '../contract/client-sockets.js'
-import { bed, brokers, channelOf, drivers, eventually, listen, message, send } from './bed.js'
+import { bed, brokers, channelOf, drivers, eventually, listen, message, send, strangers } from './bed.js'
 
 /** The library itself, which is made to fail: what it does then is what is tested. */
 const { async: ask } = listOffsetsV8.api
@@ -56,6 +56,25 @@ describe('a member that joins its group', () => {
     const inbox = await listening
 
     expect(inbox.consumer.health().attached).toBe(true)
+  })
+
+  test('waits as long as it was told for topics that a busy broker is slow to make, through @platformatic/kafka', async () => {
+    const name = channel()
+    const one = strangers({ driver: platformatic(), awaitTopics: '60s' })
+    // A second is as long as a minute.
+    const runtime: Runtime = { ...systemRuntime, elapsed: () => systemRuntime.elapsed() * 60 }
+    await one.transport.connect({ ...one.host, runtime })
+    const since = performance.now()
+    metadataV12.api.async = async (...args) => {
+      const found = await tell(...args)
+
+      return performance.now() - since > 400 ? found : { ...found, topics: [] }
+    }
+
+    await one.transport.declare({ channels: [channelOf(name)], asks: false })
+    await one.transport.close(5_000)
+
+    expect(performance.now() - since).toBeGreaterThan(400)
   })
 
   test('reads partitions that its topic got while it ran, through @platformatic/kafka', async () => {

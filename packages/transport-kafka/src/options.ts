@@ -18,7 +18,7 @@ export interface KafkaOptions {
    * `none`: nothing is asked and nothing is made. Default: `create`.
    */
   readonly declare?: Declare
-  /** How long to wait for topics that somebody else makes. Default: not at all. */
+  /** How long to wait for topics that somebody else makes; a topic that this app makes is waited for as long, and for 10 s at least. Default: not at all. */
   readonly awaitTopics?: Duration
   /**
    * How records are packed and unpacked in other ways than gzip, which is built in: by functions over the bytes as Kafka has them, that is for

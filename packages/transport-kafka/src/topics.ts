@@ -28,7 +28,7 @@ export interface TopicTools {
   readonly runtime: Runtime
   readonly log: Logger
   readonly declare: Declare
-  /** How long topics are waited for that somebody else makes. */
+  /** How long topics are waited for that somebody else makes, and those that are made here where that is longer than usual. */
   readonly awaitTopicsMs: number
 }
 
@@ -91,7 +91,7 @@ async function describe({ admin, runtime, awaitTopicsMs }: TopicTools, wanted: r
     const missing = wanted.filter(({ topic }) => !found.has(topic))
     if (missing.length === 0) return found
     const waitedMs = runtime.elapsed() - since
-    const patience = missing.every((topic) => made.includes(topic)) ? patienceMs : awaitTopicsMs
+    const patience = missing.every((topic) => made.includes(topic)) ? Math.max(patienceMs, awaitTopicsMs) : awaitTopicsMs
     if (waitedMs > patience) throw missingTopics(missing, patience)
     await pause(runtime, pauseMs)
   }
