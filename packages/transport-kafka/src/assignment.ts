@@ -20,7 +20,9 @@ export function spreadEvenly(members: readonly Subscriber[], partitionsOf: (topi
     for (const partition of partitionsOf(topic)) {
       const member = takers[partition % takers.length] as string
       const assignment = assignments.get(member) ?? {}
-      assignment[topic] = [...(assignment[topic] ?? []), partition]
+      const own = assignment[topic] ?? []
+      own.push(partition)
+      assignment[topic] = own
       assignments.set(member, assignment)
     }
   }

@@ -110,6 +110,7 @@ export async function fetchBatches(broker: Broker, request: FetchRequest, codecs
   const answer = (await ours.fetch(request)) as FetchAnswer
   for (const { topicName, partitions } of answer.responses) {
     for (const { partition, messages } of partitions) {
+      if (messages.length === 0) continue
       const from = offsetAsked(request, topicName, partition)
       for (const batch of messages) batch.skipTo(from)
     }

@@ -45,10 +45,13 @@ export function steadyCluster(cluster: Cluster): Cluster {
 /** The same for one that fetches: what nobody leads is left out, where kafkajs would say nothing of all others. */
 export function steadyFetching(cluster: Cluster): Cluster {
   const find = cluster.fetchTopicsOffset.bind(cluster)
-  const isLed = (topic: string, partition: number): boolean =>
-    cluster.findTopicPartitionMetadata(topic).some(({ partitionId, leader }) => partitionId === partition && leader >= 0)
   cluster.fetchTopicsOffset = async (topics) => {
-    const found = await find(topics.map((of) => ({ ...of, partitions: of.partitions.filter(({ partition }) => isLed(of.topic, partition)) })))
+    const asked = topics.map((of) => {
+      const led = new Set(cluster.findTopicPartitionMetadata(of.topic).flatMap(({ partitionId, leader }) => (leader < 0 ? [] : [partitionId])))
+
+      return { ...of, partitions: of.partitions.filter(({ partition }) => led.has(partition)) }
+    })
+    const found = await find(asked)
 
     return topics.map(({ topic }) => found.find((one) => one.topic === topic) ?? { topic, partitions: [] })
   }

@@ -39,6 +39,8 @@ interface Position extends TopicPartition {
 export class Fetches {
   readonly #to: FetchesOptions
   readonly #positions: readonly Position[]
+  /** By topic and partition: an answer names all that were asked for. */
+  readonly #byName: ReadonlyMap<string, Position>
   readonly #codecs: Codecs
   readonly #loops = new Map<number, Promise<void>>()
   #isEnded = false
@@ -47,6 +49,7 @@ export class Fetches {
   private constructor(to: FetchesOptions, positions: readonly Position[]) {
     this.#to = to
     this.#positions = positions
+    this.#byName = new Map(positions.map((position) => [nameOf(position), position]))
     this.#codecs = codecsOf(to.cluster.to.options)
   }
 
@@ -54,7 +57,7 @@ export class Fetches {
   static async from(to: FetchesOptions, assignment: Assignment, marks: ReadonlyMap<string, number>): Promise<Fetches> {
     const positions: Position[] = []
     for (const [topic, partitions] of Object.entries(assignment)) {
-      for (const partition of partitions) positions.push({ topic, partition, offset: marks.get(`${topic}/${partition}`) })
+      for (const partition of partitions) positions.push({ topic, partition, offset: marks.get(nameOf({ topic, partition })) })
     }
     const fetches = new Fetches(to, positions)
     await fetches.#findFirst(positions.filter((position) => fetches.#leaderOf(position) !== nobody))
@@ -135,10 +138,10 @@ export class Fetches {
   async #take({ responses }: FetchAnswer): Promise<void> {
     for (const { topicName, partitions } of responses) {
       for (const found of partitions) {
-        const position = this.#positions.find(({ topic, partition }) => topic === topicName && partition === found.partition)
+        const position = this.#byName.get(nameOf({ topic: topicName, partition: found.partition }))
         if (this.#isEnded || !position) return
         if (found.errorCode !== 0) await this.#mend(position, this.#to.cluster.answer(found.errorCode))
-        else await this.#give(position, found)
+        else if (found.messages.length > 0 || found.unreadable) await this.#give(position, found)
       }
     }
   }
@@ -193,6 +196,10 @@ export class Fetches {
   #leaderOf({ topic, partition }: TopicPartition): number {
     return this.#to.cluster.leaderId(topic, partition)
   }
+}
+
+function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`
 }
 
 function topicsOf(positions: readonly Position[]): ReadonlySet<string> {

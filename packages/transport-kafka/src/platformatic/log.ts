@@ -88,7 +88,9 @@ export class PlatformaticLog implements LogClient {
     const leaders = new Map<number, number[]>()
     for (const partition of partitions) {
       const leader = this.#cluster.leaderId(topic, partition)
-      leaders.set(leader, [...(leaders.get(leader) ?? []), partition])
+      const own = leaders.get(leader)
+      if (own) own.push(partition)
+      else leaders.set(leader, [partition])
     }
 
     return leaders.values()
