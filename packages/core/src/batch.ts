@@ -171,12 +171,7 @@ export class BatchRunner implements Runner {
 
   /** How many of its key may go with one into a batch. */
   #followers(job: Job): number {
-    return this.#sharesKeys ? this.#options.lanes.followers(job, this.#size - 1) : 0
-  }
-
-  /** Where a key may be parked, each of its messages is judged when its turn comes. */
-  get #sharesKeys(): boolean {
-    return this.listener.options.deadKey !== 'park'
+    return this.#options.lanes.followers(job, this.#size - 1)
   }
 
   /** The jobs of the next batch, read and able to run; the others are told their end at once. */
@@ -201,10 +196,12 @@ export class BatchRunner implements Runner {
   /** Messages of one key may share a batch: they stand in it in their order. */
   #addFollowers(job: Job, batch: Work[]): void {
     const { lanes } = this.#options
-    if (batch.at(-1)?.job !== job || !this.#sharesKeys) return
+    if (batch.at(-1)?.job !== job) return
     for (let next = lanes.next(job); next && batch.length < this.#size && this.#ready.admits(next); next = lanes.next(job)) {
       lanes.join(next)
       this.#add(next, batch)
+      // Its key may be parked soon: who stands behind it is judged when that is known.
+      if (this.listener.options.deadKey === 'park' && batch.at(-1)?.job !== next) return
     }
   }
 

@@ -60,7 +60,7 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
   readonly #intake: Intake
   readonly #share: Share
   readonly #rated: readonly Runner[]
-  readonly #lanes = new Lanes()
+  readonly #lanes = new Lanes((job) => !this.#mayPark(job) || this.#parking?.admits(job) === true)
   readonly #askedTwice = new AskedTwice()
   readonly #outcomes: Outcomes
   readonly #suspects: Suspects

@@ -10,7 +10,13 @@ interface Lane {
 /** Jobs of one key go one after another; a lane exists while its key has a job. */
 export class Lanes {
   readonly #lanes = new Map<string, Lane>()
+  readonly #mayJoin: (job: Job) => boolean
   #waiting = 0
+
+  /** `mayJoin`: whether one that waits behind its key may go before it was asked for by itself. */
+  constructor(mayJoin: (job: Job) => boolean) {
+    this.#mayJoin = mayJoin
+  }
 
   get size(): number {
     return this.#lanes.size
@@ -51,14 +57,14 @@ export class Lanes {
   next(job: Job): Job | undefined {
     const next = this.#behind(job)?.peek()
 
-    return next && mayShare(next, job) ? next : undefined
+    return next && this.#mayShare(next, job) ? next : undefined
   }
 
   /** How many behind one may go into the same batch, of so many at most. */
   followers(job: Job, most: number): number {
     const waiting = this.#behind(job)
     let count = 0
-    for (let next = waiting?.peek(); next && count < most && mayShare(next, job); next = waiting?.get(count)) count++
+    for (let next = waiting?.peek(); next && count < most && this.#mayShare(next, job); next = waiting?.get(count)) count++
 
     return count
   }
@@ -102,8 +108,8 @@ export class Lanes {
 
     return next
   }
-}
 
-function mayShare(next: Job, job: Job): boolean {
-  return next.runner === job.runner && !next.isSingle && !next.isSuspect && !next.raw.isStale
+  #mayShare(next: Job, job: Job): boolean {
+    return next.runner === job.runner && !next.isSingle && !next.isSuspect && !next.raw.isStale && this.#mayJoin(next)
+  }
 }

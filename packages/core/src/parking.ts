@@ -116,6 +116,11 @@ export class Parking {
     )
   }
 
+  /** Whether one behind others of its key may run with them, as far as is known without another look. */
+  admits(job: Job): boolean {
+    return (this.#isLate || this.#isKnown(job, this.#options.runtime.elapsed())) && !this.#isParked(job)
+  }
+
   /** Who lost its connection, or could not look, may not know what died in another process meanwhile: the next message makes it look. */
   forget(): void {
     this.#heard.clear()
@@ -182,10 +187,15 @@ export class Parking {
   }
 
   #decide(job: Job): void {
+    if (this.#isParked(job)) this.#end.parked(job)
+    else this.#end.admitted(job)
+  }
+
+  #isParked(job: Job): boolean {
     const known = this.#dead.get(job.key as string)
     const redrive = redriveOf(job)
-    if (!known || (redrive !== undefined && redrive !== known.failedIn)) this.#end.admitted(job)
-    else this.#end.parked(job)
+
+    return known !== undefined && (redrive === undefined || redrive === known.failedIn)
   }
 
   #gone(key: string, mark: Mark): void {
@@ -217,14 +227,23 @@ export class Parking {
     return dead
   }
 
-  #isFresh({ raw: { origin } }: Job): boolean {
-    const address = `${origin.address} ${origin.partition ?? ''}`
+  #isFresh(job: Job): boolean {
     const now = this.#options.runtime.elapsed()
-    const before = this.#heard.get(address)
-    this.#heard.set(address, now)
+    const isKnown = this.#isKnown(job, now)
+    this.#heard.set(addressOf(job), now)
+
+    return isKnown
+  }
+
+  #isKnown(job: Job, now: number): boolean {
+    const before = this.#heard.get(addressOf(job))
 
     return !this.#reading && before !== undefined && now - before < silentMs
   }
+}
+
+function addressOf({ raw: { origin } }: Job): string {
+  return `${origin.address} ${origin.partition ?? ''}`
 }
 
 function more(dead: Map<string, DeadKey>, key: string, { text }: Mark, before: DeadKey | undefined): DeadKey {
