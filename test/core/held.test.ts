@@ -200,3 +200,47 @@ test('a publish that is refused while nobody awaits it fails the listener, as it
   await app.publish(new Asked({ n: 0 }))
   expect((await letters()).map(({ message }) => message).sort()).toEqual([expect.stringContaining('"id"'), expect.stringContaining('does not fit its schema')])
 })
+
+test('a good publish that nobody awaits fails its listener with or without a middleware, and one that is awaited in the end does not', async () => {
+  @Service('careless')
+  class Careless {
+    constructor(@Publisher(Told) private readonly tell: Publish<Told>) {}
+
+    @Listener(Asked, { retry: false })
+    async speak({ n }: Asked): Promise<void> {
+      if (n === 1) void this.tell({ n })
+      if (n === 2) {
+        void this.tell({ n })
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      const [first, second] = n === 3 ? [this.tell({ n }), this.tell({ n })] : []
+      await Promise.all([first, second])
+      if (n === 4) return this.tell({ n })
+      if (n === 5) void this.tell({ n }, { held: false })
+    }
+
+    @Listener(Asked, { retry: false, group: 'heedless' })
+    hear({ n }: Asked): void {
+      if (n === 1) void this.tell({ n: 10 + n })
+    }
+  }
+  for (const middleware of [[], [{ publish: (_call: unknown, next: () => Promise<void>) => next() }]]) {
+    const { app } = await startApp({ services: [Careless, Audience], middleware })
+
+    await app.publish([1, 2, 3, 4, 5].map((n) => new Asked({ n })))
+
+    const letters = async (group: string) => (await app.deadLetters.list({ channel: 'held', group })).map(({ reason, message }) => [reason, message?.split('.speak')[0]])
+    await eventually(() => app.get(Audience).heard.length === 4)
+    await eventually(async () => (await letters('careless')).length === 2 && (await letters('heedless')).length === 1)
+    expect(await letters('careless')).toEqual([
+      ['FAILED', 'Careless'],
+      ['FAILED', 'Careless'],
+    ])
+    expect(
+      app
+        .get(Audience)
+        .heard.map(({ n }) => n)
+        .sort(),
+    ).toEqual([3, 3, 4, 5])
+  }
+})

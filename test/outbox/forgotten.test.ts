@@ -55,7 +55,7 @@ test('a transaction whose last publish is not awaited and not held yet is rolled
 
   await expect(app.get(Orders).place(1)).rejects.toMatchObject({
     code: 'FORGOTTEN_AWAIT',
-    message: expect.stringContaining('Orders.place ended while a publish of its transaction'),
+    message: expect.stringContaining('Orders.place did not await a publish of its transaction'),
   })
 
   expect(database.rows('orders')).toEqual([])
@@ -89,10 +89,22 @@ test('a transaction that ends before a call that takes part in it is rolled back
   expect(database.rows('orders')).toEqual([])
 })
 
-test('a publish that is held at once commits, awaited or not', async () => {
+test('a transaction that does not await a publish that is held at once is rolled back too, without any middleware', async () => {
+  const { app, database, outbox } = await startBed({ services: [Orders] })
+
+  await expect(app.get(Orders).place(1)).rejects.toMatchObject({ code: 'FORGOTTEN_AWAIT', message: expect.stringContaining('Orders.place did not await a publish') })
+
+  expect(database.rows('orders')).toEqual([])
+  expect((await outbox.status()).map(({ pending }) => pending)).toEqual([0])
+})
+
+test('a transaction that publishes first and awaits all of it later commits', async () => {
   const { app, outbox } = await startBed({ services: [Orders] })
 
-  await app.get(Orders).place(1)
+  await app.transaction(async () => {
+    const told = [1, 2].map((n) => app.publish(new Told({ n })))
+    await Promise.all(told)
+  })
   await eventually(async () => (await outbox.status()).every(({ pending }) => pending === 0))
 
   expect(await outbox.parked()).toEqual([])
@@ -105,5 +117,5 @@ test('a listener without a transaction that forgets a publish is not acked', asy
   await app.publish(new Asked({ n: 1 }))
   await eventually(async () => (await app.deadLetters.list(of)).length === 1)
 
-  expect((await app.deadLetters.list(of))[0]?.message).toContain('Orders.hear ended while a publish of its own was still under way')
+  expect((await app.deadLetters.list(of))[0]?.message).toContain('Orders.hear did not await a publish of its own')
 })

@@ -67,18 +67,10 @@ export class OpenTransaction {
   /** Writes what is held and commits. Resolves with the shards that got a message. */
   async commit(runtime: Runtime): Promise<readonly string[]> {
     this.#end()
-    const running = this.#running
-    if (running !== undefined) {
+    const forgotten = this.held.overlooked ?? this.#forgotten
+    if (forgotten) {
       await this.store.rollback()
-      throw new WaybillError(
-        'FORGOTTEN_AWAIT',
-        `${this.owner} ended while ${running} of its transaction was still running, so it was rolled back. Await every statement, publish and call before the method returns.`,
-      )
-    }
-    const { overlooked } = this.held
-    if (overlooked) {
-      await this.store.rollback()
-      throw overlooked
+      throw forgotten
     }
     const now = runtime.now()
     const due = this.held.outgoing.filter(({ message }) => message.delayMs === undefined)
@@ -109,11 +101,14 @@ export class OpenTransaction {
     }
   }
 
-  get #running(): string | undefined {
-    if (this.#uses > 0) return 'a statement'
-    if (this.held.pending > 0) return 'a publish'
+  get #forgotten(): WaybillError | undefined {
+    const what = this.#uses > 0 ? 'a statement' : this.held.isForgetful ? 'a publish' : this.#joined > 0 ? 'a method' : undefined
+    if (what === undefined) return undefined
 
-    return this.#joined > 0 ? 'a method' : undefined
+    return new WaybillError(
+      'FORGOTTEN_AWAIT',
+      `${this.owner} did not await ${what} of its transaction, so it was rolled back. Await every statement, publish and call before the method returns.`,
+    )
   }
 
   #assertOpen(): void {

@@ -84,7 +84,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
   }
 
   succeeded(job: Job, value: unknown, held: Held, word: ManualWord | undefined): void {
-    const lost = (word?.kind ?? 'ack') === 'ack' && (held.overlooked ?? (held.pending > 0 ? forgottenPublish(job.runner.listener.label) : undefined))
+    const lost = (word?.kind ?? 'ack') === 'ack' && (held.overlooked ?? (held.isForgetful ? forgottenPublish(job.runner.listener.label) : undefined))
     if (lost) return this.failed(job, lost)
     this.#carryOut(job, value, held, word)
   }
@@ -107,7 +107,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
     const ack = (): void => {
       for (const job of jobs) this.#ack(job)
     }
-    if (held.pending > 0 || held.overlooked) {
+    if (held.isForgetful || held.overlooked) {
       this.#options.log.warn(`What a batch of ${jobs.length} messages published was not awaited, so each of them runs by itself.`)
       return apart()
     }
@@ -299,10 +299,7 @@ interface Cause {
 }
 
 function forgottenPublish(label: string): WaybillError {
-  return new WaybillError(
-    'FORGOTTEN_AWAIT',
-    `${label} ended while a publish of its own was still under way, so nothing that it published was sent. Await every publish before the method returns.`,
-  )
+  return new WaybillError('FORGOTTEN_AWAIT', `${label} did not await a publish of its own, so nothing that it published was sent. Await every publish before the method returns.`)
 }
 
 const settledAs = { ack: 'acked', retry: 'to be tried again', dead: 'a dead letter' } as const satisfies Record<ManualWord['kind'], string>

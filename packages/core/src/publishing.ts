@@ -3,6 +3,7 @@ import { PublishError, WaybillError, type PublishFailure } from './error.js'
 import { nameOf } from './found.js'
 import { loggedOf } from './dead-letter.js'
 import type { Fallback } from './fallback.js'
+import { HeldPublish } from './held-publish.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
 import type { Logger } from './logger.js'
@@ -37,7 +38,16 @@ export class Publishing {
 
   /** Resolves when each is confirmed or held. A rejection is logged, and ends there where nobody awaits it. */
   publish(messages: readonly Message[], options: PublishOptions, publisher: string): Promise<void> {
-    return this.watched(this.#attempt(messages, options), publisher)
+    try {
+      checkCallOptions('publish', options)
+      const held = options.held === false ? undefined : scopes.getStore()?.held
+      if (!held) return this.watched(this.#publish(messages, options), publisher)
+      const done = this.#isAround ? held.holding(() => this.#publish(messages, options)) : this.#publish(messages, options)
+
+      return done === isHeld ? HeldPublish.of(held) : this.watched(HeldPublish.of(held, done), publisher)
+    } catch (error) {
+      return this.watched(rejected(error), publisher)
+    }
   }
 
   /** Rejects at once. What runs in a listener or a transaction does not succeed where nobody looks at that. */
@@ -54,17 +64,6 @@ export class Publishing {
     )
 
     return done
-  }
-
-  #attempt(messages: readonly Message[], options: PublishOptions): Promise<void> {
-    try {
-      checkCallOptions('publish', options)
-      const held = this.#isAround && options.held !== false ? scopes.getStore()?.held : undefined
-
-      return held ? held.holding(() => this.#publish(messages, options)) : this.#publish(messages, options)
-    } catch (error) {
-      return rejected(error)
-    }
   }
 
   /** Sends what a listener held back. Resolves when every message is confirmed. */
@@ -136,7 +135,7 @@ export class Publishing {
 
     for (const { link, outgoing } of leaving) held.outgoing.push({ transport: link.name, message: outgoing })
 
-    return Promise.resolve()
+    return isHeld
   }
 
   #whenDeclared(declaring: Promise<unknown>, leaving: readonly Leaving[], held: Held | undefined, signal: AbortSignal | undefined): Promise<void> {
@@ -236,6 +235,9 @@ export class Publishing {
     })
   }
 }
+
+/** Of all that are held at once. */
+const isHeld = Promise.resolve()
 
 type Send = (messages: readonly Message[], options: PublishOptions) => Promise<void>
 

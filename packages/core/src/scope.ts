@@ -46,6 +46,8 @@ export class Held {
   isOver = false
   /** Publishes that were begun in it and are not held yet: they wait for a middleware, or for their channel. */
   pending = 0
+  /** Publishes in it that nobody has awaited or looked at. */
+  unseen = 0
   /** Asked before a transaction around it commits: false rolls back, and so does what it throws. */
   mayCommit: (() => boolean | Promise<boolean>) | undefined
   /** Told when it ends before its work has: nobody waits for that any more. */
@@ -70,6 +72,11 @@ export class Held {
     } finally {
       this.pending--
     }
+  }
+
+  /** Who ends now has not awaited all that it published. */
+  get isForgetful(): boolean {
+    return this.pending > 0 || this.unseen > 0
   }
 
   /** Rejects a publish in it, and remembers that until somebody looks. */
