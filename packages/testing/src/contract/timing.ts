@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { header } from '@waybill/core'
 import type { Bench } from './bench.js'
 import type { Scenario } from './contract-case.js'
 import { moved } from './layout.js'
@@ -44,7 +45,7 @@ export const timing: readonly Scenario[] = [
     },
   },
   {
-    title: 'a message that expired is not delivered',
+    title: 'a message that expired is not delivered, and its dead letter says so',
     needs: ['expiry'],
     async run(bench) {
       const peer = await bench.peer()
@@ -56,6 +57,12 @@ export const timing: readonly Scenario[] = [
       await receiver.arrived(2)
 
       assert.deepEqual([...receiver.texts].sort(), ['for ever', 'long'])
+      const letters = () => peer.transport.dead.list(bench.group(), 9)
+      await bench.eventually('it is a dead letter', async () => (await letters()).length > 0)
+      assert.deepEqual(
+        (await letters()).map(({ headers }) => headers[header.deadReason]),
+        ['broker-expired'],
+      )
     },
   },
   {
