@@ -99,6 +99,25 @@ test('a query that nobody answers ends in its time, and takes none of yours', as
   expect(shop.runtime.elapsed()).toBe(180_000)
 })
 
+test('queries that are asked at once share the time that passes until their answers are there', async () => {
+  const sleeps: (() => Promise<void>)[] = []
+  @Service('slow')
+  class Slow {
+    @Listener(StockLevel)
+    async level(): Promise<{ left: number }> {
+      await sleeps[0]?.()
+
+      return { left: 1 }
+    }
+  }
+  await using shop = await harness({ services: [Slow] })
+  sleeps.push(() => shop.sleep('2s'))
+
+  const answers = await Promise.all([1, 2, 3].map(() => shop.ask(new StockLevel({}))))
+
+  expect([answers.length, shop.runtime.elapsed()]).toEqual([3, 2_000])
+})
+
 test('a listener that waits for something real is waited for', async () => {
   await using shop = await harness({ services: [Reader] })
 

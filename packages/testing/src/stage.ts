@@ -80,12 +80,12 @@ export class Stage {
 
   /** Everything that this moment holds is done. */
   quiet(): Promise<void> {
-    return this.#quietAfter(0)
+    return this.#quietAt(0)
   }
 
   async advance(ms: number): Promise<void> {
     await this.quiet()
-    await this.#quietAfter(ms)
+    await this.#settledAfter(() => this.runtime.advance(ms))
   }
 
   /** Lets time pass, from timer to timer, until it is done. False: `ms` have passed, or nothing will ever happen again. */
@@ -95,7 +95,7 @@ export class Stage {
       const left = end - this.runtime.elapsed()
       const next = this.runtime.nextInMs
       if (left <= 0 || next === undefined) return false
-      await this.#quietAfter(Math.min(left, next))
+      await this.#quietAt(this.runtime.elapsed() + Math.min(left, next))
     }
 
     return true
@@ -120,15 +120,20 @@ export class Stage {
     return this.workload.size > 0 ? [...places, ...players, `${countOf(this.workload.size, 'listener runs', 'listeners run')}.`] : [...places, ...players]
   }
 
-  /** Lets time pass and everything happen that it brings. */
-  async #quietAfter(ms: number): Promise<void> {
-    await this.#pass(ms)
-    while (this.workload.isOpen && !this.#waitsForTime() && (await this.workload.change())) await this.#pass(0)
+  /** Lets time pass up to a moment, if it has not come yet: those who wait for the same one share its coming. */
+  #quietAt(moment: number): Promise<void> {
+    return this.#settledAfter(() => this.runtime.advance(Math.max(0, moment - this.runtime.elapsed())))
+  }
+
+  /** Everything has happened that the time brings. */
+  async #settledAfter(pass: () => Promise<void>): Promise<void> {
+    await this.#turn(pass)
+    while (this.workload.isOpen && !this.#waitsForTime() && (await this.workload.change())) await this.#turn(() => this.runtime.advance(0))
   }
 
   /** One after another, however many ask at once. */
-  #pass(ms: number): Promise<void> {
-    const passed = this.#time.then(() => this.runtime.advance(ms))
+  #turn(pass: () => Promise<void>): Promise<void> {
+    const passed = this.#time.then(pass)
     this.#time = passed.catch(() => undefined)
 
     return passed
