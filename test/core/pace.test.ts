@@ -59,6 +59,32 @@ test('it goes back when its work gets slower with more of it at once', async () 
   expect(Math.max(...late)).toBeGreaterThan(3)
 })
 
+test('it grows while long work is under way, once it is known how long that takes', async () => {
+  const runtime = virtualRuntime()
+  const { work, publish } = await working(runtime, [1, 100], () => 10_000)
+
+  await publish(150)
+  await runtime.advance('9s')
+  const before = Math.max(...work.running)
+  await runtime.advance('18s')
+  const after = Math.max(...work.running)
+  await runtime.advance('1m')
+
+  expect(before).toBe(1)
+  expect(after).toBeGreaterThan(40)
+})
+
+test('long work that gets slower with more of it at once does not grow without end', async () => {
+  const runtime = virtualRuntime()
+  const { work, publish } = await working(runtime, [1, 100], (running) => (running <= 4 ? 2_000 : 1_000 * running))
+
+  await publish(600)
+  await runtime.advance('30m')
+
+  expect(work.running.length).toBe(600)
+  expect(Math.max(...work.running)).toBeLessThan(40)
+})
+
 test('work that failed at once, and now takes its time, is not taken for slow', async () => {
   const runtime = virtualRuntime()
   let isAway = true

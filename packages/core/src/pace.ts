@@ -19,7 +19,7 @@ export function paceOf(concurrency: Concurrency, runtime: Runtime, onFaster: () 
 }
 
 /**
- * How many runs of a listener may go at once. Between two bounds it follows what it sees: in each period in which all were in use it grows by a step, and
+ * How many runs of a listener may go at once. Between two bounds it follows what it sees: in each period in which all were in use it grows by a step, as long as they are no older than they should be, and
  * when runs take twice as long as they can, or the event loop is late, it goes back by a quarter.
  */
 export class Pace {
@@ -29,7 +29,11 @@ export class Pace {
   readonly #runtime: Runtime
   readonly #onFaster: () => void
   #limit: number
+  /** The limit at which runs ended last. */
+  #known: number
   #running = 0
+  /** The sum of the moments in which those that run began. */
+  #beganMs = 0
   #ended = 0
   #tookMs = 0
   #done = 0
@@ -45,6 +49,7 @@ export class Pace {
     this.#runtime = runtime
     this.#onFaster = onFaster
     this.#limit = min
+    this.#known = min
   }
 
   get limit(): number {
@@ -55,13 +60,16 @@ export class Pace {
   began(): number {
     if (++this.#running >= this.#limit) this.#wasFull = true
     if (!this.#cancel) this.#watch()
+    const now = this.#runtime.elapsed()
+    this.#beganMs += now
 
-    return this.#runtime.elapsed()
+    return now
   }
 
   ended(since: number, error: unknown): void {
     const tookMs = this.#runtime.elapsed() - since
     this.#running--
+    this.#beganMs -= since
     this.#ended++
     this.#tookMs += tookMs
     if (error !== undefined) return
@@ -79,20 +87,35 @@ export class Pace {
     this.#cancel = this.#runtime.after(periodMs, () => {
       this.#cancel = undefined
       this.#judge(this.#runtime.elapsed() - due)
-      if (this.#running > 0) this.#watch()
+      // A run that began because of it watches already.
+      if (this.#running > 0 && !this.#cancel) this.#watch()
     })
   }
 
-  /** A period in which no run ended says nothing of how long they take: it goes on. */
   #judge(delayMs: number): void {
     if (delayMs > longestDelayMs) return this.#set(this.#slower)
-    if (this.#ended === 0) return
+    if (this.#ended === 0) return this.#judgeRunning()
 
     const meanMs = this.#tookMs / this.#ended
     const isSlow = meanMs > slower * this.#bestMs
     // What fails may fail at once, which says nothing of how long the work takes.
     if (this.#done > 0) this.#bestMs = Math.min(this.#doneMs / this.#done, this.#bestMs * forgetting)
-    this.#set(isSlow ? this.#slower : this.#wasFull ? Math.min(this.#max, this.#limit + this.#step) : this.#limit)
+    this.#set(isSlow ? this.#slower : this.#wasFull ? this.#faster : this.#limit)
+    this.#known = this.#limit
+  }
+
+  /**
+   * No run ended, which may be their way: then those of different ages are half as old as they become. How they get on with more of them shows when they
+   * end, so until then it doubles at the most; before the first end nobody knows.
+   */
+  #judgeRunning(): void {
+    const meanAgeMs = this.#runtime.elapsed() - this.#beganMs / this.#running
+    const isUsual = this.#bestMs < Number.POSITIVE_INFINITY && 2 * meanAgeMs <= this.#bestMs
+    if (isUsual && this.#running >= this.#limit) this.#set(Math.max(this.#limit, Math.min(this.#faster, 2 * this.#known)))
+  }
+
+  get #faster(): number {
+    return Math.min(this.#max, this.#limit + this.#step)
   }
 
   get #slower(): number {
