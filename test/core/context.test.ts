@@ -1,5 +1,5 @@
 import { Context, Event, Listener, Service } from '@waybill/core'
-import { eventually } from '@waybill/testing'
+import { eventually, virtualRuntime } from '@waybill/testing'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { startApp } from './on-memory.js'
@@ -60,6 +60,33 @@ test('a context within another adds to it, and what is published carries both', 
   await eventually(() => app.get(Reader).seen.length === 1)
 
   expect(app.get(Reader).seen).toEqual([[{ id: 'acme', since: new Date('2026-01-01') }, { name: 'eve' }]])
+})
+
+test('two contexts of one name are refused where they meet, in one process', async () => {
+  const other = Context('tenant', z.object({ number: z.number() }))
+
+  const says = expect.objectContaining({ code: 'CONTEXT', message: expect.stringContaining('Two contexts are called "tenant"') })
+  expect(() => tenant.run({ id: 'acme' }, () => other.get())).toThrow(says)
+  expect(() => tenant.run({ id: 'acme' }, () => other.run({ number: 1 }, () => 'It ran.'))).toThrow(says)
+  expect(tenant.run({ id: 'acme' }, () => tenant.run({ id: 'emca' }, () => tenant.get()))).toEqual({ id: 'emca' })
+})
+
+test('a context that came with a message and does not fit its schema is undefined, and the log says so once', async () => {
+  const lines: string[] = []
+  const note = (text: string): void => void lines.push(text)
+  const [runtime, other] = [virtualRuntime(), Context('tenant', z.object({ id: z.number() }))]
+  const { app } = await startApp({ services: [Reader], runtime, log: { debug: note, info: note, warn: note, error: note } })
+
+  for (const id of [1, 2]) await other.run({ id }, () => app.publish(new Noted({ n: id })))
+  await runtime.advance('1s')
+
+  expect(app.get(Reader).seen).toEqual([
+    [undefined, undefined],
+    [undefined, undefined],
+  ])
+  expect(lines.filter((line) => line.includes('context'))).toEqual([
+    expect.stringMatching(/^Reader\.on asked for the context "tenant", and what came with a message does not fit its schema.* said once\..* "context tenant" does not fit/),
+  ])
 })
 
 test('a context without work to run says what to write', () => {

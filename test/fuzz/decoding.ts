@@ -49,7 +49,7 @@ function decodeOne(seed: number, n: number): string {
   try {
     const outcome = judge(raw)
     ownHeaders(raw.headers, 'cloudEvents_')
-    contextsOf(raw.headers)
+    contextsOf(raw.headers, () => undefined)
     bury(raw)
     if (performance.now() - begun > slowestMs) throw new Error(`It took ${performance.now() - begun} ms.`)
 

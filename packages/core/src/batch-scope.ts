@@ -59,7 +59,7 @@ function timeOf(text: unknown): number {
 }
 
 function sharedContexts(jobs: readonly Job[]): Contexts {
-  const [first, ...others] = jobs.map(({ raw }) => contextsOf(raw.headers))
+  const [first, ...others] = jobs.map(({ raw, runner }) => contextsOf(raw.headers, (name, error) => runner.unfitContext(name, error)))
   const shared = [...(first ?? [])].filter(([name, { text }]) => others.every((other) => other.get(name)?.text === text))
 
   return new Map(shared)

@@ -104,6 +104,10 @@ export class BatchRunner implements Runner {
     this.#pump()
   }
 
+  unfitContext(name: string, error: unknown): void {
+    this.#invocation.warnOfContext(name, error)
+  }
+
   stop(): void {
     this.#stopping = true
     this.#cancelWait?.()

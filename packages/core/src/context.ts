@@ -22,7 +22,7 @@ export interface Context<S extends Schema> {
  * await tenant.run({ id: 'acme' }, () => app.publish(new OrderPlaced(order)))
  */
 export function Context<S extends Schema>(name: string, schema: S & Carried<S>): Context<S> {
-  return {
+  const context: Context<S> = {
     contextName: name,
     run: (value, work) => {
       assertDeclared(name, schema)
@@ -30,7 +30,8 @@ export function Context<S extends Schema>(name: string, schema: S & Carried<S>):
         throw new WaybillError('CONTEXT', `The context "${name}" runs work with a value; found ${describeFound(work)} for the work. Write ${name}.run(value, () => …).`)
       const output = validate(schema, `context ${name}`, value)
       const around = scopes.getStore()
-      const contexts = new Map(around?.contexts).set(name, { text: written(name, value), output })
+      assertAlone(context, around?.contexts.get(name))
+      const contexts = new Map(around?.contexts).set(name, { text: written(name, value), given: { to: context, output } })
       const scope: Scope = { owner: around?.owner ?? 'the program', cause: around?.cause, held: around?.held, contexts, transaction: around?.transaction }
 
       return scopes.run(scope, work)
@@ -38,19 +39,22 @@ export function Context<S extends Schema>(name: string, schema: S & Carried<S>):
     get: () => {
       const found = scopes.getStore()?.contexts.get(name)
       if (found === undefined) return undefined
-      if ('output' in found) return found.output as Output<S>
+      assertAlone(context, found)
+      if (found.given) return found.given.output as Output<S>
 
-      return readContext(name, schema, found.text)
+      return readContext(name, schema, found)
     },
   }
+
+  return context
 }
 
 /** What the headers of a delivery say about contexts; parsed when asked for. */
-export function contextsOf(headers: Readonly<Record<string, unknown>>): Contexts {
+export function contextsOf(headers: Readonly<Record<string, unknown>>, onUnfit: NonNullable<ContextValue['onUnfit']>): Contexts {
   let found: Map<string, ContextValue> | undefined
   for (const name in headers) {
     const text = headers[name]
-    if (name.startsWith(header.context) && typeof text === 'string') (found ??= new Map()).set(name.slice(header.context.length), { text })
+    if (name.startsWith(header.context) && typeof text === 'string') (found ??= new Map()).set(name.slice(header.context.length), { text, onUnfit })
   }
 
   return found ?? none
@@ -82,6 +86,16 @@ function assertDeclared(name: unknown, schema: unknown): void {
     )
 }
 
+/** Of two under one name each would read what the other one wrote, as another type. A process may come by both: said where they meet. */
+function assertAlone(context: { readonly contextName: string }, found: ContextValue | undefined): void {
+  const { contextName } = context
+  if (!found?.given || found.given.to === context) return
+  throw new WaybillError(
+    'CONTEXT',
+    `Two contexts are called "${contextName}", and this one would read or replace what the other one wrote. Declare it once and import it where it is used, or give one of them another name.`,
+  )
+}
+
 /** What later becomes of the value changes nothing. */
 function written(name: string, value: unknown): string {
   let why = `it is ${typeof value}`
@@ -95,11 +109,13 @@ function written(name: string, value: unknown): string {
   throw new InvalidMessage(`context ${name}`, [{ path: '', message: `it cannot be written as JSON: ${why}` }])
 }
 
-function readContext<S extends Schema>(name: string, schema: S, text: string): Output<S> | undefined {
+function readContext<S extends Schema>(name: string, schema: S, { text, onUnfit }: ContextValue): Output<S> | undefined {
   try {
     return validate(schema, `context ${name}`, JSON.parse(text)) as Output<S>
-  } catch {
+  } catch (error) {
     // A stranger may send anything; what does not fit is no context.
+    onUnfit?.(name, error)
+
     return undefined
   }
 }

@@ -1,4 +1,4 @@
-import { numberOf, textUpTo } from './dead-letter.js'
+import { loggedOf, numberOf, textUpTo } from './dead-letter.js'
 import { decode, inspect, rawMessage, type DecodeRules, type Refusal } from './decode.js'
 import { diagnostics, type ProcessEvent } from './diagnostics.js'
 import type { WaybillError } from './error.js'
@@ -38,6 +38,7 @@ export class Invocation {
   readonly invoke: (call: ListenCall) => unknown
   readonly #options: InvocationOptions
   #hasWarned = false
+  #unfitContexts: ReadonlySet<string> | undefined
 
   constructor(options: InvocationOptions) {
     this.#options = options
@@ -77,6 +78,17 @@ export class Invocation {
     const { listener, log } = this.#options
     log.warn(
       `${listener.label} has \`rate.by\` "${by}", and a payload of "${String(raw.envelope.type)}" has no text, number or boolean there: all such messages share one rate. Name a field that each of them has.`,
+      { channel: listener.channel, group: listener.group },
+    )
+  }
+
+  /** Once for each context: a stranger could fill the log. */
+  warnOfContext(name: string, error: unknown): void {
+    if (this.#unfitContexts?.has(name)) return
+    this.#unfitContexts = new Set(this.#unfitContexts).add(name)
+    const { listener, log } = this.#options
+    log.warn(
+      `${listener.label} asked for the context "${name}", and what came with a message does not fit its schema, so it is undefined there; this is said once. Let sender and listener declare it alike: ${loggedOf(error)}`,
       { channel: listener.channel, group: listener.group },
     )
   }

@@ -28,7 +28,7 @@ export class JobScope implements Scope {
   }
 
   get contexts(): Contexts {
-    return (this.#contexts ??= contextsOf(this.#job.raw.headers))
+    return (this.#contexts ??= contextsOf(this.#job.raw.headers, (name, error) => this.#job.runner.unfitContext(name, error)))
   }
 
   get cause(): Cause {

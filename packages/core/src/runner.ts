@@ -31,6 +31,8 @@ export interface Runner {
   follow?(): void
   /** Gives up those that stand aside and whose connection is gone. */
   letGo(): void
+  /** A context that came with a message does not fit the schema of who asked for it. */
+  unfitContext(name: string, error: unknown): void
   /** Starts no more. What runs goes on. */
   stop(): void
 }
@@ -114,6 +116,10 @@ export class SingleRunner implements Runner, RunWatch {
     if (this.held === 0) return
     this.#line?.letGo()
     this.#pump()
+  }
+
+  unfitContext(name: string, error: unknown): void {
+    this.#invocation.warnOfContext(name, error)
   }
 
   stop(): void {

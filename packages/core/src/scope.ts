@@ -21,8 +21,10 @@ export type Contexts = ReadonlyMap<string, ContextValue>
 export interface ContextValue {
   /** As it travels. */
   readonly text: string
-  /** What its schema made of it; missing until it is asked for. */
-  readonly output?: unknown
+  /** What a schema made of it, and for which context; missing where it came with a message. */
+  readonly given?: { readonly to: object; readonly output: unknown }
+  /** Told where it came with a message and does not fit the schema of who asks for it. */
+  readonly onUnfit?: (name: string, error: unknown) => void
 }
 
 /** The message that is being processed. */
