@@ -351,6 +351,7 @@ test.each([
   [{ ids: undefined }, 'DEAD_LETTER_OPTION', '`ids` is a list of ids'],
   [{ ids: 'p-0' }, 'DEAD_LETTER_OPTION', 'found "p-0"'],
   [{ ids: [1] }, 'DEAD_LETTER_OPTION', '`ids` is a list of ids'],
+  [{ ids: [] }, 'DEAD_LETTER_OPTION', 'found an empty list, which none could be of. Leave it out for those of any id'],
   [{ reason: undefined }, 'DEAD_LETTER_OPTION', '`reason` is a text that is not empty; found undefined'],
   [{ name: '' }, 'DEAD_LETTER_OPTION', '`name` is a text that is not empty; found ""'],
   [{ key: undefined }, 'DEAD_LETTER_OPTION', '`key` is a text'],

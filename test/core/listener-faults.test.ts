@@ -23,6 +23,11 @@ function serviceOf(decorator: unknown, name = 'billing'): new () => object {
 
 const listener = Listener as (...args: unknown[]) => unknown
 
+test('options that are null are refused, as every other that is no object', () => {
+  expectFault(faultsOf({ services: [serviceOf(listener(Placed, null))] }), 'LISTENER_OPTIONS', 'Billing.on: its options are an object; found null.')
+  expectFault(faultsOf({ services: [serviceOf(RawListener('orders', null as never))] }), 'LISTENER_OPTIONS', 'Billing.on: its options are an object; found null.')
+})
+
 test('D1 two listeners of one group for one message are refused', () => {
   @Service('billing')
   class Invoices {

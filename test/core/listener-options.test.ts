@@ -56,6 +56,14 @@ test('retry false is one attempt', () => {
   expect(resolve({ retry: false }).options.retry).toMatchObject({ attempts: 1, waitsMs: [] })
 })
 
+test('a list of waits goes on with its last one, and one that no try would need is refused', () => {
+  expect(resolve({ retry: { backoff: ['1s', '10s'] } })).toMatchObject({ options: { retry: { attempts: 3 } }, faults: [] })
+  expect(resolve({ retry: { attempts: 3, backoff: ['1s', '10s'] } }).faults).toEqual([])
+  expect(resolve({ retry: { attempts: 9, backoff: ['1s', '10s'] } }).faults).toEqual([])
+  expect(resolve({ retry: { attempts: 2, backoff: '1s..1m' } }).faults).toEqual([])
+  expectFault(resolve({ retry: { attempts: 2, backoff: ['1s', '10s'] } }).faults, 'BACKOFF', 'lists 2 waits, and between 2 tries there are 1', 'Leave `attempts` out for 3, or')
+})
+
 test('error classes that no retry mends are kept', () => {
   class Refused extends Error {}
 
@@ -90,6 +98,8 @@ test.each([
   [{ retry: { attempts: 1.5 } }, 'NUMBER'],
   [{ retry: { backoff: [] } }, 'BACKOFF'],
   [{ retry: { backoff: '1s-30s' } }, 'BACKOFF'],
+  [{ retry: { attempts: 3, backoff: ['1s', '10s', '1m'] } }, 'BACKOFF'],
+  [{ retry: { attempts: 1, backoff: ['1s'] } }, 'BACKOFF'],
   [{ retry: { backoff: '30s..1s' } }, 'BACKOFF'],
   [{ retry: { backoff: '1s..later' } }, 'DURATION'],
   [{ retry: { backoff: ['1s', 'later'] } }, 'DURATION'],

@@ -53,8 +53,9 @@ function faultsOf(verb: Verb, given: unknown): readonly Fault[] {
 
 function checkFilter(option: string, value: unknown, fault: Complain): void {
   if (option === 'ids') {
-    const isList = Array.isArray(value) && value.every((id) => typeof id === 'string')
-    if (!isList) fault('DEAD_LETTER_OPTION', `\`ids\` is a list of ids, such as ['…']; found ${describeFound(value)}. Leave it out for those of any id.`)
+    const isList = Array.isArray(value) && value.length > 0 && value.every((id) => typeof id === 'string')
+    const found = Array.isArray(value) && value.length === 0 ? 'an empty list, which none could be of' : describeFound(value)
+    if (!isList) fault('DEAD_LETTER_OPTION', `\`ids\` is a list of ids, such as ['…']; found ${found}. Leave it out for those of any id.`)
   } else if (typeof value !== 'string' || value === '')
     fault('DEAD_LETTER_OPTION', `\`${option}\` is a text that is not empty; found ${describeFound(value)}. Leave it out for those of any ${option}.`)
 }

@@ -66,7 +66,7 @@ export function Listener<const M extends Messages, B extends Batch = never, S ex
       withoutParentheses('@Listener', `${nameOf((messages as object).constructor)}.${String(place)}`, '@Listener(OrderPlaced)'),
     ) as never
 
-  return (target, key) => markListener(target, key, Array.isArray(messages) ? (messages as readonly Named[]) : [messages], options ?? {})
+  return (target, key) => markListener(target, key, Array.isArray(messages) ? (messages as readonly Named[]) : [messages], options)
 }
 
 /** This method takes whatever passes on a channel and no other listener of its group declares: the bytes as they came. */

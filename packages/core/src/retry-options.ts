@@ -1,3 +1,4 @@
+import { countOf } from './count-of.js'
 import { type Complain, unknownOptions } from './fault.js'
 import { describeFound, isRecord } from './found.js'
 import { durationOf, faultOfDuration, numberOption } from './option.js'
@@ -14,17 +15,25 @@ export function resolveRetry(given: unknown, fault: Complain): ResolvedRetry {
   const options = isRecord(given) ? given : {}
   for (const { code, message } of unknownOptions('`retry`', options, ['attempts', 'backoff', 'unless'])) fault(code, message)
   const backoff = resolveBackoff(options.backoff, fault)
+  const attempts = numberOption(options, 'attempts', fault, {
+    of: 'retry',
+    min: 1,
+    max: maxAttempts,
+    otherwise: backoff.jitter ? defaultWaitsMs.length + 1 : backoff.waitsMs.length + 1,
+  })
+  if (!backoff.jitter) checkWaits(backoff.waitsMs.length, attempts, fault)
 
-  return {
-    ...backoff,
-    attempts: numberOption(options, 'attempts', fault, {
-      of: 'retry',
-      min: 1,
-      max: maxAttempts,
-      otherwise: backoff.jitter ? defaultWaitsMs.length + 1 : backoff.waitsMs.length + 1,
-    }),
-    unless: resolveUnless(options.unless, fault),
-  }
+  return { ...backoff, attempts, unless: resolveUnless(options.unless, fault) }
+}
+
+/** A list that is too short goes on with its last wait; of one that is too long somebody expects more tries. */
+function checkWaits(waits: number, attempts: number, fault: Complain): void {
+  if (waits < attempts) return
+  fault(
+    'BACKOFF',
+    `\`retry.backoff\` lists ${countOf(waits, 'wait')}, and between ${countOf(attempts, 'try', 'tries')} there are ${attempts - 1}: \`attempts\` counts every try, the first one too. ` +
+      `Leave \`attempts\` out for ${waits + 1}, or list fewer waits.`,
+  )
 }
 
 type Backoff = Pick<ResolvedRetry, 'waitsMs' | 'jitter'>
