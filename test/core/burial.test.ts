@@ -116,10 +116,14 @@ test('a group that nobody has is named, with those that the app has', async () =
 
   await expect(app.deadLetters.list({ channel: 'work', group: 'wroker' })).rejects.toMatchObject({
     code: 'UNKNOWN_GROUP',
-    message: expect.stringMatching(/Did you mean "work \/ worker"\? This app has: work \/ worker\.$/),
+    message: expect.stringMatching(/Did you mean "work \/ worker"\? This app has, as channel \/ group: work \/ worker\.$/),
   })
   await expect(app.deadLetters.list({ channel: 'work', group: '../etc' })).rejects.toMatchObject({
     code: 'UNKNOWN_GROUP',
     message: expect.stringContaining('A group is named with'),
+  })
+  await expect(app.deadLetters.list('wroker' as never)).rejects.toMatchObject({
+    code: 'UNKNOWN_GROUP',
+    message: 'Dead letters are those of a { channel, group }; found "wroker". Did you mean "worker"? This app has, as channel / group: work / worker.',
   })
 })

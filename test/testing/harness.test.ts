@@ -1,6 +1,6 @@
 import { scrypt } from 'node:crypto'
 import { promisify } from 'node:util'
-import { DeadLetter, type Delivery, type Duration, Event, Listener, PublishError, Service } from '@waybill/core'
+import { DeadLetter, type Delivery, type Duration, Event, Listener, type Middleware, PublishError, Service } from '@waybill/core'
 import { outbox } from '@waybill/outbox'
 import { postgres } from '@waybill/store-postgres'
 import { harness, recorded } from '@waybill/testing'
@@ -67,6 +67,11 @@ test('a group that nobody has is an error that names those there are', async () 
   await using shop = await harness({ services: [Orders, Stock] })
 
   await expect(shop.deadLetters('shipping')).rejects.toThrow('No service here is named "shipping". There are: orders, stock.')
+  await expect(shop.deadLetters('stok')).rejects.toThrow('No service here is named "stok". Did you mean "stock"? There are: orders, stock.')
+  for (const type of [Stock, PlaceOrder])
+    await expect(shop.deadLetters(type as never)).rejects.toThrow(
+      `deadLetters takes the name of a group, which @Service gives; found the class or function ${type.name}. There are: orders, stock.`,
+    )
 })
 
 test('everything can be let run until nothing is left to do', async () => {
@@ -84,6 +89,21 @@ test('what does not become quiet is told by its place', async () => {
   await shop.when(new OrderPlaced({ orderId: 'o-1', quantity: 11, at: '2026-05-01' }))
 
   await expect(shop.settled({ within: '30s' })).rejects.toThrow(/not quiet within 30s.*"orders\.stock\.keyed\.0" holds 1/s)
+})
+
+test('a middleware is called by its place among those that the test gave', async () => {
+  const twice: Middleware = {
+    async listen(_call, next) {
+      await next()
+
+      return next()
+    },
+  }
+  await using shop = await harness({ services: [Orders], middleware: [{ listen: (_call, next) => next() }, twice] })
+
+  await shop.when(new PlaceOrder(order))
+
+  expect((await shop.deadLetters('orders'))[0]?.message).toMatch(/^middleware\[1\] called `next` twice/)
 })
 
 test('a query is asked and answered, also where its answer takes several tries', async () => {

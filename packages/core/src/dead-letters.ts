@@ -6,7 +6,7 @@ import type { DeathNotices } from './death-notices.js'
 import { withoutDeath } from './envelope.js'
 import { BrokerRefused, WaybillError } from './error.js'
 import { suggest } from './fault.js'
-import { isRecord } from './found.js'
+import { describeFound, isRecord } from './found.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
 import type { Logger } from './logger.js'
@@ -209,9 +209,10 @@ export class GroupDeadLetters implements DeadLetters {
   }
 
   #linkOf(of: GroupAddress): Link {
-    const { channel, group }: Partial<GroupAddress> = isRecord(of) ? of : {}
+    if (!isRecord(of)) throw this.#noAddress(of)
+    const { channel, group }: Partial<GroupAddress> = of
     const wrong = faultOfName('channel', channel) ?? faultOfName('group', group)
-    if (wrong !== undefined) throw new WaybillError('UNKNOWN_GROUP', `Dead letters are those of a { channel, group }. ${wrong}`)
+    if (wrong !== undefined) throw new WaybillError('UNKNOWN_GROUP', `Dead letters are those of a { channel, group }. ${wrong} ${this.#has}`)
 
     return this.#options.links.of(channel as string)
   }
@@ -228,12 +229,20 @@ export class GroupDeadLetters implements DeadLetters {
     )
   }
 
+  /** One word could be either, and a group may listen on several channels. */
+  #noAddress(found: unknown): WaybillError {
+    const groups = this.#options.plan.listeners.map(({ group }) => group)
+    const near = typeof found === 'string' && !groups.includes(found) ? suggest(found, groups) : ''
+
+    return new WaybillError('UNKNOWN_GROUP', `Dead letters are those of a { channel, group }; found ${describeFound(found)}.${near} ${this.#has}`)
+  }
+
   get #own(): readonly string[] {
     return [...new Set(this.#options.plan.listeners.map(nameOf))]
   }
 
   get #has(): string {
-    return `This app has: ${this.#own.join(', ') || 'none'}.`
+    return `This app has, as channel / group: ${this.#own.join(', ') || 'none'}.`
   }
 
   #move(link: Link, of: GroupAddress, letter: RawDelivery, run: string): Parameters<typeof movedMessage>[1] {

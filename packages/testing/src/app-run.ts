@@ -27,8 +27,9 @@ export class AppRun {
     this.#options = options
     this.#life = new Life(stage.runtime)
     this.#transport = new FaultyTransport({ inner: transport, life: this.#life, faults, stored, note: (what) => this.#note(what) })
-    const middleware = [this.#middleware(), ...(app.middleware ?? [])]
-    this.app = createApp({ ...app, middleware, transport: this.#transport, runtime: this.#life, signals: false })
+    // A plugin's stands outside of the app's own and is not counted among them.
+    const plugins = [...(app.plugins ?? []), { name: 'harness', middleware: this.#middleware() }]
+    this.app = createApp({ ...app, plugins, transport: this.#transport, runtime: this.#life, signals: false })
   }
 
   get isStarting(): boolean {

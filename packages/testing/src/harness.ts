@@ -12,6 +12,7 @@ import {
   type Plugin,
   type PublishOptions,
   type ReplyOf,
+  suggest,
   WaybillError,
 } from '@waybill/core'
 import { memory, type MemoryBroker } from '@waybill/transport-memory'
@@ -163,11 +164,7 @@ export class Harness implements AsyncDisposable, Player {
     const { limit = 100 } = options
     const { channels } = this.app.topology
     const own = channels.filter(({ groups }) => groups.some(({ name }) => name === group))
-    if (own.length === 0)
-      throw new WaybillError(
-        'UNKNOWN_GROUP',
-        `No service here is named "${group}". There are: ${[...new Set(channels.flatMap(({ groups }) => groups.map(({ name }) => name)))].sort().join(', ') || 'none'}.`,
-      )
+    if (own.length === 0) throw unknownGroup(group, [...new Set(channels.flatMap(({ groups }) => groups.map(({ name }) => name)))].sort())
     const letters = await this.#stage.drive(Promise.all(own.map(({ name }) => this.app.deadLetters.list({ channel: name, group }, { limit }))))
 
     return letters
@@ -263,6 +260,16 @@ export class Harness implements AsyncDisposable, Player {
     await this.#stage.drive(Promise.allSettled([this.#run, ...this.#dead].map((run) => run.stop())))
     await this.#stage.leave(this)
   }
+}
+
+/** Dead letters are a group's: a class may listen in several, and a message go to several. */
+function unknownGroup(found: unknown, groups: readonly string[]): WaybillError {
+  const what =
+    typeof found === 'string'
+      ? `No service here is named "${found}".${suggest(found, groups)}`
+      : `deadLetters takes the name of a group, which @Service gives; found ${shown(found)}.`
+
+  return new WaybillError('UNKNOWN_GROUP', `${what} There are: ${groups.join(', ') || 'none'}.`)
 }
 
 /** A database answers in its own time and leases by its own clock, so nobody could tell when a moment is over. */
