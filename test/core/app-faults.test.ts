@@ -91,7 +91,11 @@ test('a channel on a transport that the app does not have is refused', () => {
     'Channel "orders": `transport` is one of "queue", "log"; found "logs"',
     'Did you mean "log"?',
   )
-  expectFault(faultsOf({ channels: { orders: { transport: 'memory' } } }), 'UNKNOWN_TRANSPORT', 'left out where the app has one `transport`')
+  expectFault(
+    faultsOf({ channels: { orders: { transport: 'memory' } } }),
+    'UNKNOWN_TRANSPORT',
+    'this app has a single one without a name, `transport`; found "memory". Leave it out, or',
+  )
 })
 
 test.each([0, 65, 1.5, '8'])('%s partitions are refused', (partitions) => {

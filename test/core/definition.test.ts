@@ -206,3 +206,11 @@ test('a definition is found through every class that extends it', () => {
   expect(definitionOf(Special)).toBe(definitionOf(Get))
   for (const other of [undefined, null, 5, {}, Object, class {}]) expect(definitionOf(other)).toBeUndefined()
 })
+
+test('a key whose field is mistyped says which fields there are', () => {
+  const keyOf = resolveDefinition('event', 'thing.seen', { key: 'ordrId', payload: unchecked<{ orderId: string }>() }).keyOf
+
+  expect(() => keyOf?.({ orderId: 'a', total: 1 })).toThrow(
+    'a key is a string or a number; found no field of that name in the payload, which has orderId, total. Did you mean "orderId"? Name one of them as `key` of the message',
+  )
+})

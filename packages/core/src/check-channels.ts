@@ -98,8 +98,13 @@ function checkTransport(given: unknown, transports: unknown, fault: Complain): v
   if (given === undefined) return
   const names = isRecord(transports) ? Object.keys(transports) : []
   if (typeof given === 'string' && names.includes(given)) return
-  const expected = names.length > 0 ? `one of ${names.map((n) => `"${n}"`).join(', ')}` : 'left out where the app has one `transport`; `transports` gives several their names'
-  fault('UNKNOWN_TRANSPORT', `\`transport\` is ${expected}; found ${describeFound(given)}.${typeof given === 'string' ? suggest(given, names) : ''}`)
+  const found = describeFound(given)
+  if (names.length === 0)
+    return fault(
+      'UNKNOWN_TRANSPORT',
+      `\`transport\` names one of several \`transports\`, and this app has a single one without a name, \`transport\`; found ${found}. Leave it out, or give createApp \`transports: { … }\` with their names.`,
+    )
+  fault('UNKNOWN_TRANSPORT', `\`transport\` is one of ${names.map((n) => `"${n}"`).join(', ')}; found ${found}.${typeof given === 'string' ? suggest(given, names) : ''}`)
 }
 
 function checkQueue(given: unknown, fault: Complain): void {
