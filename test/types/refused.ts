@@ -63,6 +63,10 @@ export class Mistakes {
   @Listener(OrderPlaced, { group: 'r', batch: { sizes: 3 } }) sizes(_events: readonly OrderPlaced[], _items: readonly BatchItem[]): void {}
   // @ts-expect-error an item of a batch is settled by what the method does
   @Listener(OrderPlaced, { batch: { size: 3 }, settle: 'manual' }) both(_events: readonly OrderPlaced[], _items: readonly BatchItem[]): void {}
+  // @ts-expect-error several messages are no list
+  @Publisher([OrderConfirmed, StockReserved]) async listed(): Promise<OrderConfirmed | StockReserved> {
+    throw new Error('It never runs.')
+  }
   // @ts-expect-error returns what it does not declare
   @Publisher(StockReserved) async undeclared(): Promise<StockRejected> {
     return new StockRejected({ orderId: 'a', reason: 'b' })

@@ -17,6 +17,7 @@ const words: Readonly<Record<string, readonly string[]>> = {
   ],
   'a batch listener takes an array': ["'(messages: readonly OrderPlaced[], items: readonly BatchItem[]) => void | Promise<void>'"],
   'returns what it does not declare': ["Property 'reservation' is missing in type 'StockRejected' but required in type 'StockReserved'"],
+  'several messages are no list': ["Property ''@Publisher names each message by itself, without a list'' is missing"],
   'nobody could await this publish': ["Type 'StockReserved' is missing the following properties from type 'Promise<void | readonly StockReserved[] | StockReserved | undefined>': then"],
   "a transaction ends when its method's promise does": ["Type 'number' is not assignable to type 'Promise<unknown>'"],
 }

@@ -57,16 +57,21 @@ type Place<P, M extends Contract> = P extends number ? P : Method<(...args: neve
 // One signature: of several, the compiler would show the error of the wrong one.
 export type PublisherDecorator<M extends Contract> = <T, K extends string | symbol | undefined, const P>(target: T & Target<T, K, P, M>, key: K, place: Place<P, M>) => void
 
+/** A list is let in for the sake of its error, which would be told of the method or the parameter otherwise. */
+type Given = Named | readonly Named[]
+type OneByOne<G> = G extends readonly unknown[] ? { readonly '@Publisher names each message by itself, without a list': '@Publisher(OrderPlaced, OrderRejected)' } : unknown
+type MessageOf<G extends Given> = G extends Named ? InstanceType<G> : G extends readonly Named[] ? InstanceType<G[number]> : never
+
 /**
  * On a constructor parameter it injects the function that publishes the message (an {@link Ask} for a query).
  * On a method, what the method returns is published once it succeeded.
  */
-export function Publisher<M extends readonly Named[]>(...messages: M): PublisherDecorator<InstanceType<M[number]>> {
+export function Publisher<M extends readonly Given[]>(...messages: { [I in keyof M]: M[I] & OneByOne<M[I]> }): PublisherDecorator<MessageOf<M[number]>> {
   const decorator = (target: object, key: string | symbol | undefined, place: number | PropertyDescriptor): void => {
     if (typeof place === 'number') return markPublisherParameter(target, key, place, messages)
 
     markPublisherMethod(target, key, place, messages)
   }
 
-  return decorator as PublisherDecorator<InstanceType<M[number]>>
+  return decorator as PublisherDecorator<MessageOf<M[number]>>
 }
