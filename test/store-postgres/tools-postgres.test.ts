@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { createApp, Event, Listener, Service } from '@waybill/core'
 import { Database, outbox } from '@waybill/outbox'
 import { postgres } from '@waybill/store-postgres'
@@ -84,6 +85,40 @@ test.each(Object.keys(byClient))('what %s writes by the client of the transactio
 
   expect(await shop.orders()).toEqual([{ n: 1 }])
   expect(shop.app.get(Audience).heard).toEqual([1])
+})
+
+/** What would end the transaction of the app under it. */
+const byTransaction: Readonly<Record<string, (shop: Shop, n: number) => Promise<unknown>>> = {
+  Drizzle: ({ database, schema }, n) => {
+    const orders = pgSchema(schema).table('orders', { n: integer('n').primaryKey() })
+
+    return drizzle(database.client<Client>()).transaction((tx) => tx.insert(orders).values({ n }))
+  },
+
+  Kysely: ({ database, schema }, n) => {
+    const client = database.client<PoolClient>()
+    const kysely = new Kysely<{ orders: { n: number } }>({ dialect: new PostgresDialect({ pool: { connect: async () => client, end: async () => undefined } }) })
+
+    return kysely.transaction().execute((tx) => tx.withSchema(schema).insertInto('orders').values({ n }).execute())
+  },
+
+  Knex: ({ database, schema }, n) => knex({ client: 'pg' }).transaction((tx) => tx.withSchema(schema).table('orders').insert({ n }), { connection: database.client<Client>() }),
+}
+
+test.each(Object.keys(byTransaction))('a transaction of its own that %s opens on the client is refused, so that no row stands without its message', async (tool) => {
+  const shop = await startShop()
+  const place = (n: number): Promise<unknown> => byTransaction[tool]?.(shop, n) ?? Promise.reject(new Error(`"${tool}" is not known.`))
+
+  const placed: unknown = await shop.app
+    .transaction(async () => {
+      await shop.app.publish(new Placed({ n: 1 }))
+      await place(1)
+      throw new Error('out of stock')
+    })
+    .catch((error: unknown) => error)
+
+  expect(inspect(placed)).toContain('TRANSACTION_COMMAND')
+  expect(await shop.orders()).toEqual([])
 })
 
 test('the outbox takes part in a transaction that TypeORM opened, commits with it and is rolled back with it', async () => {

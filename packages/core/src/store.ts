@@ -92,6 +92,8 @@ export interface StoreHealth {
 export type Isolation = 'read committed' | 'repeatable read' | 'serializable'
 
 export interface TransactionSettings {
+  /** Whose it is, for errors: `Orders.place`. */
+  readonly owner?: string | undefined
   /** Undefined: the store's default. */
   readonly isolation?: Isolation | undefined
   readonly readOnly?: boolean | undefined

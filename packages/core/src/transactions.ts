@@ -161,7 +161,7 @@ export class Transactions {
 
   async #attempt<T>({ owner, settings, inbox, scopeOf, held: heldOf, run }: TransactionWork<T>): Promise<T> {
     const { isolation, readOnly, timeoutMs } = settings
-    const begun = await this.store.begin({ isolation, readOnly, timeoutMs: timeoutMs + storeGraceMs, inbox })
+    const begun = await this.store.begin({ owner, isolation, readOnly, timeoutMs: timeoutMs + storeGraceMs, inbox })
     const held = heldOf()
     const transaction = new OpenTransaction(owner, begun.transaction, held, settings)
     try {

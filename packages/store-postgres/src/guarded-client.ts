@@ -1,6 +1,6 @@
 import type { PostgresClient } from './options.js'
 
-type Guard = <T>(work: () => Promise<T>) => Promise<T>
+type Guard = <T>(text: unknown, work: () => Promise<T>) => Promise<T>
 
 /**
  * The client of a transaction as the user's own tools get it: its statements pass the guard, and what would end the session under the transaction does nothing.
@@ -9,8 +9,8 @@ type Guard = <T>(work: () => Promise<T>) => Promise<T>
 export function guardedClient(client: PostgresClient, guard: Guard): PostgresClient {
   const query = (...given: unknown[]): unknown => {
     const callback = given.at(-1)
-    if (typeof callback !== 'function') return guard(() => call(client, given))
-    guard(() => call(client, given.slice(0, -1))).then(
+    if (typeof callback !== 'function') return guard(textOf(given), () => call(client, given))
+    guard(textOf(given), () => call(client, given.slice(0, -1))).then(
       (answer) => callback(null, answer),
       (error: unknown) => callback(error),
     )
@@ -27,6 +27,10 @@ export function guardedClient(client: PostgresClient, guard: Guard): PostgresCli
       return typeof found === 'function' ? found.bind(target) : found
     },
   })
+}
+
+function textOf([statement]: readonly unknown[]): unknown {
+  return typeof statement === 'object' && statement !== null ? Reflect.get(statement, 'text') : statement
 }
 
 function call(client: PostgresClient, given: readonly unknown[]): Promise<unknown> {

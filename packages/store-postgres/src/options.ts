@@ -33,6 +33,8 @@ export interface PostgresPool {
 /** What the store uses of a client of `pg`. */
 export interface PostgresClient {
   query(statement: Statement): Promise<Answer>
+  /** `I`: none is open. An older `pg` does not have it. */
+  getTransactionStatus?(): string | null
   release(broken?: boolean): void
 }
 

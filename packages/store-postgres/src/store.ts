@@ -25,6 +25,7 @@ import { Sagas, SagaStatements } from './saga.js'
 import { Schema, statementsOf } from './statement.js'
 import { TimerStatements, Timers } from './timers.js'
 import { beginOf, Transaction, type Writers } from './transaction.js'
+import { isWithin, leftOpen } from './transaction-command.js'
 
 /** PostgreSQL 13 or later through `pg`, or PGlite in this process: `postgres({ url })`, `postgres({ pool })`, `postgres({ embedded: './data' })`. */
 export function postgres(options: PostgresOptions): Store {
@@ -82,7 +83,8 @@ class PostgresStore implements Store {
 
   async begin(settings: TransactionSettings): Promise<Begun> {
     const session = await this.#connection.session()
-    const transaction = new Transaction(session, this.#writers, beginOf(settings, this.#options.source.kind))
+    const begin = beginOf(settings, this.#options.source.kind)
+    const transaction = new Transaction({ session, writers: this.#writers, begin, owner: settings.owner ?? 'Somebody' })
     if (settings.timeoutMs !== undefined) transaction.limit(this.#runtime, settings.timeoutMs)
     if (!settings.inbox || settings.inbox.length === 0) return { transaction, verdicts: [] }
     try {
@@ -99,7 +101,12 @@ class PostgresStore implements Store {
 
   readonly query: StoreQuery = async (text, values) => {
     try {
-      return await this.#connection.use(async ({ client }) => (await client.query({ text, ...(values ? { values: [...values] } : {}) })).rows)
+      return await this.#connection.use(async (session) => {
+        const { rows } = await session.client.query({ text, ...(values ? { values: [...values] } : {}) })
+        if (!isWithin(session.client)) return rows
+        session.cut()
+        throw leftOpen()
+      })
     } catch (error) {
       throw explain(error)
     }

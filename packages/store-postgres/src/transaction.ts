@@ -10,6 +10,7 @@ import type { Partitions } from './partitions.js'
 import { type SagaStatements, TransactionSagas } from './saga.js'
 import type { Session } from './session.js'
 import { TransactionTimers, type TimerStatements } from './timers.js'
+import { isOutside, refusedCommand, transactionCommandIn } from './transaction-command.js'
 
 /** What a transaction writes with. */
 export interface Writers {
@@ -18,6 +19,15 @@ export interface Writers {
   readonly timers: TimerStatements
   readonly sagas: SagaStatements
   readonly partitions: Partitions
+}
+
+export interface TransactionParts {
+  readonly session: Session
+  readonly writers: Writers
+  /** The command that begins it. */
+  readonly begin: string
+  /** Whose it is, for errors. */
+  readonly owner: string
 }
 
 /** A transaction on a session of the store's. It begins with its first statement, so that an empty one costs nothing. */
@@ -29,6 +39,7 @@ export class Transaction implements StoreTransaction, Runner {
   readonly #session: Session
   readonly #writers: Writers
   readonly #begin: string
+  readonly #owner: string
   #isBegun = false
   #end: string | undefined
   #isRunning = false
@@ -36,11 +47,12 @@ export class Transaction implements StoreTransaction, Runner {
   #failure: unknown
   #forgetLimit: () => void = () => undefined
 
-  constructor(session: Session, writers: Writers, begin: string) {
+  constructor({ session, writers, begin, owner }: TransactionParts) {
     this.#session = session
     this.#writers = writers
     this.#begin = begin
-    this.client = guardedClient(session.client, (work) => this.#guard(work))
+    this.#owner = owner
+    this.client = guardedClient(session.client, (text, work) => this.#guard(text, work))
     this.inbox = { insert: (entries) => writers.inbox.insert(this, entries) }
     this.timers = new TransactionTimers(this, writers.timers)
     this.sagas = new TransactionSagas(this, writers.sagas, writers.timers)
@@ -57,6 +69,7 @@ export class Transaction implements StoreTransaction, Runner {
 
   readonly query: StoreQuery = async (text, values) => {
     this.#refuseAnother()
+    this.#refuseCommand(text)
     const statements = this.#withBegin([{ text, ...(values ? { values: [...values] } : {}) }])
     const settling = this.#session.settle(statements)
     this.#isRunning = true
@@ -79,6 +92,7 @@ export class Transaction implements StoreTransaction, Runner {
 
   async runAll(statements: readonly Statement[]): Promise<readonly Answer[]> {
     this.#refuseEnded()
+    this.#refuseOutside()
     try {
       return (await this.#session.runAll(this.#withBegin(statements))).slice(-statements.length)
     } catch (error) {
@@ -93,6 +107,7 @@ export class Transaction implements StoreTransaction, Runner {
     this.#forgetLimit()
     const statements = flushStatements(this.#writers, last)
     try {
+      this.#refuseOutside()
       if (!this.#isBegun && statements.length === 0) return this.#session.release()
       await this.#session.commitWith(this.#withBegin(statements))
       this.#session.release()
@@ -134,16 +149,17 @@ export class Transaction implements StoreTransaction, Runner {
     }
   }
 
-  #guard<T>(work: () => Promise<T>): Promise<T> {
+  #guard<T>(text: unknown, work: () => Promise<T>): Promise<T> {
     const wasRunning = this.#isRunning
-    const done = this.#guarded(work)
+    const done = this.#guarded(text, work)
     if (!wasRunning) this.#statement = done
 
     return done
   }
 
-  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+  async #guarded<T>(text: unknown, work: () => Promise<T>): Promise<T> {
     this.#refuseAnother()
+    this.#refuseCommand(text)
     this.#isRunning = true
     try {
       return await this.#behindBegin(work)
@@ -161,8 +177,20 @@ export class Transaction implements StoreTransaction, Runner {
     if (!this.#isRunning) return
     throw new WaybillError(
       'PARALLEL_STATEMENTS',
-      'Two statements ran at once in one transaction, which has a single connection: the second would wait behind the first, and fail with it. Await each before the next.',
+      `${this.#owner} ran two statements at once in one transaction, which has a single connection: the second would wait behind the first, and fail with it. Await each before the next.`,
     )
+  }
+
+  #refuseCommand(text: unknown): void {
+    this.#refuseOutside()
+    const found = transactionCommandIn(text)
+    if (found !== undefined) throw refusedCommand(this.#owner, found)
+  }
+
+  /** What ended the transaction was hidden behind something else. */
+  #refuseOutside(): void {
+    if (this.#isBegun && this.#session.hasAnswered && this.#session.running === 0 && isOutside(this.#session.client))
+      throw refusedCommand(this.#owner, 'a COMMIT or ROLLBACK of its own')
   }
 
   // Sent together where the session fuses, so BEGIN costs no round trip. Where it got no answer each statement behind it would be committed by itself.
@@ -189,7 +217,10 @@ export class Transaction implements StoreTransaction, Runner {
 
   #refuseEnded(): void {
     if (!this.#end) return
-    throw new WaybillError('TRANSACTION_ENDED', `A statement was run in a transaction that is ${this.#end}. Something in it was not awaited: await everything before it ends.`)
+    throw new WaybillError(
+      'TRANSACTION_ENDED',
+      `${this.#owner} ran a statement in its transaction, which is ${this.#end}. Something in it was not awaited: await everything before it ends.`,
+    )
   }
 }
 
