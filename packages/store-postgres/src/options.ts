@@ -22,6 +22,11 @@ export interface PostgresOptions {
   readonly prepare?: boolean
   /** Bring the tables up to this version at start. `false`: somebody else does, and start refuses what is older. Default: true. */
   readonly migrate?: boolean
+  /**
+   * What a start does in a restored or moved copy: `'refuse'` it, or `'rebase'` its outbox, which sends what is still there, maybe once more. For the start that
+   * follows a restore: left in, nobody is asked after the next one. Default: `'refuse'`.
+   */
+  readonly restored?: 'refuse' | 'rebase'
 }
 
 /** What the store uses of a pool of `pg`. */
@@ -62,6 +67,7 @@ export interface ResolvedOptions {
   readonly statementTimeoutMs: number
   readonly prepare: boolean
   readonly migrate: boolean
+  readonly restored: 'refuse' | 'rebase'
 }
 
 /** Where the database is. The url is behind a function, so that no inspection shows its password. */
@@ -70,7 +76,7 @@ export type Source =
   | { readonly kind: 'pool'; readonly pool: PostgresPool }
   | { readonly kind: 'embedded'; readonly folder: string | undefined }
 
-const known = ['url', 'pool', 'embedded', 'schema', 'connections', 'connectTimeout', 'statementTimeout', 'tls', 'prepare', 'migrate']
+const known = ['url', 'pool', 'embedded', 'schema', 'connections', 'connectTimeout', 'statementTimeout', 'tls', 'prepare', 'migrate', 'restored']
 const ways = ['url', 'pool', 'embedded'] as const
 
 /** All defaults and all faults at once. Never throws, whatever it is given. No fault quotes an url: a password may stand in it. */
@@ -85,6 +91,7 @@ export function resolveOptions(given: unknown): { readonly options: ResolvedOpti
     statementTimeoutMs: durationOf('statementTimeout', found['statementTimeout'] ?? '30s', faults),
     prepare: switchOf('prepare', found['prepare'], faults),
     migrate: switchOf('migrate', found['migrate'], faults),
+    restored: restoredOf(found['restored'], faults),
   }
 
   return { options: Object.freeze(options), faults }
@@ -178,6 +185,13 @@ function switchOf(name: string, found: unknown, faults: Fault[]): boolean {
   faults.push(wrong(`option "${name}" takes true or false; found ${describe(found)}.`))
 
   return true
+}
+
+function restoredOf(found: unknown, faults: Fault[]): 'refuse' | 'rebase' {
+  if (found === 'rebase') return found
+  if (found !== undefined && found !== 'refuse') faults.push(wrong(`option "restored" takes "refuse" or "rebase"; found ${describe(found)}.`))
+
+  return 'refuse'
 }
 
 function wrong(text: string): Fault {

@@ -14,13 +14,14 @@ import {
 } from '@waybill/core'
 import type { Announcer } from './announcer.js'
 import type { Connection } from './connection.js'
+import type { Statement } from './options.js'
 import { OutboxPages } from './outbox-page.js'
 import { OutboxStatus } from './outbox-status.js'
 import type { OutboxWriter } from './outbox-writer.js'
 import { Parked } from './parked.js'
 import type { Partitions } from './partitions.js'
 import type { Session } from './session.js'
-import { type Prepare, textOf } from './statement.js'
+import { cluster, type Prepare, textOf } from './statement.js'
 
 export interface OutboxParts {
   readonly connection: Connection
@@ -62,6 +63,15 @@ export class Outbox implements OutboxStore {
   async refuseRestored(): Promise<void> {
     const { rows } = await this.#parts.connection.run(this.#sql.restored())
     if (rows.length > 0) throw restored(rows.map((row) => textOf(row['shard'])))
+  }
+
+  /** Begins anew where this is a restored copy. Resolves with the shards. */
+  async rebaseRestored(): Promise<readonly string[]> {
+    const { rows } = await this.#parts.connection.run(this.#sql.restored())
+    const shards = rows.map((row) => textOf(row['shard']))
+    for (const shard of shards) await this.#rebase(shard, this.#sql.restartRestored(shard))
+
+    return shards
   }
 
   async lease(shard: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
@@ -142,13 +152,8 @@ export class Outbox implements OutboxStore {
     await this.#parts.connection.run(this.#sql.pause(shard, isPaused))
   }
 
-  async rebase(shard: string): Promise<void> {
-    await this.#transact(async (session) => {
-      await session.runAll([{ text: 'BEGIN' }, { text: 'SET LOCAL statement_timeout = 0' }, this.#sql.add(shard)])
-      // The row first: a relay that still runs is fenced before anything moves.
-      await session.run(this.#sql.restart(shard))
-      await session.commitWith([this.#sql.renumber(shard)])
-    })
+  rebase(shard: string): Promise<void> {
+    return this.#rebase(shard, this.#sql.restart(shard))
   }
 
   async clean(): Promise<number | undefined> {
@@ -170,6 +175,15 @@ export class Outbox implements OutboxStore {
     return this.#parts.announcer.watch(heard)
   }
 
+  #rebase(shard: string, restart: Statement): Promise<void> {
+    return this.#transact(async (session) => {
+      await session.runAll([{ text: 'BEGIN' }, { text: 'SET LOCAL statement_timeout = 0' }, this.#sql.add(shard)])
+      // The row first: a relay that still runs is fenced before anything moves.
+      const { rowCount } = await session.run(restart)
+      await session.commitWith(rowCount === 1 ? [this.#sql.renumber(shard)] : [])
+    })
+  }
+
   /** What the work throws rolls back. */
   async #transact<T>(work: (session: Session) => Promise<T>): Promise<T> {
     return this.#parts.connection.use(async (session) => {
@@ -189,13 +203,15 @@ function restored(shards: readonly string[]): WaybillError {
   return new WaybillError(
     'OUTBOX_RESTORED',
     `The outbox of ${names} was last read in another database cluster: this one is a restored or moved copy, in which the numbers of transactions begin anew, so rows would stay hidden. ` +
-      'Make sure that nobody writes to the old one any more, then rebase the outbox; what was sent since the copy was made may be sent again, under the same ids.',
+      'Make sure that nobody writes to the old one any more, then start with postgres({ restored: "rebase" }), or call rebase() of the outbox in an app that runs. What was sent since the copy was made may be sent again, under the same ids.',
   )
 }
 
 function sqlOf(prepare: Prepare) {
-  const cluster = '(SELECT system_identifier FROM pg_control_system())'
   const until = `clock_timestamp() + $3::float8 * interval '1 ms'`
+  const restart = `
+    UPDATE {}.outbox_cursor SET epoch = epoch + 1, owner = NULL, lease_until = '-infinity', prev = '3:3:', floor = 0, win = NULL, win_floor = NULL, pos = 0, mark_floor = 0, mark_xid = pg_current_xact_id(), cluster = ${cluster}
+    WHERE shard = $1`
 
   return {
     restored: prepare(`SELECT shard FROM {}.outbox_cursor WHERE cluster <> ${cluster} ORDER BY shard`),
@@ -203,15 +219,14 @@ function sqlOf(prepare: Prepare) {
       UPDATE {}.outbox_cursor SET epoch = epoch + 1, owner = $2, lease_until = ${until} WHERE shard = $1 AND lease_until <= clock_timestamp()
       RETURNING epoch, cluster <> ${cluster} AS is_restored`),
     add: prepare(`INSERT INTO {}.outbox_cursor (shard, cluster) SELECT $1, ${cluster} ON CONFLICT DO NOTHING`),
-    renew: prepare(`UPDATE {}.outbox_cursor SET lease_until = ${until} WHERE shard = $1 AND epoch = $2`),
+    renew: prepare(`UPDATE {}.outbox_cursor SET lease_until = ${until} WHERE shard = $1 AND epoch = $2 AND cluster = ${cluster}`),
     release: prepare(`UPDATE {}.outbox_cursor SET lease_until = '-infinity', owner = NULL WHERE shard = $1 AND epoch = $2`),
     hold: prepare('SELECT 1 AS held FROM {}.outbox_cursor WHERE shard = $1 AND epoch = $2 FOR UPDATE'),
     advance: prepare(`
       UPDATE {}.outbox_cursor SET prev = $3::pg_snapshot, floor = $4, win = $5::pg_snapshot, win_floor = $6, pos = $7, mark_floor = $8, mark_xid = pg_current_xact_id() WHERE shard = $1 AND epoch = $2`),
     pause: prepare('UPDATE {}.outbox_cursor SET is_paused = $2 WHERE shard = $1'),
-    restart: prepare(`
-      UPDATE {}.outbox_cursor SET epoch = epoch + 1, owner = NULL, lease_until = '-infinity', prev = '3:3:', floor = 0, win = NULL, win_floor = NULL, pos = 0, mark_floor = 0, mark_xid = pg_current_xact_id(), cluster = ${cluster}
-      WHERE shard = $1`),
+    restart: prepare(restart),
+    restartRestored: prepare(`${restart} AND cluster <> ${cluster}`),
     renumber: prepare('UPDATE {}.outbox SET xid = pg_current_xact_id() WHERE shard = $1'),
   }
 }

@@ -2,7 +2,7 @@ import { explainOwn, isWithoutPartition, sqlStateOf } from './database-error.js'
 import type { Connection } from './connection.js'
 import type { Row } from './options.js'
 import type { Session } from './session.js'
-import { numberOf, type Prepare, type Schema } from './statement.js'
+import { cluster, numberOf, type Prepare, type Schema } from './statement.js'
 import { partitionRows } from './tables.js'
 
 const dayMs = 86_400_000
@@ -153,8 +153,8 @@ function sqlOf(prepare: Prepare) {
         ${parts('outbox')} AS outbox, ${parts('inbox')} AS inbox`),
     /** Rows of a shard that never had a relay. */
     strangers: prepare(`SELECT EXISTS (SELECT FROM {}.PART WHERE shard <> ALL (ARRAY(SELECT shard FROM {}.outbox_cursor))) AS found`),
-    /** What a relay is not over has a number from the lowest on that was open when its last window closed: few rows are looked at. */
+    /** What a relay is not over has a number from the lowest on that was open when its last window closed: few rows are looked at. Of a restored copy nobody knows. */
     unpublished: prepare(`
-      SELECT EXISTS (SELECT FROM {}.outbox_cursor c JOIN {}.PART o ON o.shard = c.shard WHERE o.xid >= pg_snapshot_xmin(c.prev) AND NOT pg_visible_in_snapshot(o.xid, c.prev)) AS found`),
+      SELECT EXISTS (SELECT FROM {}.outbox_cursor WHERE cluster <> ${cluster}) OR EXISTS (SELECT FROM {}.outbox_cursor c JOIN {}.PART o ON o.shard = c.shard WHERE o.xid >= pg_snapshot_xmin(c.prev) AND NOT pg_visible_in_snapshot(o.xid, c.prev)) AS found`),
   }
 }

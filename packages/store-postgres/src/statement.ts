@@ -52,6 +52,9 @@ function statementOf(template: string, schema: string, isPrepared: boolean): Sta
   return isPrepared ? { text, name: `waybill_${hashOf(text, 24)}` } : { text }
 }
 
+/** Which cluster the database lies in: in a restored copy the numbers of transactions begin anew. */
+export const cluster = '(SELECT system_identifier FROM pg_control_system())'
+
 const hashOf = (text: string, length: number): string => createHash('sha256').update(text).digest('hex').slice(0, length)
 
 /** A whole number of the database, which the driver gives as text. */

@@ -75,7 +75,8 @@ class PostgresStore implements Store {
     const { name } = this.#schema
     await this.#connection.use(({ client }) => (migrates ? migrate(client, name) : checkTables(client, name)))
     await this.#partitions.extend()
-    await this.outbox.refuseRestored()
+    if (this.#options.restored === 'rebase') await this.#rebaseRestored(host)
+    else await this.outbox.refuseRestored()
     this.#announcer.open(host)
 
     return { database, durable: source.kind !== 'embedded' || source.folder !== undefined, concurrent: !this.#connection.isSingle }
@@ -93,6 +94,11 @@ class PostgresStore implements Store {
       await transaction.rollback()
       throw error
     }
+  }
+
+  async #rebaseRestored({ log }: StoreHost): Promise<void> {
+    const shards = await this.outbox.rebaseRestored()
+    if (shards.length > 0) log.warn(`The outbox of ${shards.join(', ')} was rebased in a restored copy: what is still there is sent, maybe once more, under the same ids.`)
   }
 
   join(foreign: unknown): StoreTransaction {
