@@ -1,7 +1,6 @@
 import { PublishError, type PublishFailure } from './error.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
-import { outboxMessageOf } from './outbox-message.js'
 import type { Runtime } from './runtime.js'
 import type { Transactions } from './transactions.js'
 import type { Outgoing } from './transport.js'
@@ -14,15 +13,24 @@ interface Leaving {
 /** How long what waits in the outbox is believed to wait there still. */
 const believedMs = 500
 
+/** What waits in the outbox of one transport, as far as this process knows. */
+interface Waiting {
+  readonly since: number
+  /** Undefined: all that is published is to wait behind it. */
+  readonly keys: ReadonlySet<string> | undefined
+}
+
+const nothing: Waiting = { since: Number.POSITIVE_INFINITY, keys: new Set() }
+
 /**
  * For channels with `fallback: 'outbox'`: what their broker does not take is stored, and sent by the relay. While something waits there, what
- * is published later goes there too, so that it does not overtake.
+ * is published later goes there too, so that it does not overtake. What a process before this one has left there counts too; behind what is parked only its key waits.
  */
 export class Fallback {
   readonly #links: Links
   readonly #transactions: Transactions
   readonly #runtime: Runtime
-  readonly #diverted = new Map<string, number>()
+  readonly #waiting = new Map<string, Waiting>()
 
   constructor(links: Links, transactions: Transactions, runtime: Runtime) {
     this.#links = links
@@ -36,8 +44,9 @@ export class Fallback {
 
   /** Sends by `send`, and stores what is not taken. Rejects with what is neither sent nor stored. */
   async publish<T extends Leaving>(leaving: readonly T[], signal: AbortSignal | undefined, send: (leaving: readonly T[]) => Promise<void>): Promise<void> {
-    const waits = await this.#diverts(leaving)
-    const kept = leaving.filter((one) => waits.has(one.link.name) && this.covers(one))
+    const covered = leaving.filter((one) => this.covers(one))
+    await Promise.all([...new Set(covered.map(({ link }) => link.name))].map((name) => this.#look(name)))
+    const kept = covered.filter((one) => this.#waits(one))
     if (kept.length > 0) await this.#keep(kept)
     const sent = leaving.filter((one) => !kept.includes(one))
     if (sent.length === 0) return
@@ -57,32 +66,31 @@ export class Fallback {
       if (failure.outcome.kind !== 'unroutable' && this.covers(one)) kept.push(one)
       else left.push({ ...failure, index: all.indexOf(one) })
     }
-    if (kept.length > 0) {
-      await this.#keep(kept)
-      for (const { link } of kept) this.#diverted.set(link.name, this.#runtime.elapsed())
-    }
+    for (const { link } of kept) this.#waiting.set(link.name, { since: this.#runtime.elapsed(), keys: undefined })
+    if (kept.length > 0) await this.#keep(kept)
     if (left.length > 0) throw new PublishError(left, all.length)
   }
 
   #keep(leaving: readonly Leaving[]): Promise<void> {
-    const now = this.#runtime.now()
-
-    return this.#transactions.append(leaving.map(({ link, outgoing }) => outboxMessageOf(outgoing, link.name, now)))
+    return this.#transactions.keep(leaving.map(({ link, outgoing }) => ({ transport: link.name, message: outgoing })))
   }
 
-  /** The transports of which something is in the outbox still. */
-  async #diverts(leaving: readonly Leaving[]): Promise<ReadonlySet<string>> {
-    const found = new Set<string>()
-    for (const name of new Set(leaving.map(({ link }) => link.name))) {
-      const since = this.#diverted.get(name)
-      if (since === undefined) continue
-      const isOld = this.#runtime.elapsed() - since > believedMs
-      const [status] = isOld ? await this.#transactions.store.outbox.status([name]) : []
-      if (status?.pending === 0) this.#diverted.delete(name)
-      else found.add(name)
-      if (isOld && status?.pending !== 0) this.#diverted.set(name, this.#runtime.elapsed())
-    }
+  #waits({ link, outgoing: { envelope } }: Leaving): boolean {
+    const keys = this.#waiting.get(link.name)?.keys
 
-    return found
+    return keys === undefined || (envelope.subject !== undefined && keys.has(envelope.subject))
+  }
+
+  /** Finds out what waits, where that is not known or was found out long ago. */
+  async #look(name: string): Promise<void> {
+    const known = this.#waiting.get(name)
+    if (known && this.#runtime.elapsed() - known.since <= believedMs) return
+    const { outbox } = this.#transactions.store
+    const [status] = await outbox.status([name])
+    const isSent = status?.pending === 0
+    const keys = isSent && status.parked > 0 ? new Set(await outbox.parkedKeys(name)) : undefined
+    // Something may have been kept meanwhile.
+    if (this.#waiting.get(name) !== known) return
+    this.#waiting.set(name, isSent && status.parked === 0 ? nothing : { since: this.#runtime.elapsed(), keys })
   }
 }

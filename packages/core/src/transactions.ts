@@ -1,7 +1,7 @@
 import { messageOf } from './dead-letter.js'
 import { WaybillError } from './error.js'
 import type { InboxEntry } from './inbox-store.js'
-import type { OutboxMessage } from './outbox-store.js'
+import { outboxMessageOf } from './outbox-message.js'
 import { OpenTransaction } from './open-transaction.js'
 import { backOff } from './retry.js'
 import type { Runtime } from './runtime.js'
@@ -148,10 +148,31 @@ export class Transactions {
     await scopes.run({ owner, cause, held: transaction.held, contexts: none, transaction }, async () => this.timerHandlers.get(timer.target)?.(timer, transaction))
   }
 
-  /** Stores messages outside a transaction of the user's. */
-  async append(messages: readonly OutboxMessage[]): Promise<void> {
-    await this.store.outbox.append(messages)
-    this.#committed([...new Set(messages.map(({ shard }) => shard))])
+  /** Stores messages outside a transaction of the user's; those with a delay are timers, as they are in one. */
+  async keep(leaving: Held['outgoing']): Promise<void> {
+    if (leaving.some(({ message }) => message.delayMs !== undefined)) return this.#keepTogether(leaving)
+    const now = this.#runtime.now()
+    await this.store.outbox.append(leaving.map(({ message, transport }) => outboxMessageOf(message, transport, now)))
+    this.#committed([...new Set(leaving.map(({ transport }) => transport))])
+  }
+
+  #keepTogether(leaving: Held['outgoing']): Promise<void> {
+    const owner = 'A publish that falls back on the outbox'
+    const held = (): Held => {
+      const all = new Held()
+      all.outgoing.push(...leaving)
+
+      return all
+    }
+
+    return this.perform<void>({
+      owner,
+      settings: defaultTransaction,
+      inbox: [],
+      held,
+      scopeOf: (all, transaction) => ({ owner, cause: undefined, held: all, contexts: none, transaction }),
+      run: async () => ({ value: undefined, commits: true }),
+    })
   }
 
   /** Tells those who send what is in the store. */
