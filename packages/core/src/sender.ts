@@ -62,7 +62,7 @@ export class Sender {
   #expired(entry: Entry, seconds: number): void {
     entry.settle(
       entry.left
-        ? { kind: 'unknown', reason: `The broker did not confirm within ${seconds} s.` }
+        ? { kind: 'unknown', reason: `The broker did not confirm within ${seconds} s.`, isSilence: true }
         : { kind: 'rejected', reason: `"${this.#transport.name}" took nothing for ${seconds} s; it was never sent.` },
     )
     // All have the same time, so the expired stand in front: a broker that stays away must not fill the memory.

@@ -153,7 +153,8 @@ export type PublishOutcome =
   | { readonly kind: 'confirmed' }
   | { readonly kind: 'unroutable'; readonly reason: string }
   | { readonly kind: 'rejected'; readonly reason: string }
-  | { readonly kind: 'unknown'; readonly reason: string }
+  /** `isSilence`: nothing at all came back by the deadline, so it says nothing about this message. */
+  | { readonly kind: 'unknown'; readonly reason: string; readonly isSilence?: true }
 
 export type Settled = (index: number, outcome: PublishOutcome) => void
 

@@ -1,4 +1,4 @@
-import { confirmed, type OutboxRow, type Parking, type PluginTransport, type PublishOutcome, type Runtime } from '@waybill/core'
+import type { OutboxRow, Parking, PluginTransport, PublishOutcome, Runtime } from '@waybill/core'
 import { codeOf, reasonOf } from './refusal.js'
 
 /** What became of the rows that were given. */
@@ -25,12 +25,22 @@ export interface LineOptions {
 interface Batch {
   readonly blocked: Set<string>
   readonly isAlone: boolean
+  /** No other row can tell whether the broker takes any: that it answers is enough. */
+  readonly isOnly: boolean
   readonly sent: Set<bigint>
   readonly parked: Map<bigint, Parking>
   left: number
   open: number
   readonly done: (sent: Sent) => void
 }
+
+/** How often a row was refused, and how many others had been confirmed before the first time. */
+interface Refusals {
+  readonly times: number
+  readonly confirmed: number
+}
+
+type Unconfirmed = Exclude<PublishOutcome, { readonly kind: 'confirmed' }>
 
 interface Parcel {
   readonly row: OutboxRow
@@ -43,12 +53,13 @@ interface Parcel {
  */
 export class Line {
   readonly #options: LineOptions
-  readonly #refusals = new Map<bigint, number>()
+  readonly #refusals = new Map<bigint, Refusals>()
   /** By key: what waits for the one before it, which is under way. */
   readonly #behind = new Map<string, Parcel[]>()
   /** Of these a row was left: what follows it is left too, until nothing is under way. */
   readonly #held = new Set<string>()
   #open = 0
+  #confirmed = 0
 
   constructor(options: LineOptions) {
     this.#options = options
@@ -56,20 +67,30 @@ export class Line {
 
   /** Of `blocked` keys nothing is sent: their rows are parked behind what is parked already. Keys of which one is parked now are added. */
   send(rows: readonly OutboxRow[], blocked: Set<string>): Promise<Sent> {
-    return this.#send(rows, blocked, false)
+    return this.#send(rows, blocked, { isAlone: false, isOnly: false })
   }
 
-  /** One row after another, up to the first that is left. */
+  /** What was parked already and is tried again. */
+  sendReleased(rows: readonly OutboxRow[]): Promise<Sent> {
+    return this.#send(rows, new Set(), { isAlone: false, isOnly: true })
+  }
+
+  /** One row after another, up to the first that is left. Behind one that has used up its tries those of other keys tell whether the broker takes any. */
   async sendAlone(rows: readonly OutboxRow[], blocked: Set<string>): Promise<Sent> {
-    const [sent, parked] = [new Set<bigint>(), new Map<bigint, Parking>()]
-    for (const [index, row] of rows.entries()) {
-      const one = await this.#send([row], blocked, true)
-      if (one.left > 0) return { sent, parked, left: rows.length - index }
+    const [sent, parked, left] = [new Set<bigint>(), new Map<bigint, Parking>(), new Set<string>()]
+    const [first] = rows
+    const isOnly = rows.every((row) => row === first || (row.key !== undefined && row.key === first?.key))
+    for (const row of rows) {
+      if (row.key !== undefined && left.has(row.key)) continue
+      const one = await this.#send([row], blocked, { isAlone: true, isOnly })
       for (const seq of one.sent) sent.add(seq)
       for (const [seq, parking] of one.parked) parked.set(seq, parking)
+      if (one.left === 0) continue
+      if (!this.#options.transport.writable || !this.#hasUsedUp(row)) break
+      if (row.key !== undefined) left.add(row.key)
     }
 
-    return { sent, parked, left: 0 }
+    return { sent, parked, left: rows.length - sent.size - parked.size }
   }
 
   /** Forgets what was counted. */
@@ -77,9 +98,9 @@ export class Line {
     this.#refusals.clear()
   }
 
-  #send(rows: readonly OutboxRow[], blocked: Set<string>, isAlone: boolean): Promise<Sent> {
+  #send(rows: readonly OutboxRow[], blocked: Set<string>, how: Pick<Batch, 'isAlone' | 'isOnly'>): Promise<Sent> {
     return new Promise((done) => {
-      const batch: Batch = { blocked, isAlone, sent: new Set(), parked: new Map(), left: 0, open: rows.length, done }
+      const batch: Batch = { ...how, blocked, sent: new Set(), parked: new Map(), left: 0, open: rows.length, done }
       this.#open += rows.length
       if (rows.length === 0) done(batch)
       for (const row of rows) this.#enter({ row, batch })
@@ -105,7 +126,8 @@ export class Line {
     if (!mayPublish()) return this.#leave(parcel)
     if (row.expiresAt !== undefined && row.expiresAt <= runtime.now()) {
       this.#options.onExpired(row)
-      return this.#settle(parcel, confirmed)
+      this.#deal(parcel)
+      return this.#release(row)
     }
     try {
       transport.send(row, (outcome) => this.#settle(parcel, outcome))
@@ -116,26 +138,40 @@ export class Line {
   }
 
   #settle(parcel: Parcel, outcome: PublishOutcome): void {
-    const { row, batch } = parcel
+    const { row } = parcel
     if (outcome.kind === 'confirmed') {
-      this.#refusals.delete(row.seq)
-      batch.sent.add(row.seq)
-      this.#close(batch)
+      this.#confirmed++
+      this.#deal(parcel)
     } else if (outcome.kind === 'unroutable') this.#park(parcel, 'UNROUTABLE', outcome.reason)
     else if (this.#isPoison(parcel, outcome)) this.#park(parcel, outcome.kind.toUpperCase(), outcome.reason)
     else return this.#leave(parcel)
     this.#release(row)
   }
 
-  /** What a broker refuses that takes others. Of unknown outcome it is only believed alone: a row that breaks its channel takes the others with it. */
-  #isPoison({ row, batch }: Parcel, { kind }: PublishOutcome): boolean {
-    if (!this.#options.transport.writable || (kind === 'unknown' && !batch.isAlone)) return false
-    const refusals = (this.#refusals.get(row.seq) ?? 0) + 1
-    this.#refusals.set(row.seq, refusals)
-    if (refusals < this.#options.attempts) return false
+  #deal({ row, batch }: Parcel): void {
+    this.#refusals.delete(row.seq)
+    batch.sent.add(row.seq)
+    this.#close(batch)
+  }
+
+  /**
+   * What a broker refuses that takes others: else it takes none, as one whose queue is full or has lost its majority, and no row is the worse for that.
+   * Of unknown outcome it is only believed alone: a row that breaks its channel takes the others with it.
+   */
+  #isPoison({ row, batch }: Parcel, outcome: Unconfirmed): boolean {
+    if (!this.#options.transport.writable || (outcome.kind === 'unknown' && !batch.isAlone)) return false
+    const { times, confirmed } = this.#refusals.get(row.seq) ?? { times: 0, confirmed: this.#confirmed }
+    this.#refusals.set(row.seq, { times: times + 1, confirmed })
+    if (!this.#hasUsedUp(row)) return false
+    const isSilence = outcome.kind === 'unknown' && outcome.isSilence === true
+    if (this.#confirmed === confirmed && (!batch.isOnly || isSilence)) return false
     this.#refusals.delete(row.seq)
 
     return true
+  }
+
+  #hasUsedUp({ seq }: OutboxRow): boolean {
+    return (this.#refusals.get(seq)?.times ?? 0) >= this.#options.attempts
   }
 
   #park({ row, batch }: Parcel, code: string, reason: string): void {

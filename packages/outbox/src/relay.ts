@@ -179,7 +179,7 @@ export class Relay {
     this.#lookedAt = runtime.elapsed()
     const rows = await outbox.released(lease, options.page)
     if (rows.length > 0) {
-      const { sent, parked } = await this.#line.send(rows, new Set())
+      const { sent, parked } = await this.#line.sendReleased(rows)
       if (!(await outbox.unpark(lease, [...sent], [...parked.values()]))) return this.#lost()
     }
     const [status] = await outbox.status([transport.name])
