@@ -38,7 +38,7 @@ describe('a database that goes away', () => {
     await eventually(() => proxy.bytes.up > before || proxy.bytes.up > 0)
     proxy.reset()
 
-    await expect(commit).rejects.toBeInstanceOf(CommitUnknown)
+    await expect(commit).rejects.toMatchObject({ code: 'COMMIT_UNKNOWN', constructor: CommitUnknown })
   })
 
   it('O12 an app that starts before its database waits for it, and a stop ends the wait', async () => {
