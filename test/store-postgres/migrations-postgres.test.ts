@@ -42,6 +42,27 @@ describe('the tables of the store', () => {
     await expect(bed.store({ schema })).rejects.toThrow(/"timer.subject" is to be text, found nothing/)
   })
 
+  it('a key that was dropped by hand is named, for without it an effect would happen twice', async () => {
+    const schema = bed.schema()
+    await bed.store({ schema })
+    await bed.sql(`ALTER TABLE "${schema}".inbox DROP CONSTRAINT inbox_pkey`)
+
+    await expect(bed.store({ schema })).rejects.toMatchObject({
+      code: 'STORE_TABLES',
+      message: expect.stringContaining('"inbox_pkey" is to be PRIMARY KEY (day, grp, key), found nothing'),
+    })
+  })
+
+  it('a table that is dropped while the app runs is named by what needs it', async () => {
+    const schema = bed.schema()
+    const store = await bed.store({ schema })
+    await bed.sql(`DROP TABLE "${schema}".timer`)
+
+    await expect(store.timers.nextDueMs(['publish'])).rejects.toMatchObject({ code: 'STORE_TABLES', message: expect.stringContaining('Undo what was changed by hand') })
+    await write(store, message('a'))
+    expect(await drain(store)).toEqual(['a'])
+  })
+
   it('a user without rights is told so', async () => {
     const role = bed.schema()
     await bed.sql(`CREATE ROLE ${role} LOGIN`)

@@ -60,11 +60,14 @@ async function prepareSchema(client: PostgresClient, schema: string): Promise<vo
 
 const ledger = `CREATE TABLE IF NOT EXISTS {}.migration (version int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), shape jsonb NOT NULL)`
 
-/** Every column of every table with its type: written down with a version, compared at each start. */
+/** Every column of every table with its type, and every key: written down with a version, compared at each start. */
 const shape = `
-  SELECT coalesce(jsonb_object_agg(c.relname || '.' || a.attname, format_type(a.atttypid, a.atttypmod)), '{}') AS shape
-  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-  WHERE c.relnamespace = to_regnamespace('"SCHEMA"') AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped`
+  SELECT coalesce(jsonb_object_agg(part.name, part.is), '{}') AS shape FROM (
+    SELECT c.relname || '.' || a.attname AS name, format_type(a.atttypid, a.atttypmod) AS is FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    WHERE c.relnamespace = to_regnamespace('"SCHEMA"') AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL SELECT k.conname, pg_get_constraintdef(k.oid) FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+    WHERE c.relnamespace = to_regnamespace('"SCHEMA"') AND NOT c.relispartition AND k.contype IN ('p', 'u')
+  ) AS part`
 
 const shapeOf = (schema: string): string => shape.replaceAll('SCHEMA', schema)
 
@@ -79,15 +82,15 @@ async function versionOf(client: PostgresClient, schema: string): Promise<number
 async function compare(client: PostgresClient, schema: string): Promise<void> {
   const recorded = await client.query({ text: named('SELECT shape FROM {}.migration ORDER BY version DESC LIMIT 1', schema) })
   const present = await client.query({ text: shapeOf(schema) })
-  const found = columnsOf(present.rows[0])
-  const differing = [...columnsOf(recorded.rows[0])].filter(([column, type]) => found.get(column) !== type)
+  const found = partsOf(present.rows[0])
+  const differing = [...partsOf(recorded.rows[0])].filter(([name, is]) => found.get(name) !== is)
   if (differing.length === 0) return
 
-  const list = differing.map(([column, type]) => `"${column}" is to be ${type}, found ${found.get(column) ?? 'nothing'}`)
+  const list = differing.map(([name, is]) => `"${name}" is to be ${is}, found ${found.get(name) ?? 'nothing'}`)
   throw new WaybillError('STORE_TABLES', `The tables in the schema "${schema}" were changed by hand: ${list.join('; ')}. Change them back, or restore the schema.`)
 }
 
-function columnsOf(row: Row | undefined): ReadonlyMap<string, unknown> {
+function partsOf(row: Row | undefined): ReadonlyMap<string, unknown> {
   const found = row?.['shape']
 
   return new Map(typeof found === 'object' && found !== null ? Object.entries(found) : [])
