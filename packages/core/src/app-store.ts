@@ -24,7 +24,8 @@ export class AppStore {
   }
 
   async open(): Promise<void> {
-    await this.#store?.open(this.#host)
+    const capabilities = await this.#store?.open(this.#host)
+    if (this.transactions && capabilities) this.transactions.isConcurrent = capabilities.concurrent
   }
 
   async close(deadlineMs: number): Promise<void> {

@@ -53,7 +53,7 @@ export class Fallback {
     try {
       await send(sent)
     } catch (error) {
-      if (!(error instanceof PublishError) || signal?.aborted) throw error
+      if (!(error instanceof PublishError) || signal?.aborted || this.#transactions.isOccupied) throw error
       await this.#instead(leaving, sent, error)
     }
   }
@@ -76,13 +76,15 @@ export class Fallback {
   }
 
   #waits({ link, outgoing: { envelope } }: Leaving): boolean {
-    const keys = this.#waiting.get(link.name)?.keys
+    const known = this.#transactions.isOccupied ? undefined : this.#waiting.get(link.name)
+    if (!known) return false
 
-    return keys === undefined || (envelope.subject !== undefined && keys.has(envelope.subject))
+    return known.keys === undefined || (envelope.subject !== undefined && known.keys.has(envelope.subject))
   }
 
   /** Finds out what waits, where that is not known or was found out long ago. */
   async #look(name: string): Promise<void> {
+    if (this.#transactions.isOccupied) return
     const known = this.#waiting.get(name)
     if (known && this.#runtime.elapsed() - known.since <= believedMs) return
     const { outbox } = this.#transactions.store

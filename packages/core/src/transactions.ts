@@ -48,12 +48,21 @@ export interface TransactionWork<T> {
 export class Transactions {
   readonly store: Store
   readonly timerHandlers = new Map<string, TimerHandler>()
+  /** The store may have several open at a time. Known when it is opened. */
+  isConcurrent = true
   readonly #runtime: Runtime
   readonly #heard = new Set<(shards: readonly string[]) => void>()
 
   constructor(store: Store, runtime: Runtime) {
     this.store = store
     this.#runtime = runtime
+  }
+
+  /** The only session of the store belongs to the transaction around the caller: who waits for another one waits for ever. */
+  get isOccupied(): boolean {
+    const open = scopes.getStore()?.transaction
+
+    return !this.isConcurrent && open !== undefined && !open.held.isOver
   }
 
   /** Calls back after each commit that left messages for the outbox or the timers. The returned function ends it. */
@@ -71,6 +80,7 @@ export class Transactions {
       throw new WaybillError('IN_TRANSACTION', `${owner} is never to run in a transaction, and ${open.owner} called it in one. Call it outside, or leave out propagation: 'never'.`)
     if (settings.propagation === 'never') return work()
     if (open && settings.propagation === 'required') return join(owner, settings, open, work)
+    if (open && this.isOccupied) throw occupied(owner, open.owner)
 
     const cause = around?.cause && nested(around.cause, owner, around.held)
     const scopeOf = (held: Held, transaction: OpenTransaction): Scope => ({ owner, cause, held, contexts: around?.contexts ?? none, transaction })
@@ -196,6 +206,13 @@ export class Transactions {
       throw error
     }
   }
+}
+
+function occupied(owner: string, around: string): WaybillError {
+  return new WaybillError(
+    'SINGLE_SESSION',
+    `${owner} wants a transaction of its own, and ${around} called it in one, on a store that has one session: it would wait for ever. Call it before or afterwards, leave out propagation: 'new', or use a server with several connections.`,
+  )
 }
 
 function join<T>(owner: string, { isolation, readOnly }: ResolvedTransaction, open: OpenTransaction, work: () => Promise<T>): Promise<T> {
