@@ -1,4 +1,4 @@
-import { Listener, Service } from '@waybill/core'
+import { DeadLetter, Listener, Service, StoreUnavailable } from '@waybill/core'
 import { expect, test } from 'vitest'
 import { Asked } from './bed.js'
 import { startedApp } from './started.js'
@@ -70,4 +70,28 @@ test('a store that comes and goes is one outage', async () => {
   }
 
   expect(lines.filter((line) => line.startsWith('The relay')).length).toBeLessThan(15)
+})
+
+test.each([
+  ['wrapped it, as some tools do, and no try is counted', (cause: Error) => new Error('Failed query: SELECT 1', { cause }), [31, 0]],
+  ['made a dead letter of it, and it is one', (cause: Error) => Object.assign(new DeadLetter('out of reach'), { cause }), [1, 1]],
+] as const)('a listener that met a store out of reach has %s', async (_, thrown, expected) => {
+  @Service('wrapping')
+  class Wrapping {
+    runs = 0
+
+    @Listener(Asked)
+    see(): void {
+      if (++this.runs <= 30) throw thrown(new StoreUnavailable('STORE_UNAVAILABLE', 'The database was expected to answer.'))
+    }
+  }
+  const { app, runtime } = await startedApp({ services: [Wrapping] })
+
+  const sent = app.publish(new Asked({ n: 1 }))
+  await runtime.advance('1h')
+  await sent
+  const dead = app.deadLetters.list({ channel: 'asked', group: 'wrapping' })
+  await runtime.advance('1s')
+
+  expect([app.get(Wrapping).runs, (await dead).length]).toEqual(expected)
 })

@@ -15,7 +15,7 @@ import { backOff, judge, quickTries } from './retry.js'
 import { Retrying, type RetryEnd, shortestDelayMs } from './retrying.js'
 import type { Runtime } from './runtime.js'
 import type { Held } from './scope.js'
-import { CommitUnknown, StoreUnavailable } from './store-error.js'
+import { outageIn } from './store-error.js'
 import type { StoreOutage } from './store-outage.js'
 import type { RawDelivery } from './transport.js'
 
@@ -135,7 +135,8 @@ export class Outcomes implements BatchEnd, RetryEnd {
     if (job.raw.isStale) return this.#lost(job, error)
     if (this.#end.isStopping && error === undefined) return this.#end.ended()
 
-    if (!job.runner.isQuery && (error instanceof StoreUnavailable || error instanceof CommitUnknown)) return this.#uncounted(job, error)
+    const outage = job.runner.isQuery ? undefined : outageIn(error)
+    if (outage) return this.#uncounted(job, outage)
     const { retry } = job.runner.listener.options
     const verdict = judge(error, job.attempt, retry, this.#options.runtime)
     if (job.runner.isQuery) return this.#answerFailure(job, error, verdict.kind === 'retry' ? verdict.afterMs : undefined)
