@@ -1,5 +1,5 @@
 import { type App, type AppOptions, createApp, type Transport } from '@waybill/core'
-import { outbox } from '@waybill/outbox'
+import { outbox, type OutboxOptions } from '@waybill/outbox'
 import { type MemoryDatabase, memoryDatabase, memoryStore } from '@waybill/store-memory'
 import { type VirtualRuntime, virtualRuntime } from '@waybill/testing'
 import { memory, type MemoryBroker, memoryBroker } from '@waybill/transport-memory'
@@ -16,16 +16,17 @@ export interface Started {
 export interface StartedOptions {
   readonly services?: AppOptions['services']
   readonly log?: AppOptions['log']
+  readonly outbox?: OutboxOptions
   /** In place of the plain one. */
   readonly transport?: (broker: MemoryBroker, runtime: VirtualRuntime) => Transport
 }
 
 /** An app with an outbox on a store and a broker that can be stopped, on a clock of its own; stopped after the test. */
-export async function startedApp({ services = [], log = false, transport = (broker) => memory({ broker }) }: StartedOptions): Promise<Started> {
+export async function startedApp({ services = [], log = false, outbox: options = {}, transport = (broker) => memory({ broker }) }: StartedOptions): Promise<Started> {
   const runtime = virtualRuntime()
   const database = memoryDatabase()
   const broker = memoryBroker({ runtime })
-  const box = outbox(memoryStore({ database }))
+  const box = outbox(memoryStore({ database }), options)
   const app = createApp({ name: 'test', services, signals: false, log, runtime, transport: transport(broker, runtime), plugins: [box] })
   onTestFinished(async () => {
     const stopped = app.stop()

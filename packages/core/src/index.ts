@@ -80,7 +80,7 @@ export type { LoadedSaga, SagaChange, SagaEntry, SagaFilter, Correlation, SagaRo
 export { Service } from './service.js'
 export { murmur2, slotOf, slots } from './slot.js'
 export type { Begun, Flush, Isolation, Store, StoreCapabilities, StoreHealth, StoreHost, StoreQuery, StoreTransaction, TransactionSettings } from './store.js'
-export { CommitUnknown, StoreConflict, StoreUnavailable } from './store-error.js'
+export { CommitUnknown, StoreConflict, StoreFull, StoreUnavailable } from './store-error.js'
 export { addFault, addNeed, markOfStore, markTransactional } from './metadata.js'
 export type { TransactionOptions } from './transactional.js'
 export type { ResolvedTransaction } from './transactions.js'

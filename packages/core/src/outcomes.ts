@@ -15,7 +15,7 @@ import { backOff, judge, quickTries } from './retry.js'
 import { Retrying, type RetryEnd, shortestDelayMs } from './retrying.js'
 import type { Runtime } from './runtime.js'
 import type { Held } from './scope.js'
-import { outageIn } from './store-error.js'
+import { outageIn, StoreFull } from './store-error.js'
 import type { StoreOutage } from './store-outage.js'
 import type { RawDelivery } from './transport.js'
 
@@ -218,7 +218,8 @@ export class Outcomes implements BatchEnd, RetryEnd {
     const afterMs = backOff(4, this.#options.runtime)
     const { log, storeOutage } = this.#options
     const { label } = job.runner.listener
-    storeOutage.failed(label, error.message)
+    // A store that is full is connected: who finds it so tells.
+    if (!(error instanceof StoreFull)) storeOutage.failed(label, error.message)
     log.debug(`${label} could not use its store; again in ${afterMs} ms, and it counts no try: ${error.message}`, identity(job))
     this.#retrying.retry(job, afterMs)
     this.#end.waits(job)

@@ -67,6 +67,7 @@ function pluginTransactions(transactions: Transactions): PluginTransactions {
     timerHandlers: transactions.timerHandlers,
     onTimer: (target, fired) => void transactions.timerHandlers.set(target, fired),
     fireNext: () => transactions.fireNext(),
+    refuse: (transport, why) => transactions.refuse(transport, why),
     onCommitted: (heard) => transactions.onCommitted(heard),
   }
 }

@@ -103,6 +103,8 @@ export interface PluginTransactions {
   readonly timerHandlers: ReadonlyMap<string, TimerHandler>
   /** Fires the earliest timer that is due and has a handler. Undefined: none is due. Rejects with what its handler threw; the timer is still there then. */
   fireNext(): Promise<Timer | undefined>
+  /** From now on what is published in a transaction for that transport is refused with this; undefined: not any more. */
+  refuse(transport: string, why: (() => Error) | undefined): void
   /** Calls back after each commit that left messages, with the shards they wait in. The returned function ends it. */
   onCommitted(heard: (shards: readonly string[]) => void): () => void
 }

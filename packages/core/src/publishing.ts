@@ -16,6 +16,7 @@ import { thenOf } from './refusal.js'
 import { scopes, type Held, type Scope } from './scope.js'
 import { send } from './sending.js'
 import type { Outgoing, PublishOutcome } from './transport.js'
+import { StoreFull } from './store-error.js'
 import { unlessAborted, within } from './within.js'
 
 /** Every message of an app goes out through here: checked, enveloped, held or sent, and settled. */
@@ -57,11 +58,11 @@ export class Publishing {
 
   /** The same promise; its rejection is logged, and ends there where nobody awaits it. */
   watched<T>(done: Promise<T>, publisher: string): Promise<T> {
-    void thenOf(done, undefined, (error: unknown) =>
-      this.#log.warn(`${publisher} failed: ${loggedOf(error)}`, {
-        code: error instanceof WaybillError ? error.code : undefined,
-      }),
-    )
+    void thenOf(done, undefined, (error: unknown) => {
+      // Told once, by who found that too much waits.
+      if (error instanceof StoreFull) return
+      this.#log.warn(`${publisher} failed: ${loggedOf(error)}`, { code: error instanceof WaybillError ? error.code : undefined })
+    })
 
     return done
   }
@@ -133,6 +134,10 @@ export class Publishing {
     if (!held) return this.#outside(leaving, signal, (all) => this.#whenThereIsRoom(all, signal))
     if (held.isOver) return Promise.reject(late(scopes.getStore() as Scope))
 
+    for (const { link } of leaving) {
+      const refusal = held.refusal?.(link.name)
+      if (refusal) return rejected(refusal)
+    }
     for (const { link, outgoing } of leaving) held.outgoing.push({ transport: link.name, message: outgoing })
 
     return isHeld

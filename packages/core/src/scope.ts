@@ -52,6 +52,8 @@ export class Held {
   unseen = 0
   /** Asked before a transaction around it commits: false rolls back, and so does what it throws. */
   mayCommit: (() => boolean | Promise<boolean>) | undefined
+  /** Why nothing more is held for that transport: too much of it waits already. */
+  refusal: ((transport: string) => Error | undefined) | undefined
   /** Told when it ends before its work has: nobody waits for that any more. */
   onEnd: (() => void) | undefined
   #places: Map<string, number> | undefined

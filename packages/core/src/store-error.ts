@@ -7,6 +7,9 @@ export class StoreConflict extends WaybillError {}
 /** The database cannot be reached, or has no connection free: nothing was done. It may be there again later. */
 export class StoreUnavailable extends WaybillError {}
 
+/** More waits in the store for a broker than is to wait: nothing was done. It is taken again when less waits. */
+export class StoreFull extends StoreUnavailable {}
+
 /** The connection was lost between a commit and its answer: it may have happened. With an inbox row in it, running again tells. */
 export class CommitUnknown extends WaybillError {}
 

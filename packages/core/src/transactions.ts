@@ -51,11 +51,18 @@ export class Transactions {
   /** The store may have several open at a time. Known when it is opened. */
   isConcurrent = true
   readonly #runtime: Runtime
+  readonly #full = new Map<string, () => Error>()
   readonly #heard = new Set<(shards: readonly string[]) => void>()
 
   constructor(store: Store, runtime: Runtime) {
     this.store = store
     this.#runtime = runtime
+  }
+
+  /** From now on what is published in a transaction for that transport is refused with this; undefined: not any more. */
+  refuse(transport: string, why: (() => Error) | undefined): void {
+    if (why) this.#full.set(transport, why)
+    else this.#full.delete(transport)
   }
 
   /** The only session of the store belongs to the transaction around the caller: who waits for another one waits for ever. */
@@ -116,6 +123,7 @@ export class Transactions {
   async within<T>(owner: string, foreign: unknown, work: () => Promise<T>): Promise<T> {
     const around = scopes.getStore()
     const held = new Held()
+    held.refusal = (transport) => this.#full.get(transport)?.()
     const transaction = new OpenTransaction(owner, this.store.join(foreign), held, {})
     const cause = around?.cause && nested(around.cause, owner, around.held)
     try {
@@ -194,6 +202,7 @@ export class Transactions {
     const { isolation, readOnly, timeoutMs } = settings
     const begun = await this.store.begin({ owner, isolation, readOnly, timeoutMs: timeoutMs + storeGraceMs, inbox })
     const held = heldOf()
+    held.refusal = (transport) => this.#full.get(transport)?.()
     const transaction = new OpenTransaction(owner, begun.transaction, held, settings)
     try {
       const { value, commits } = await scopes.run(scopeOf(held, transaction), run, begun, transaction)

@@ -17,6 +17,8 @@ export interface OutboxOptions {
   readonly attempts?: number
   /** Messages of one key are sent one after another's confirm: a refused one is never overtaken. Default: true. */
   readonly strictKeyOrder?: boolean
+  /** How many messages may wait for one transport; where more do, what is published in a transaction for it is refused with `OUTBOX_FULL`. Default: as many as there are. */
+  readonly backlog?: number
 }
 
 export interface ResolvedOptions {
@@ -28,10 +30,11 @@ export interface ResolvedOptions {
   readonly cleanUpMs: number
   readonly attempts: number
   readonly strictKeyOrder: boolean
+  readonly backlog: number | undefined
   readonly faults: readonly Fault[]
 }
 
-const known = ['relay', 'page', 'lease', 'poll', 'keepInbox', 'cleanUp', 'attempts', 'strictKeyOrder']
+const known = ['relay', 'page', 'lease', 'poll', 'keepInbox', 'cleanUp', 'attempts', 'strictKeyOrder', 'backlog']
 
 /** Every default filled in, every fault found. */
 export function resolveOptions(given: OutboxOptions): ResolvedOptions {
@@ -39,7 +42,7 @@ export function resolveOptions(given: OutboxOptions): ResolvedOptions {
   const options = isObject ? given : {}
   const faults = unknownOptions('outbox()', options, known)
   if (!isObject) faults.push({ code: 'OUTBOX_OPTIONS', message: `outbox() takes an object of options after its store; found ${String(given)}. Leave it out for the defaults.` })
-  const whole = (name: 'page' | 'attempts', otherwise: number, most: number): number => {
+  const whole = (name: 'page' | 'attempts' | 'backlog', otherwise: number, most: number): number => {
     const given = options[name] ?? otherwise
     if (Number.isSafeInteger(given) && given >= 1 && given <= most) return given
     faults.push({ code: 'NUMBER', message: `outbox(): "${name}" is a whole number from 1 to ${most}; found ${JSON.stringify(given)}.` })
@@ -69,6 +72,7 @@ export function resolveOptions(given: OutboxOptions): ResolvedOptions {
     cleanUpMs: time('cleanUp', '1m', 1_000),
     attempts: whole('attempts', 10, 1_000_000),
     strictKeyOrder: flag('strictKeyOrder'),
+    backlog: options.backlog === undefined ? undefined : whole('backlog', 1, Number.MAX_SAFE_INTEGER),
     faults,
   })
 }

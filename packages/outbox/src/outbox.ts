@@ -9,6 +9,7 @@ import {
   type StoreTransaction,
   WaybillError,
 } from '@waybill/core'
+import { Backlog } from './backlog.js'
 import { Database } from './database.js'
 import { checkFilter } from './filter.js'
 import { Keeper } from './keeper.js'
@@ -60,8 +61,9 @@ class OutboxPlugin implements Outbox {
       transactions.onCommitted((shards) => this.#written(shards)),
       this.store.outbox.watch((shard) => this.#relays.get(shard)?.wake()),
     )
-    if (!this.#options.relay) return
     const shards = transports.map(({ name }) => name)
+    this.#bound(transactions, shards, host)
+    if (!this.#options.relay) return
     const keeper = new Keeper({ app, store: this.store, shards, runtime, log, everyMs: this.#options.cleanUpMs, keepInboxMs: this.#options.keepInboxMs })
     for (const transport of transports) this.#relays.set(transport.name, this.#relayOf(transport, host))
     for (const relay of this.#relays.values()) relay.start()
@@ -155,6 +157,14 @@ class OutboxPlugin implements Outbox {
     const gone = await this.#change('outbox.cancelTimer', ({ timers }) => timers.cancel({ ids: [id] }))
 
     return gone.length > 0
+  }
+
+  #bound(transactions: PluginTransactions, shards: readonly string[], { runtime, log }: PluginHost): void {
+    const { backlog: most } = this.#options
+    if (most === undefined) return
+    const backlog = new Backlog({ outbox: this.store.outbox, transactions, shards, runtime, log, most })
+    backlog.start()
+    this.#ends.push(() => backlog.stop())
   }
 
   #relayOf(transport: PluginHost['transports'][number], { app, instance, runtime, log }: PluginHost): Relay {
