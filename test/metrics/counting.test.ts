@@ -20,6 +20,16 @@ test('what is published, taken, and how long it took, is counted by the names of
   expect(await value('messaging_client_operation_duration_seconds_count', { messaging_operation_name: 'send' })).toBe(2)
 })
 
+test('what a listener may count is there at 0 before its first message, so that a rate sees its first failures', async () => {
+  const { observed } = await observe()
+
+  const lines = (await observed.registry.metrics()).split('\n').filter((line) => line.includes('listener="Ledger.onPaid"') || line.startsWith('waybill_dead_letters_total{'))
+
+  for (const name of ['messaging_client_consumed_messages_total', 'waybill_redelivered_total', 'waybill_failures_total', 'waybill_retries_total', 'waybill_dead_letters_total'])
+    expect(lines.filter((line) => line.startsWith(`${name}{`)).map((line) => line.endsWith(' 0'))).toContain(true)
+  expect(lines.filter((line) => !line.endsWith(' 0'))).toEqual([])
+})
+
 test('a message that fails is counted as a failure, a retry and a dead letter', async () => {
   const { app, value } = await observe()
 

@@ -33,6 +33,7 @@ export function pluginHostOf({ plan, host, links, rules, transactions, get, publ
     runtime,
     log,
     transports: links.map((link) => pluginTransport(link, rules)),
+    transportOf: (channel) => rules.links.of(channel).name,
     get,
     publish,
     health,

@@ -51,6 +51,8 @@ export interface PluginHost {
   readonly runtime: Runtime
   readonly log: Logger
   readonly transports: readonly PluginTransport[]
+  /** The name of the one that a channel lives on. */
+  transportOf(channel: string): string
   /** The instance of a service; from `start` on. */
   get<T>(type: abstract new (...args: never[]) => T): T
   /** As `app.publish`: held where the caller runs in a transaction or a listener. */

@@ -10,7 +10,9 @@ export function connectionMetrics({ glance, meters, observing }: Subject): void 
   observing.on('connection', ({ transport, purpose, kind }) => {
     const name = `${transport} ${purpose}`
     if (kind === 'lost') lost.add(name)
-    if (kind === 'connected' && lost.delete(name)) reconnects.inc({ [label.transport]: transport, [label.purpose]: purpose })
+    if (kind !== 'connected') return
+    const again = reconnects.series({ [label.transport]: transport, [label.purpose]: purpose })
+    if (lost.delete(name)) again.count++
   })
 
   meters.gauge({ name: metric.up, help: '1 where the connection stands, also while the broker blocks it.', labels }, (gauge) => {

@@ -1,9 +1,9 @@
-import { label } from './labels.js'
+import { label, type Values } from './labels.js'
 import { metric } from './names.js'
-import type { Subject } from './subject.js'
+import type { Listening, Subject } from './subject.js'
 
 /** What ended as a dead letter, and what passed by on a log. */
-export function deadMetrics({ meters, observing, systemOf }: Subject): void {
+export function deadMetrics({ listeners, meters, observing, systemOf }: Subject): void {
   const labels = [label.system, label.channel, label.group] as const
   const dead = meters.counter({
     name: metric.deadLetters,
@@ -12,10 +12,14 @@ export function deadMetrics({ meters, observing, systemOf }: Subject): void {
   })
   const skipped = meters.counter({ name: metric.skipped, help: 'Messages of types that nobody of the group takes, which passed by on a log.', labels })
 
-  observing.on('deadLettered', ({ transport, channel, group, reason }) =>
-    dead.inc({ [label.system]: systemOf(transport), [label.channel]: channel, [label.group]: group, [label.reason]: kinds[reason] ?? 'failed' }),
-  )
-  observing.on('skipped', ({ transport, channel, group }) => skipped.inc({ [label.system]: systemOf(transport), [label.channel]: channel, [label.group]: group }))
+  const valuesOf = ({ transport, channel, group }: Omit<Listening, 'listener'>): Values => ({
+    [label.system]: systemOf(transport),
+    [label.channel]: channel,
+    [label.group]: group,
+  })
+  for (const listener of listeners) for (const reason of ['failed', ...Object.values(kinds)]) dead.series({ ...valuesOf(listener), [label.reason]: reason })
+  observing.on('deadLettered', (event) => dead.series({ ...valuesOf(event), [label.reason]: kinds[event.reason] ?? 'failed' }).count++)
+  observing.on('skipped', (event) => skipped.series(valuesOf(event)).count++)
 }
 
 /** Few kinds for many codes: each is one series for each group. What is not named failed. */

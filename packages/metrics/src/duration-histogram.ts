@@ -1,8 +1,8 @@
 import { Histogram } from 'prom-client'
 import { Durations } from './durations.js'
 import { exemplarOf, type Exemplar } from './exemplar.js'
-import type { Label } from './labels.js'
-import type { Description, Values } from './meters.js'
+import type { Label, Values } from './labels.js'
+import type { Description } from './meters.js'
 import type { MetricsRegistry } from './options.js'
 
 /** What prom-client writes a line of, or tells as JSON. */

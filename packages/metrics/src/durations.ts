@@ -1,5 +1,5 @@
 import type { Exemplar } from './exemplar.js'
-import type { Values } from './meters.js'
+import { textOf, type Values } from './labels.js'
 
 /** How long things of one series took. Whoever measures keeps it, so that a duration costs no look-up. */
 export class Durations {
@@ -14,9 +14,7 @@ export class Durations {
     this.values = values
     this.#ends = ends
     this.#counts = new Array<number>(ends.length + 1).fill(0)
-    this.#labels = Object.entries(values)
-      .map(([label, value]) => `${label}="${escaped(value)}"`)
-      .join(',')
+    this.#labels = textOf(values)
   }
 
   get sum(): number {
@@ -57,8 +55,4 @@ export class Durations {
     this.#exemplars.length = 0
     this.#sum = 0
   }
-}
-
-function escaped(value: string | undefined): string {
-  return (value ?? '').replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"')
 }

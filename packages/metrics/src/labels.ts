@@ -20,3 +20,13 @@ export const label = {
 } as const
 
 export type Label = (typeof label)[keyof typeof label]
+
+/** Of one series; a label that it has none of is left out. */
+export type Values = Partial<Record<Label, string>>
+
+/** As the format of Prometheus writes them. */
+export function textOf(values: Values): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}="${value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"')}"`)
+    .join(',')
+}

@@ -1,7 +1,8 @@
-import { Counter, Gauge } from 'prom-client'
+import { Gauge } from 'prom-client'
 import { DurationHistogram } from './duration-histogram.js'
 import type { Label } from './labels.js'
 import type { MetricsRegistry } from './options.js'
+import { SeriesCounter } from './series-counter.js'
 
 /** What a metric is called, what it tells, and by what it is told apart. */
 export interface Description {
@@ -9,8 +10,6 @@ export interface Description {
   readonly help: string
   readonly labels: readonly Label[]
 }
-
-export type Values = Partial<Record<Label, string>>
 
 /** Makes metrics on one registry. */
 export class Meters {
@@ -25,22 +24,8 @@ export class Meters {
     this.hasExemplars = registry.contentType.startsWith('application/openmetrics-text')
   }
 
-  counter({ name, help, labels }: Description): Counter<Label> {
-    return new Counter({ name, help, labelNames: [...labels], registers: [this.registry] })
-  }
-
-  /** A counter of what is counted elsewhere, read each time somebody looks. */
-  tally({ name, help, labels }: Description, read: (add: (values: Values, count: number) => void) => void): void {
-    new Counter<Label>({
-      name,
-      help,
-      labelNames: [...labels],
-      registers: [this.registry],
-      collect() {
-        this.reset()
-        read((values, count) => this.inc(values, count))
-      },
-    })
+  counter(description: Description): SeriesCounter {
+    return new SeriesCounter(description, this.registry)
   }
 
   /** Set anew each time somebody looks. */

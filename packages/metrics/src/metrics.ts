@@ -95,8 +95,13 @@ class PrometheusMetrics implements Metrics {
   async fetch(request: Request): Promise<Response> {
     const { status, type, body } = (await this.#pages.answer(request.url)) ?? Pages.unknown
 
-    return new Response(ReadableStream.from(body.map((piece) => Buffer.from(piece))), { status, headers: { 'content-type': type } })
+    return new Response(ReadableStream.from(encoded(body)), { status, headers: { 'content-type': type } })
   }
+}
+
+/** One by one: together they would be megabytes in a turn. */
+function* encoded(pieces: readonly string[]): Generator<Uint8Array> {
+  for (const piece of pieces) yield Buffer.from(piece)
 }
 
 function resolved(options: MetricsOptions): ResolvedOptions | ConfigError {
@@ -128,6 +133,7 @@ function register(host: PluginHost, options: ResolvedOptions): (() => void)[] {
     observing,
     meters: new Meters(options.registry, () => host.runtime.now()),
     systemOf: (transport) => systems.get(transport) ?? transport,
+    listeners: host.plan.listeners.map(({ channel, group, label }) => ({ transport: host.transportOf(channel), channel, group, listener: label })),
   }
   const ends = [() => observing.stop()]
   for (const add of [publishedMetrics, listenedMetrics, deadMetrics, connectionMetrics, outboxMetrics, sagaMetrics]) observing.safely(() => add(subject))

@@ -43,7 +43,7 @@ export function resolveOptions(options: MetricsOptions): ResolvedOptions {
     defaults,
     serve: serve === false ? undefined : { port: served.port ?? 9464, host: served.host ?? '127.0.0.1' },
     depthEveryMs,
-    buckets: { process: buckets?.process ?? [0.002, 0.01, 0.05, 0.2, 0.5, 1, 5, 30], critical: buckets?.critical ?? [0.01, 0.05, 0.2, 1, 5, 30, 300, 3_600] },
+    buckets: { process: buckets?.process ?? [0.002, 0.01, 0.05, 0.2, 1, 5, 30], critical: buckets?.critical ?? [0.01, 0.05, 0.2, 1, 5, 30, 300, 3_600] },
   }
   const faults = faultsOf(options, resolved)
   if (faults.length > 0) throw new ConfigError(faults)

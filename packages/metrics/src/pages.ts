@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Health, PluginHost } from '@waybill/core'
 import { DurationHistogram } from './duration-histogram.js'
 import type { MetricsRegistry } from './options.js'
+import { SeriesCounter } from './series-counter.js'
 
 const seriesInTurn = 100
 
@@ -48,7 +49,8 @@ export class Pages {
     if (registry.contentType.startsWith('application/openmetrics-text')) return [await registry.metrics()]
     const pieces: string[] = []
     for (const metric of registry.getMetricsAsArray()) {
-      const texts = metric instanceof DurationHistogram && !hasDefaultLabels(registry) ? metric.texts(seriesInTurn) : [await registry.getSingleMetricAsString(metric.name)]
+      const isOurs = metric instanceof DurationHistogram || metric instanceof SeriesCounter
+      const texts = isOurs && !hasDefaultLabels(registry) ? metric.texts(seriesInTurn) : [await registry.getSingleMetricAsString(metric.name)]
       for (const text of texts) {
         pieces.push(`${text}\n`)
         await setImmediate()

@@ -1,7 +1,9 @@
-import type { PluginHost, Observing } from '@waybill/core'
+import type { PluginHost, Observing, ProcessEvent } from '@waybill/core'
 import type { Glance } from './glance.js'
 import type { Meters } from './meters.js'
 import type { ResolvedOptions } from './options.js'
+
+export type Listening = Pick<ProcessEvent, 'transport' | 'channel' | 'group' | 'listener'>
 
 /** What the metrics of one subject are made from. */
 export interface Subject {
@@ -12,4 +14,6 @@ export interface Subject {
   readonly observing: Observing
   /** The product behind what the app calls a transport. */
   readonly systemOf: (transport: string) => string
+  /** Each listener of the app, and what the app calls the transport of its channel. */
+  readonly listeners: readonly Listening[]
 }
