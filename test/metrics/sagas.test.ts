@@ -1,4 +1,4 @@
-import { metrics } from '@waybill/metrics'
+import { type Alert, alerts, metrics } from '@waybill/metrics'
 import { outbox } from '@waybill/outbox'
 import { sagas } from '@waybill/saga'
 import { memoryStore } from '@waybill/store-memory'
@@ -31,4 +31,22 @@ test('sagas that run, turn back, are stuck and end are counted, each once', asyn
     3, 1, 2,
   ])
   expect([await value('waybill_saga_compensations_total'), await value('waybill_sagas_stuck_total'), await value('waybill_sagas', 'stuck')]).toEqual([2, 1, 0])
+})
+
+test('a saga that is stuck raises an alert, and clears it when it goes on', async () => {
+  script.current = new Script()
+  script.current.fail('mute reserve o-1')
+  script.current.fail('break release o-1', 6)
+  const told: Alert[] = []
+  const watch = alerts({ send: (alert) => void told.push(alert) })
+  await using shop = await harness({ services: [Checkout, Stock, Payment, Shipping], plugins: [outbox(memoryStore()), sagas(), watch], log: false })
+
+  await shop.when(new OrderPlaced({ orderId: 'o-1', total: 5 }))
+  await shop.advance('10m')
+
+  const about = { rule: 'WaybillSagaStuck', about: 'checkout' }
+  expect(told).toMatchObject([
+    { ...about, state: 'raised', severity: 'critical', value: 1, limit: 0, text: expect.stringContaining('Of saga "checkout" so many are stuck and wait for a person: 1') },
+    { ...about, state: 'cleared' },
+  ])
 })

@@ -31,6 +31,8 @@ export interface AlertOptions {
   readonly criticalTime?: Duration | false
   /** How long a committed message may wait in the outbox. Default: 1m. */
   readonly outboxAge?: Duration | false
+  /** Sagas of one name that are stuck: none goes on without a person. Default: 0. */
+  readonly sagasStuck?: number | false
   /** How often it is looked. Default: 1m. */
   readonly every?: Duration
   /** Called with each alert; what it throws is logged. Default: alerts are log lines alone. */
@@ -47,6 +49,7 @@ export interface Limits {
   readonly redelivered: number | undefined
   readonly criticalTimeMs: number | undefined
   readonly outboxAgeMs: number | undefined
+  readonly sagasStuck: number | undefined
 }
 
 export interface ResolvedAlertOptions {
@@ -69,7 +72,8 @@ export function resolveAlertOptions(given: AlertOptions): ResolvedAlertOptions {
   }
   const duration = (name: string, value: Duration | false): number | undefined =>
     value === false ? undefined : (parseDuration(value) ?? fault(name, 'a duration such as 1m, or false', value))
-  const { depth = 10_000, failures = 100, noConsumer = '1m', blocked = '1m', redelivered = 0.2, criticalTime = false, outboxAge = '1m', every = '1m', send, webhook } = given
+  const { depth = 10_000, failures = 100, noConsumer = '1m', blocked = '1m', redelivered = 0.2, criticalTime = false, outboxAge = '1m', sagasStuck = 0 } = given
+  const { every = '1m', send, webhook } = given
   const hook = typeof webhook === 'string' ? { url: webhook } : webhook
   if (send !== undefined && typeof send !== 'function') fault('send', 'a function that takes an alert', send)
   if (hook !== undefined && (typeof hook !== 'object' || hook === null)) fault('webhook', 'an address such as https://example.org/alerts', hook)
@@ -85,6 +89,7 @@ export function resolveAlertOptions(given: AlertOptions): ResolvedAlertOptions {
       redelivered: number('redelivered', redelivered),
       criticalTimeMs: duration('criticalTime', criticalTime),
       outboxAgeMs: duration('outboxAge', outboxAge),
+      sagasStuck: number('sagasStuck', sagasStuck),
     },
     everyMs,
     send,
@@ -103,6 +108,7 @@ const knownOptions = Object.keys({
   redelivered: true,
   criticalTime: true,
   outboxAge: true,
+  sagasStuck: true,
   every: true,
   send: true,
   webhook: true,

@@ -1,4 +1,4 @@
-import { type GroupDepth, Ignore, type Health, type OutboxEvent, type PluginHost, type Observing } from '@waybill/core'
+import { type GroupDepth, Ignore, type Health, type Observing, type OutboxEvent, type PluginHost, type SagasEvent } from '@waybill/core'
 import { momentOf } from './moment.js'
 
 /** What rules look at. */
@@ -9,6 +9,8 @@ export interface Facts {
   readonly recent: readonly Recent[]
   /** How the shards of the outbox were when they were last looked at. */
   readonly shards: readonly OutboxEvent[]
+  /** How the sagas of each name were then. */
+  readonly sagas: readonly SagasEvent[]
 }
 
 export interface Recent extends Counts {
@@ -33,6 +35,7 @@ export class FactBook {
   readonly #lateMs: number
   readonly #totals = new Map<string, { -readonly [K in keyof Recent]: Recent[K] }>()
   readonly #shards = new Map<string, OutboxEvent>()
+  readonly #sagas = new Map<string, SagasEvent>()
   readonly #pages: { readonly at: number; readonly totals: ReadonlyMap<string, Recent> }[]
 
   constructor(host: PluginHost, observing: Observing, lateMs: number) {
@@ -40,6 +43,7 @@ export class FactBook {
     this.#lateMs = lateMs
     this.#pages = [{ at: host.runtime.elapsed(), totals: new Map() }]
     observing.on('outbox', (event) => this.#shards.set(event.shard, event))
+    observing.on('sagas', (event) => this.#sagas.set(event.saga, event))
     observing.on('processed', ({ channel, group, error, redelivered, envelope }) => {
       const name = `${channel} ${group}`
       let total = this.#totals.get(name)
@@ -56,7 +60,9 @@ export class FactBook {
 
   /** Waits at most `patienceMs` for the brokers; what they do not tell by then is left out. */
   async read(patienceMs: number): Promise<Facts> {
-    return { health: this.#host.health(), depths: await this.#depths(patienceMs), recent: this.#recent(), shards: [...this.#shards.values()] }
+    const depths = await this.#depths(patienceMs)
+
+    return { health: this.#host.health(), depths, recent: this.#recent(), shards: [...this.#shards.values()], sagas: [...this.#sagas.values()] }
   }
 
   #depths(patienceMs: number): Promise<readonly GroupDepth[]> {

@@ -26,7 +26,7 @@ export interface Reading {
 
 /** The rules that are switched on. */
 export function rulesOf(limits: Limits): readonly Rule[] {
-  return [depth(limits), failures(limits), noConsumer(limits), blocked(limits), redelivered(limits), criticalTime(limits), outboxAge(limits)].filter((rule) => rule !== undefined)
+  return [depth, failures, noConsumer, blocked, redelivered, criticalTime, outboxAge, sagasStuck].map((rule) => rule(limits)).filter((rule) => rule !== undefined)
 }
 
 const groups = `${label.channel}, ${label.group}`
@@ -139,6 +139,21 @@ function outboxAge({ outboxAgeMs }: Limits): Rule | undefined {
     summary: `A committed message has waited {{ $value | humanizeDuration }} in shard "{{ $labels.${label.shard} }}" of the outbox`,
     advice: 'Look whether a relay runs, whether its broker takes messages, and whether the store answers.',
     read: ({ shards }) => shards.map(({ shard, oldestMs }) => ({ about: shard, value: (oldestMs ?? 0) / 1_000 })),
+  }
+}
+
+function sagasStuck({ sagasStuck: limit }: Limits): Rule | undefined {
+  if (limit === undefined) return undefined
+
+  return {
+    name: 'WaybillSagaStuck',
+    severity: 'critical',
+    limit,
+    forMs: 0,
+    expression: `max by (${label.saga}) (${metric.sagas}{${label.status}="stuck"})`,
+    summary: `Of saga "{{ $labels.${label.saga} }}" so many are stuck and wait for a person: {{ $value }}`,
+    advice: 'The history of a stuck saga says at which step and why; retry that step, skip it or compensate the saga.',
+    read: ({ sagas }) => sagas.map(({ saga, open }) => ({ about: saga, value: open['stuck'] ?? 0 })),
   }
 }
 
