@@ -1,5 +1,5 @@
 // Finds the brokers and the database that the suites need, starts those that are missing, and ends those that it started:
-//   node test/setup/brokers.mjs [start|stop] [rabbitmq] [kafka] [postgres]
+//   node test/setup/brokers.mjs [start|stop] [rabbitmq] [kafka] [postgres] [prometheus]
 // An address in the environment wins, then what listens on the usual port, then a node of our own, then a container.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,14 +8,16 @@ import { kafka } from './kafka.mjs'
 import { alone, isAlive } from './lock.mjs'
 import { detachedIn, has, listens } from './machine.mjs'
 import { postgres } from './postgres.mjs'
+import { prometheus } from './prometheus.mjs'
 import { rabbitmq } from './rabbitmq.mjs'
 import { keep, main, run, step } from './steps.mjs'
 
-export const brokers = [rabbitmq, kafka, postgres]
+export const brokers = [rabbitmq, kafka, postgres, prometheus]
 
 /** Makes a broker ready and puts its address into the environment; rejects with what to do when there is none. */
 export const ready = (broker) =>
   step(broker.name, async () => {
+    if (broker.install) return broker.install()
     const given = process.env[broker.variable]
     if (given) return checkGiven(broker, given)
     const { port, origin } = await alone(broker.name, () => find(broker))
