@@ -133,7 +133,10 @@ describe('a broker that is stopped, killed and short of memory', () => {
 
       expect(inbox.texts().slice(2)).toEqual(['after', 'after'])
       expect(party.warnings.filter((line) => line.includes('of its messages wait, and none has come'))).toHaveLength(2)
-      expect(inbox.consumer.health().attached).toBe(true)
+      expect(inbox.consumer.health()).toMatchObject({
+        attached: true,
+        restarted: { times: 2, at: expect.any(String), reason: expect.stringContaining('of its messages wait, and none has come') },
+      })
     },
     60_000,
   )

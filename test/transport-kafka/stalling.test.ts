@@ -59,6 +59,9 @@ describe('a driver that fetches nothing', () => {
     mend()
 
     await eventually(() => inbox.texts().includes('after'))
-    expect(inbox.consumer.health().attached).toBe(true)
+    expect(inbox.consumer.health()).toMatchObject({
+      attached: true,
+      restarted: { times: 1, at: expect.any(String), reason: expect.stringContaining('records that are not fetched: 1') },
+    })
   })
 })

@@ -95,6 +95,7 @@ export type {
   ConnectionState,
   Consumer,
   ConsumerHealth,
+  ConsumerRestart,
   DeadLetterAccess,
   Deliver,
   Depth,

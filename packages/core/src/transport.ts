@@ -267,6 +267,17 @@ export interface ConsumerHealth {
   readonly waiting: number | undefined
   /** On a log: what it reads. */
   readonly partitions?: readonly PartitionHealth[]
+  /** Kept when it runs again; missing where it never had to. */
+  readonly restarted?: ConsumerRestart | undefined
+}
+
+/** A consumer that got nothing, or was taken away by the broker, while its connection stood, and that was attached anew. */
+export interface ConsumerRestart {
+  readonly times: number
+  /** The last time, in ISO 8601. */
+  readonly at: string
+  /** Why, that time. */
+  readonly reason: string
 }
 
 /** One partition that a consumer reads at this moment. */

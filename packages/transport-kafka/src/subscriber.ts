@@ -1,4 +1,4 @@
-import type { Consumer, ConsumerHealth, Deliver } from '@waybill/core'
+import type { Consumer, ConsumerHealth, ConsumerRestart, Deliver } from '@waybill/core'
 import { sentenceOf } from './broker-error.js'
 import { Commits, givenOf } from './commits.js'
 import type { KafkaDelivery } from './delivery.js'
@@ -44,6 +44,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
   #isStopped = false
   #isPumpDue = false
   #lateSettles = 0
+  #restarted: ConsumerRestart | undefined
   #firstTurn = 0
 
   constructor(to: SubscriberOptions, deliver: Deliver) {
@@ -56,7 +57,7 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
     this.#watch = new FetchWatch(to, {
       partitions: () => (this.#isPaused || this.#isRebalancing || this.#membership.reason !== undefined ? [] : [...this.#partitions.values()]),
       isHeld: (partition) => partition.reason !== undefined || partition.isFull(this.#window),
-      stalled: (reason) => this.#membership.restart(reason),
+      stalled: (reason) => this.#restart(reason),
     })
   }
 
@@ -107,8 +108,14 @@ export class KafkaSubscriber implements Consumer, MembershipEvents, PartitionOwn
       lateSettles: this.#lateSettles,
       reason: this.#membership.reason,
       waiting: partitions.reduce((sum, { lag }) => sum + lag, 0),
+      restarted: this.#restarted,
       partitions: partitions.map(({ topic, partition, lag, unsettled, progressAt, reason }) => ({ address: topic, partition, waiting: lag, unsettled, progressAt, reason })),
     }
+  }
+
+  #restart(reason: string): void {
+    this.#restarted = { times: (this.#restarted?.times ?? 0) + 1, at: new Date(this.#to.host.runtime.now()).toISOString(), reason }
+    this.#membership.restart(reason)
   }
 
   // ── what the group says

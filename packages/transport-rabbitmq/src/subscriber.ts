@@ -1,4 +1,4 @@
-import type { Consumer, ConsumerHealth, Deliver, TransportHost } from '@waybill/core'
+import type { Consumer, ConsumerHealth, ConsumerRestart, Deliver, TransportHost } from '@waybill/core'
 import { Attachment, type AttachmentOptions } from './attachment.js'
 import type { Connection } from './connection.js'
 import type { Declarations } from './declarations.js'
@@ -34,6 +34,7 @@ export class Subscriber implements Consumer, AttachmentOwner {
   #arrived: RabbitDelivery[] = []
   #unsettled = 0
   #lateSettles = 0
+  #restarted: ConsumerRestart | undefined
   #window: number
   #isPaused = false
   #isScheduled = false
@@ -100,6 +101,7 @@ export class Subscriber implements Consumer, AttachmentOwner {
       lateSettles: this.#lateSettles,
       reason: reasons.length === 0 ? undefined : reasons.join('; '),
       waiting: undefined,
+      restarted: this.#restarted,
     }
   }
 
@@ -134,7 +136,9 @@ export class Subscriber implements Consumer, AttachmentOwner {
   /** Of a whole connection that went, its state tells. */
   #tellLoss(queue: string, reason: string, unsettled: number): void {
     const { connection, host } = this.#options
-    host.log[connection.model ? 'warn' : 'debug'](`The consumer of queue "${queue}" was lost and will be attached again: ${reason}.`, { queue, unsettled })
+    const isAlone = connection.model !== undefined
+    host.log[isAlone ? 'warn' : 'debug'](`The consumer of queue "${queue}" was lost and will be attached again: ${reason}.`, { queue, unsettled })
+    if (isAlone) this.#restarted = { times: (this.#restarted?.times ?? 0) + 1, at: new Date(host.runtime.now()).toISOString(), reason: `queue "${queue}": ${reason}` }
   }
 
   // The end of a turn, so everything that one read of the socket brought goes together.
