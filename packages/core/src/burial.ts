@@ -4,7 +4,7 @@ import { diagnostics, type DeadLetterEvent } from './diagnostics.js'
 import type { DeathNotices } from './death-notices.js'
 import type { Limits } from './limits.js'
 import type { Link } from './link.js'
-import type { Logger } from './logger.js'
+import type { LogFields, Logger } from './logger.js'
 import { backOff } from './retry.js'
 import type { Runtime } from './runtime.js'
 import type { RawDelivery } from './transport.js'
@@ -19,6 +19,9 @@ export interface BurialOptions {
   readonly runtime: Runtime
   readonly log: Logger
 }
+
+/** Why it is dead, and what of its payload may be logged. */
+type Buried = Pick<Death, 'code' | 'message' | 'error' | 'listener' | 'attempts'> & { readonly logged?: LogFields }
 
 /** What a schema says may quote the payload, which no log line does. */
 function quotesPayload({ code, error }: Pick<Death, 'code' | 'error'>): boolean {
@@ -35,7 +38,7 @@ export class Burial {
     this.#options = options
   }
 
-  bury(raw: RawDelivery, id: string, death: Pick<Death, 'code' | 'message' | 'error' | 'listener' | 'attempts'>, buried: (letter: Letter) => void): void {
+  bury(raw: RawDelivery, id: string, { logged, ...death }: Buried, buried: (letter: Letter) => void): void {
     const { app, channel, group, limits, link, log, runtime } = this.#options
     const letter = deadLetterOf(raw, id, { ...death, channel, group, time: new Date(runtime.now()).toISOString(), firstDeath: runtime.id() }, limits)
     const send = (attempt: number): void => {
@@ -52,6 +55,7 @@ export class Burial {
             channel,
             group,
             attempts: death.attempts,
+            ...logged,
           },
         )
         if (diagnostics.deadLetter.hasSubscribers)

@@ -2,6 +2,7 @@ import type { Kind, Schema } from './contract.js'
 import { type Complain, type Fault, unknownOptions } from './fault.js'
 import { describeFound, isRecord } from './found.js'
 import { keyFunction } from './key.js'
+import { type Logged, resolveLogged } from './logged.js'
 import { faultOfName } from './name.js'
 import { isSchema, refuseAll } from './schema.js'
 
@@ -18,11 +19,13 @@ export interface Definition {
   readonly upcast: Readonly<Record<number, (payload: unknown) => unknown>>
   readonly heard: boolean
   readonly foreignName: string | undefined
+  /** What of its payload may stand in log lines. */
+  readonly logged: Logged | undefined
   readonly faults: readonly Fault[]
 }
 
 // `heard` gets a sentence of its own on what is no event.
-const known = ['channel', 'key', 'payload', 'version', 'upcast', 'foreign', 'heard']
+const known = ['channel', 'key', 'payload', 'version', 'upcast', 'foreign', 'heard', 'logged']
 
 /** Never throws, whatever it is given: a class that threw while it is defined would take the whole program with it. */
 export function resolveDefinition(kind: Kind, name: unknown, given: unknown): Definition {
@@ -50,6 +53,7 @@ export function resolveDefinition(kind: Kind, name: unknown, given: unknown): De
     upcast: resolveUpcast(version, options.upcast, fault),
     heard: resolveHeard(kind, options.heard, fault),
     foreignName: resolveForeign(options.foreign, fault),
+    logged: resolveLogged(options.logged, fault),
     faults,
   })
 }

@@ -1,6 +1,7 @@
 import { contextsOf } from './context.js'
 import { textUpTo, traceparentOf } from './dead-letter.js'
 import type { Job } from './job.js'
+import { loggedFields } from './logged.js'
 import type { PlannedListener } from './plan.js'
 import type { Cause, Contexts, Held, Scope } from './scope.js'
 
@@ -36,7 +37,11 @@ export class JobScope implements Scope {
   }
 }
 
-function causeOf({ id, raw: { envelope } }: Job, { group, serviceName }: PlannedListener): Cause {
+function causeOf(job: Job, { group, serviceName }: PlannedListener): Cause {
+  const {
+    id,
+    raw: { envelope },
+  } = job
   const time = typeof envelope.time === 'string' ? Date.parse(envelope.time) : Number.NaN
 
   return {
@@ -49,5 +54,6 @@ function causeOf({ id, raw: { envelope } }: Job, { group, serviceName }: Planned
     traceparent: traceparentOf(envelope.traceparent),
     tracestate: textUpTo(envelope.tracestate, 512),
     baggage: textUpTo(envelope.baggage, 8_192),
+    logged: job.known?.definition.logged && loggedFields(job),
   }
 }

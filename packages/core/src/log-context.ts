@@ -2,7 +2,8 @@ import type { LogFields, Logger } from './logger.js'
 import { scopes } from './scope.js'
 
 /**
- * What the line of a log belongs to: the message that is being processed and the listener that does it. Empty outside of a listener.
+ * What the line of a log belongs to: the message that is being processed and the listener that does it, with those fields of its payload that its
+ * definition names in `logged`. Empty outside of a listener.
  * For a logger of your own: `pino({ mixin: logContext })`.
  */
 export function logContext(): LogFields {
@@ -10,7 +11,7 @@ export function logContext(): LogFields {
   const cause = scope?.cause
   if (!scope || !cause) return {}
 
-  return { listener: scope.owner, group: cause.group, id: cause.id, correlationId: cause.correlationId, traceId: cause.traceparent?.slice(3, 35) }
+  return { listener: scope.owner, group: cause.group, id: cause.id, correlationId: cause.correlationId, traceId: cause.traceparent?.slice(3, 35), ...cause.logged }
 }
 
 /** The part of pino that is needed; other loggers have it too. */

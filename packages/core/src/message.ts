@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Contract, Fields, Input, KeyField, Kind, OnWire, Output, Replying, Schema } from './contract.js'
 import { type Definition, resolveDefinition } from './definition.js'
+import type { LoggedAs } from './logged.js'
 import { validate } from './schema.js'
 import { isPlain, snapshotOf } from './snapshot.js'
 
@@ -17,6 +18,8 @@ export interface MessageOptions<S extends Schema> {
   readonly upcast?: Readonly<Record<number, (payload: any) => unknown>>
   /** How systems that are not Waybill call it: their type header, `com.acme.OrderPlaced`. Taken in addition to the own name. */
   readonly foreign?: { readonly name: string }
+  /** What of its payload stands in log lines about it, and how. Default: nothing. */
+  readonly logged?: Readonly<Partial<Record<keyof Input<S> & string, LoggedAs>>>
 }
 
 export interface MessageBase<N extends string, S extends Schema, R, K extends Kind> {

@@ -7,6 +7,7 @@ import type { Refusal } from './decode.js'
 import { parseDuration } from './duration.js'
 import type { Job, ManualWord } from './job.js'
 import type { Link } from './link.js'
+import { loggedFields } from './logged.js'
 import type { LogFields, Logger } from './logger.js'
 import { longestMs } from './option.js'
 import type { Publishing } from './publishing.js'
@@ -190,7 +191,7 @@ export class Outcomes implements BatchEnd, RetryEnd {
   bury(job: Job, code: string, message: string, error?: unknown): void {
     this.#settling++
     const { label } = job.runner.listener
-    this.#options.burial.bury(job.raw, job.id, { code, message, error, listener: label, attempts: job.attempt }, (letter) => {
+    this.#options.burial.bury(job.raw, job.id, { code, message, error, listener: label, attempts: job.attempt, logged: loggedFields(job) }, (letter) => {
       this.#end.buried(job, letter)
       this.#settled(() => this.#settle(job))
     })
@@ -320,8 +321,9 @@ function failure(error: unknown): Cause {
 }
 
 /** What a person needs to find the message again. */
-function identity({ id, key, raw, runner }: Job): LogFields {
+function identity(job: Job): LogFields {
+  const { id, key, raw, runner } = job
   const { channel, group } = runner.listener
 
-  return { messageName: textUpTo(raw.envelope.type, 255), id, key, channel, group }
+  return { messageName: textUpTo(raw.envelope.type, 255), id, key, channel, group, ...loggedFields(job) }
 }

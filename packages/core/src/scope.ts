@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { LogFields } from './logger.js'
 import type { OpenTransaction } from './open-transaction.js'
 import { refusal } from './refusal.js'
 import type { Outgoing } from './transport.js'
@@ -40,6 +41,8 @@ export interface Cause {
   readonly traceparent: string | undefined
   readonly tracestate: string | undefined
   readonly baggage: string | undefined
+  /** What of its payload may be logged. */
+  readonly logged?: LogFields | undefined
 }
 
 /** Messages held back until the work around them has succeeded. */
