@@ -7,6 +7,7 @@ import { memory, memoryBroker } from '@waybill/transport-memory'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import { gate } from '../core/on-memory.js'
+import { faultsOf } from './conventions.js'
 import { telemetry, treeOf } from './traced-app.js'
 
 const payload = z.object({ order: z.string() })
@@ -101,6 +102,26 @@ test('spans have the kinds, names and attributes that OpenTelemetry gives them',
   })
   const ids = ['orders', 'stock'].map((channel) => named(spans(), `process ${channel}`).attributes['messaging.message.conversation_id'])
   expect(ids[1]).toBe(ids[0])
+})
+
+test('each acknowledgement is a span where that is asked for: of what was done, and of what died', async () => {
+  const { front, spans } = await shop({ settle: true })
+
+  await front.publish([new Ordered({ order: '1' }), new Ordered({ order: 'bad' })])
+  await eventually(() => spans().filter(({ name }) => name.startsWith('ack ')).length === 3)
+
+  expect(named(spans(), 'ack stock')).toMatchObject({ kind: SpanKind.CLIENT, attributes: { 'messaging.operation.type': 'settle', 'waybill.listener': 'Shipping.ship' } })
+  const { traceId } = named(spans(), 'dead_letter orders').spanContext()
+  expect(treeOf(spans().filter((span) => span.spanContext().traceId === traceId))).toEqual([
+    'create orders',
+    '  send orders',
+    '  process orders',
+    '  retry orders',
+    '  process orders',
+    '  dead_letter orders',
+    '  ack orders',
+  ])
+  expect(spans().flatMap(faultsOf)).toEqual([])
 })
 
 test('a message that fails marks its work as failed by the name of the error alone, and its death is in the tree', async () => {

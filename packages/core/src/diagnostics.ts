@@ -11,6 +11,7 @@ export const diagnostics = {
   // The same type twice: the two parameters changed places between @types/node 24 and 26.
   publish: tracingChannel<PublishEvent, PublishEvent>('waybill:publish'),
   process: tracingChannel<ProcessEvent, ProcessEvent>('waybill:process'),
+  settle: channel('waybill:settle'),
   retry: channel('waybill:retry'),
   deadLetter: channel('waybill:dead-letter'),
   skip: channel('waybill:skip'),
@@ -49,6 +50,17 @@ export interface ProcessEvent {
   /** How many messages the run takes, where it takes several. */
   readonly batch: number | undefined
   error?: unknown
+}
+
+/** `waybill:settle`: the broker is told that it is done with: its listener was, it is a dead letter, or the broker keeps its next try. */
+export interface SettleEvent {
+  readonly app: string
+  readonly transport: string
+  readonly channel: string
+  readonly group: string
+  readonly listener: string
+  readonly id: string
+  readonly envelope: RawEnvelope
 }
 
 /** `waybill:retry`: it is tried again. */

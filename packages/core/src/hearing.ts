@@ -9,6 +9,7 @@ const channels: Readonly<Record<keyof Observer, string>> = {
   published: 'tracing:waybill:publish:asyncEnd',
   processing: 'tracing:waybill:process:start',
   processed: 'tracing:waybill:process:asyncEnd',
+  settled: 'waybill:settle',
   retried: 'waybill:retry',
   deadLettered: 'waybill:dead-letter',
   skipped: 'waybill:skip',

@@ -25,6 +25,7 @@ export type {
   RetryEvent,
   SagaEvent,
   SagasEvent,
+  SettleEvent,
   SkipEvent,
 } from './diagnostics.js'
 export { diagnostics } from './diagnostics.js'

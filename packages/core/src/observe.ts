@@ -9,6 +9,7 @@ import type {
   RetryEvent,
   SagaEvent,
   SagasEvent,
+  SettleEvent,
   SkipEvent,
 } from './diagnostics.js'
 import { hear, observed } from './hearing.js'
@@ -23,6 +24,8 @@ export interface Observer {
   readonly processing?: (event: ProcessEvent) => unknown
   /** A listener has ended, with an `error` where it failed. */
   readonly processed?: (event: ProcessEvent) => unknown
+  /** A message is acknowledged. */
+  readonly settled?: (event: SettleEvent) => unknown
   readonly retried?: (event: RetryEvent) => unknown
   readonly deadLettered?: (event: DeadLetterEvent) => unknown
   readonly skipped?: (event: SkipEvent) => unknown

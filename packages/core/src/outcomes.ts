@@ -2,7 +2,7 @@ import type { BatchEnd } from './batch.js'
 import type { Burial } from './burial.js'
 import { describeError, type Letter, loggedOf, messageOf, textUpTo } from './dead-letter.js'
 import { WaybillError } from './error.js'
-import { diagnostics, type RetryEvent, type SkipEvent } from './diagnostics.js'
+import { diagnostics, type RetryEvent, type SettleEvent, type SkipEvent } from './diagnostics.js'
 import type { Refusal } from './decode.js'
 import { parseDuration } from './duration.js'
 import type { Job, ManualWord } from './job.js'
@@ -284,7 +284,13 @@ export class Outcomes implements BatchEnd, RetryEnd {
 
   #settle(job: Job): void {
     job.raw.settle('ack')
+    if (diagnostics.settle.hasSubscribers) this.#tellSettled(job)
     this.#end.left(job)
+  }
+
+  #tellSettled({ id, raw: { envelope }, runner }: Job): void {
+    const { app, channel, group, link } = this.#options
+    diagnostics.settle.publish({ app, transport: link.name, channel, group, listener: runner.listener.label, id, envelope } satisfies SettleEvent)
   }
 
   #settled(then: () => void): void {

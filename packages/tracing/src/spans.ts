@@ -1,13 +1,14 @@
 import { type Attributes, type Context, type Link, type Span, SpanKind, SpanStatusCode, type Tracer } from '@opentelemetry/api'
 import { attribute } from './attributes.js'
 
-export type Operation = 'create' | 'send' | 'process' | 'retry' | 'dead_letter'
+export type Operation = 'create' | 'send' | 'process' | 'ack' | 'retry' | 'dead_letter'
 
 const kinds: Readonly<Record<Operation, { readonly kind: SpanKind; readonly type: 'create' | 'send' | 'process' | 'settle' }>> = {
   create: { kind: SpanKind.PRODUCER, type: 'create' },
   // The message carries the context of its creation, so the sending is a call to the broker.
   send: { kind: SpanKind.CLIENT, type: 'send' },
   process: { kind: SpanKind.CONSUMER, type: 'process' },
+  ack: { kind: SpanKind.CLIENT, type: 'settle' },
   retry: { kind: SpanKind.CLIENT, type: 'settle' },
   dead_letter: { kind: SpanKind.CLIENT, type: 'settle' },
 }
