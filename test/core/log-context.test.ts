@@ -1,4 +1,5 @@
-import { Event, Listener, type LogFields, logContext, pinoLogger, Service } from '@waybill/core'
+import { Event, Listener, type LogFields, logContext, type Logger, type Middleware, pinoLogger, type Plugin, Service } from '@waybill/core'
+import { eventually } from '@waybill/testing'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { gate, startApp } from './on-memory.js'
@@ -21,6 +22,37 @@ test('a line that a listener writes says which message it belongs to, and nothin
 
   expect(await opened).toEqual({ listener: 'Notes.take', group: 'notes', id: 'n-1', correlationId: 'n-1', traceId: undefined })
   expect(logContext()).toEqual({})
+})
+
+test('a line about a message says where it belongs, whoever writes it: correlation and trace', async () => {
+  const lines: { readonly text: string; readonly fields: LogFields | undefined }[] = []
+  const note = (text: string, fields?: LogFields): void => void lines.push({ text, fields })
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  @Service('notes')
+  class Notes {
+    @Listener(Noted, { retry: { attempts: 2, backoff: ['1ms'] } })
+    take(): void {
+      throw new Error('no paper')
+    }
+  }
+  const plugin: Plugin = { name: 'tracer', trace: () => ({ traceparent, tracestate: undefined, baggage: undefined }), open: (host) => void (log = host.log) }
+  let log: Logger | undefined
+  const middleware: Middleware = {
+    listen(_call, next) {
+      log?.info('It begins.', { desk: 1 })
+
+      return next()
+    },
+  }
+  const { app } = await startApp({ services: [Notes], plugins: [plugin], middleware: [middleware], log: { debug: note, info: note, warn: note, error: note } })
+
+  await app.publish(new Noted({ secret: 'hush' }), { id: 'n-1' })
+  await eventually(() => lines.some(({ text }) => text.includes('gave up')))
+
+  const origin = { id: 'n-1', correlationId: 'n-1', traceId: '0af7651916cd43dd8448eb211c80319c' }
+  for (const part of ['failed, try 1', 'gave up']) expect(lines.find(({ text }) => text.includes(part))?.fields).toMatchObject(origin)
+  expect(lines.find(({ text }) => text === 'It begins.')?.fields).toEqual({ ...origin, listener: 'Notes.take', group: 'notes', desk: 1 })
+  expect(lines.find(({ text }) => text.includes('is running'))?.fields).toEqual({ listeners: 1, groups: 1 })
 })
 
 test("the framework's lines go to pino, fields first", async () => {

@@ -65,7 +65,16 @@ test('of a payload a log line has the fields that its message names, each masked
   await eventually(() => lines.some(({ text }) => text.includes('gave up')))
 
   const [failed, dead] = ['failed, try 1', 'gave up'].map((part) => lines.find(({ text }) => text.includes(part))?.fields)
-  expect(failed).toEqual({ ...logged, messageName: 'paid', id: expect.any(String), key: undefined, channel: 'paid', group: 'till' })
+  expect(failed).toEqual({
+    ...logged,
+    messageName: 'paid',
+    id: expect.any(String),
+    key: undefined,
+    channel: 'paid',
+    group: 'till',
+    correlationId: failed?.['id'],
+    traceId: undefined,
+  })
   expect(dead).toMatchObject({ ...logged, code: 'FAILED' })
   expect(contexts[0]).toMatchObject({ ...logged, listener: 'Till.take' })
   expect(JSON.stringify([lines, contexts])).not.toMatch(/ada@|secret|4000/)

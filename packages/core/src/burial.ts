@@ -4,6 +4,7 @@ import { diagnostics, type DeadLetterEvent } from './diagnostics.js'
 import type { DeathNotices } from './death-notices.js'
 import type { Limits } from './limits.js'
 import type { Link } from './link.js'
+import { originOf } from './log-context.js'
 import type { LogFields, Logger } from './logger.js'
 import { backOff } from './retry.js'
 import type { Runtime } from './runtime.js'
@@ -55,6 +56,7 @@ export class Burial {
             channel,
             group,
             attempts: death.attempts,
+            ...originOf(raw.envelope, id),
             ...logged,
           },
         )

@@ -1,3 +1,5 @@
+import { textUpTo, traceparentOf } from './dead-letter.js'
+import type { RawEnvelope } from './envelope.js'
 import type { LogFields, Logger } from './logger.js'
 import { scopes } from './scope.js'
 
@@ -14,6 +16,23 @@ export function logContext(): LogFields {
   return { listener: scope.owner, group: cause.group, id: cause.id, correlationId: cause.correlationId, traceId: cause.traceparent?.slice(3, 35), ...cause.logged }
 }
 
+/** The same of a message whose listener has ended, for a line about it. */
+export function originOf({ correlationId, traceparent }: RawEnvelope, id: string): LogFields {
+  return { correlationId: textUpTo(correlationId, 255) ?? id, traceId: traceparentOf(traceparent)?.slice(3, 35) }
+}
+
+/** The same logger, with what each line belongs to. */
+export function contextLogger(logger: Logger): Logger {
+  const writer = (level: keyof Logger) => (text: string, fields?: LogFields) => {
+    const context = logContext()
+    const isInside = 'id' in context
+
+    return isInside || fields ? logger[level](text, isInside ? { ...context, ...fields } : fields) : logger[level](text)
+  }
+
+  return { debug: writer('debug'), info: writer('info'), warn: writer('warn'), error: writer('error') }
+}
+
 /** The part of pino that is needed; other loggers have it too. */
 export interface FieldsFirstLogger {
   debug(fields: object, text: string): void
@@ -22,9 +41,9 @@ export interface FieldsFirstLogger {
   error(fields: object, text: string): void
 }
 
-/** Waybill's lines in your pino: `createApp({ log: pinoLogger(pino()) })`. Lines that belong to a message say which. */
+/** Waybill's lines in your pino: `createApp({ log: pinoLogger(pino()) })`. */
 export function pinoLogger(pino: FieldsFirstLogger): Logger {
-  const writer = (level: keyof Logger) => (text: string, fields?: LogFields) => pino[level]({ ...logContext(), ...fields }, text)
+  const writer = (level: keyof Logger) => (text: string, fields?: LogFields) => pino[level]({ ...fields }, text)
 
   return { debug: writer('debug'), info: writer('info'), warn: writer('warn'), error: writer('error') }
 }

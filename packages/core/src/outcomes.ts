@@ -7,6 +7,7 @@ import type { Refusal } from './decode.js'
 import { parseDuration } from './duration.js'
 import type { Job, ManualWord } from './job.js'
 import type { Link } from './link.js'
+import { originOf } from './log-context.js'
 import { loggedFields } from './logged.js'
 import type { LogFields, Logger } from './logger.js'
 import { longestMs } from './option.js'
@@ -331,5 +332,5 @@ function identity(job: Job): LogFields {
   const { id, key, raw, runner } = job
   const { channel, group } = runner.listener
 
-  return { messageName: textUpTo(raw.envelope.type, 255), id, key, channel, group, ...loggedFields(job) }
+  return { messageName: textUpTo(raw.envelope.type, 255), id, key, channel, group, ...originOf(raw.envelope, id), ...loggedFields(job) }
 }

@@ -25,6 +25,7 @@ import { defaultLimits, type Limits } from './limits.js'
 import { lateStart } from './late-start.js'
 import { Link } from './link.js'
 import { Links } from './links.js'
+import { contextLogger } from './log-context.js'
 import { consoleLogger, safeLogger, silentLogger, type Logger } from './logger.js'
 import { definitionOf, freshMessage, type Message, type MessageClass } from './message.js'
 import { nameMiddleware, type NamedMiddleware } from './middleware.js'
@@ -83,7 +84,7 @@ export class RunningApp implements App {
     this.#options = options
     this.#plan = plan
     this.#runtime = isRuntime(options.runtime) ? options.runtime : systemRuntime
-    this.#log = options.log === false ? silentLogger : safeLogger(options.log ?? consoleLogger(String(options.name), () => this.#runtime.now()))
+    this.#log = options.log === false ? silentLogger : safeLogger(contextLogger(options.log ?? consoleLogger(String(options.name), () => this.#runtime.now())))
     this.#shutdownMs = parseDuration(options.shutdown) ?? 25_000
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#host = { app: options.name, instance: this.#runtime.id(), namespace: options.namespace, runtime: this.#runtime, log: this.#log }
