@@ -21,7 +21,7 @@ class Shop {
 
 test('what waits in the outbox is seen, raises an alert when it waits too long, and is counted when it left', async () => {
   const told: Alert[] = []
-  const observed = metrics()
+  const observed = metrics({ ready: { outboxAge: '1m' } })
   const plugins = [outbox(memoryStore()), observed, alerts({ send: (alert) => void told.push(alert) })]
   await using shop = await harness({ services: [Shop], plugins })
 
@@ -32,6 +32,9 @@ test('what waits in the outbox is seen, raises an alert when it waits too long, 
   expect(await seriesOf(observed, 'waybill_outbox_pending', { shard: 'memory' })).toBe(1)
   expect(await seriesOf(observed, 'waybill_outbox_oldest_seconds', { shard: 'memory' })).toBeGreaterThan(60)
   expect(told).toMatchObject([{ rule: 'WaybillOutboxAge', state: 'raised', about: 'memory' }])
+
+  const { reasons } = (await (await observed.fetch(new Request('http://app/health/ready'))).json()) as { readonly reasons: readonly string[] }
+  expect(reasons.at(-1)).toMatch(/^A committed message has waited \d+ s in shard "memory" of the outbox; ready is up to 60 s\.$/)
 
   shop.broker.start()
   await shop.advance('3m')

@@ -5,10 +5,9 @@ import { metric } from './names.js'
 import type { Subject } from './subject.js'
 
 /** What waits for each group: here, and at the broker, which is asked now and then. Returns what ends the asking. */
-export function backlogMetrics({ host, glance, meters, options, observing, systemOf }: Subject): () => void {
+export function backlogMetrics({ asking, host, glance, meters, observing, systemOf }: Subject): () => void {
   const labels = [label.system, label.channel, label.group] as const
   const ages = new Ages(host)
-  const asking = new Asking(host, options.depthEveryMs)
   const valuesOf = ({ transport, channel, group }: GroupDepth): Record<(typeof labels)[number], string> => ({
     [label.system]: systemOf(transport),
     [label.channel]: channel,
@@ -43,46 +42,6 @@ export function backlogMetrics({ host, glance, meters, options, observing, syste
   })
 
   return asking.start()
-}
-
-/** Asks the brokers, one question at a time: a broker that does not answer is not asked twice. */
-class Asking {
-  readonly #host: PluginHost
-  readonly #everyMs: number | undefined
-  #latest: readonly GroupDepth[] = []
-  #isOver = false
-
-  constructor(host: PluginHost, everyMs: number | undefined) {
-    this.#host = host
-    this.#everyMs = everyMs
-  }
-
-  get latest(): readonly GroupDepth[] {
-    return this.#latest
-  }
-
-  start(): () => void {
-    const everyMs = this.#everyMs
-    if (everyMs === undefined) return () => undefined
-
-    let cancel: () => void = () => undefined
-    const again = (afterMs: number): void => {
-      if (!this.#isOver)
-        cancel = this.#host.runtime.after(afterMs, () => {
-          void this.#ask().then(() => again(everyMs))
-        })
-    }
-    again(1_000)
-
-    return () => {
-      this.#isOver = true
-      cancel()
-    }
-  }
-
-  async #ask(): Promise<void> {
-    this.#latest = await this.#host.depths()
-  }
 }
 
 /** When the last message of each group that was done had been sent. */

@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { ReadableStream } from 'node:stream/web'
 import { ConfigError, type Fault, type Plugin, type PluginHost, Observing } from '@waybill/core'
 import { Registry } from 'prom-client'
+import { Asking } from './asking.js'
 import { backlogMetrics } from './backlog.js'
 import { connectionMetrics } from './connections.js'
 import { deadMetrics } from './dead.js'
@@ -18,6 +19,7 @@ import { sagaMetrics } from './sagas.js'
 import { Pages } from './pages.js'
 import { processMetrics } from './process.js'
 import { publishedMetrics } from './published.js'
+import { Readiness } from './readiness.js'
 import type { Subject } from './subject.js'
 
 export interface Metrics extends Plugin {
@@ -69,8 +71,10 @@ class PrometheusMetrics implements Metrics {
         { code: 'REGISTRY_TAKEN', message: `The registry that metrics of "${host.app}" were given has those of another app already. Give each app a registry of its own.` },
       ])
 
-    this.#pages.show(host)
-    this.#ends.push(...register(host, options))
+    const observing = new Observing(host)
+    const asking = new Asking(host, options.depthEveryMs)
+    this.#pages.show(host, new Readiness(asking, observing, options.ready))
+    this.#ends.push(...register({ host, options, observing, asking }))
     if (options.serve) this.#endpoint = await Endpoint.open(options.serve, (request, response) => this.handle(request, response))
   }
 
@@ -123,11 +127,11 @@ function isTaken(registry: MetricsRegistry): boolean {
 }
 
 /** Registers every subject. A registry that throws leaves the app without that subject, and with its messages. */
-function register(host: PluginHost, options: ResolvedOptions): (() => void)[] {
-  const observing = new Observing(host)
+function register({ host, options, observing, asking }: Pick<Subject, 'host' | 'options' | 'observing' | 'asking'>): (() => void)[] {
   const systems = new Map(host.transports.map(({ name, system }) => [name, system]))
   const subject: Subject = {
     host,
+    asking,
     glance: new Glance(host),
     options,
     observing,

@@ -13,6 +13,8 @@ export interface MetricsOptions {
   readonly serve?: boolean | ServeOptions
   /** How often the brokers are asked for the depth of the queues. Default: 15s; false: never. */
   readonly depthEvery?: Duration | false
+  /** Beyond which `/health/ready` and `/health` say no, and why: messages that wait for a group, the age of what waits in the outbox. Default: never for these. */
+  readonly ready?: { readonly depth?: number; readonly outboxAge?: Duration }
   /** Upper ends, in seconds. Each costs one series for each listener. */
   readonly buckets?: { readonly process?: readonly number[]; readonly critical?: readonly number[] }
 }
@@ -29,13 +31,14 @@ export interface ResolvedOptions {
   readonly defaults: boolean
   readonly serve: Required<ServeOptions> | undefined
   readonly depthEveryMs: number | undefined
+  readonly ready: { readonly depth: number | undefined; readonly outboxAgeMs: number | undefined }
   readonly buckets: { readonly process: readonly number[]; readonly critical: readonly number[] }
 }
 
 /** Every default, and every fault in one error. */
 export function resolveOptions(options: MetricsOptions): ResolvedOptions {
   assertObject('metrics', 'METRICS_OPTION', options)
-  const { registry = new Registry(), defaults = false, serve = false, depthEvery = '15s', buckets = {} } = options
+  const { registry = new Registry(), defaults = false, serve = false, depthEvery = '15s', buckets = {}, ready = {} } = options
   const served = typeof serve === 'object' && serve !== null ? serve : {}
   const depthEveryMs = depthEvery === false ? undefined : parseDuration(depthEvery)
   const resolved: ResolvedOptions = {
@@ -43,6 +46,7 @@ export function resolveOptions(options: MetricsOptions): ResolvedOptions {
     defaults,
     serve: serve === false ? undefined : { port: served.port ?? 9464, host: served.host ?? '127.0.0.1' },
     depthEveryMs,
+    ready: { depth: ready?.depth, outboxAgeMs: parseDuration(ready?.outboxAge) },
     buckets: { process: buckets?.process ?? [0.002, 0.01, 0.05, 0.2, 1, 5, 30], critical: buckets?.critical ?? [0.01, 0.05, 0.2, 1, 5, 30, 300, 3_600] },
   }
   const faults = faultsOf(options, resolved)
@@ -61,6 +65,7 @@ function faultsOf(given: MetricsOptions, { registry, serve, depthEveryMs, bucket
     fault(`"serve.port" of metrics is to be a whole number from 0 to 65535; found ${String(serve.port)}.`)
   if (given.depthEvery !== undefined && given.depthEvery !== false && !(depthEveryMs !== undefined && depthEveryMs >= 1_000))
     fault(`"depthEvery" of metrics is to be a duration of 1s or more, or false; found ${String(given.depthEvery)}.`)
+  if (given.ready !== undefined) faults.push(...faultsOfReady(given.ready))
   if (given.buckets !== undefined) faults.push(...faultsOfBuckets(given.buckets))
   for (const [name, ends] of Object.entries(buckets)) {
     if (!Array.isArray(ends)) fault(`"buckets.${name}" of metrics is to be a list of numbers of seconds; found ${describe(ends)}.`)
@@ -69,6 +74,21 @@ function faultsOf(given: MetricsOptions, { registry, serve, depthEveryMs, bucket
   }
 
   return faults
+}
+
+function faultsOfReady(given: unknown): readonly Fault[] {
+  const fault = (message: string): Fault => ({ code: 'METRICS_OPTION', message })
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    return [fault(`"ready" of metrics is to be an object such as { depth: 100_000, outboxAge: '5m' }; found ${describe(given)}.`)]
+  const { depth, outboxAge } = given as { depth?: unknown; outboxAge?: unknown }
+  const badDepth = depth !== undefined && !(Number.isFinite(depth) && Number(depth) >= 0)
+  const badAge = outboxAge !== undefined && parseDuration(outboxAge) === undefined
+
+  return [
+    ...unknownOptions('metrics, "ready",', given, ['depth', 'outboxAge']),
+    ...(badDepth ? [fault(`"ready.depth" of metrics is to be a number of 0 or more; found ${describe(depth)}.`)] : []),
+    ...(badAge ? [fault(`"ready.outboxAge" of metrics is to be a duration such as 5m; found ${describe(outboxAge)}.`)] : []),
+  ]
 }
 
 function faultsOfBuckets(given: unknown): readonly Fault[] {
@@ -90,4 +110,4 @@ function faultsOfServe(serve: unknown): readonly Fault[] {
   ]
 }
 
-const knownOptions = Object.keys({ registry: true, defaults: true, serve: true, depthEvery: true, buckets: true } satisfies Record<keyof MetricsOptions, true>)
+const knownOptions = Object.keys({ registry: true, defaults: true, serve: true, depthEvery: true, ready: true, buckets: true } satisfies Record<keyof MetricsOptions, true>)

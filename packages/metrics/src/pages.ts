@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Health, PluginHost } from '@waybill/core'
 import { DurationHistogram } from './duration-histogram.js'
 import type { MetricsRegistry } from './options.js'
+import type { Readiness } from './readiness.js'
 import { SeriesCounter } from './series-counter.js'
 
 const seriesInTurn = 100
@@ -18,13 +19,15 @@ export class Pages {
   static readonly unknown: Page = { status: 404, type: 'text/plain', body: ['There are /metrics, /health, /health/live and /health/ready.\n'] }
   readonly #registry: MetricsRegistry
   #host: PluginHost | undefined
+  #readiness: Readiness | undefined
 
   constructor(registry: MetricsRegistry) {
     this.#registry = registry
   }
 
-  show(host: PluginHost): void {
+  show(host: PluginHost, readiness: Readiness): void {
     this.#host = host
+    this.#readiness = readiness
   }
 
   /** Undefined for a path that is none of ours. Resolves always. */
@@ -63,7 +66,9 @@ export class Pages {
 
   #health(read: (health: Health) => { readonly is: boolean; readonly body: object }): Page {
     if (!this.#host) return json(503, { ready: false, reasons: ['The app is new.'] })
-    const { is, body } = read(this.#host.health())
+    const health = this.#host.health()
+    const reasons = [...health.reasons, ...(this.#readiness?.reasons ?? [])]
+    const { is, body } = read({ ...health, ready: reasons.length === 0, reasons })
 
     return json(is ? 200 : 503, body)
   }

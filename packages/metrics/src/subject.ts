@@ -1,4 +1,5 @@
 import type { PluginHost, Observing, ProcessEvent } from '@waybill/core'
+import type { Asking } from './asking.js'
 import type { Glance } from './glance.js'
 import type { Meters } from './meters.js'
 import type { ResolvedOptions } from './options.js'
@@ -9,6 +10,7 @@ export type Listening = Pick<ProcessEvent, 'transport' | 'channel' | 'group' | '
 export interface Subject {
   readonly host: PluginHost
   readonly glance: Glance
+  readonly asking: Asking
   readonly meters: Meters
   readonly options: ResolvedOptions
   readonly observing: Observing
