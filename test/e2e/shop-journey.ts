@@ -52,6 +52,7 @@ interface Answer {
 
 interface OpenShop {
   readonly program: Program
+  readonly address: URL
   place(orderId: string, sku: string, quantity: number): Promise<Answer>
   storyOf(orderId: string): Promise<Told>
   quantities(): Promise<Readonly<Record<string, number>>>
@@ -71,6 +72,7 @@ export async function openShop(broker: string, folder: string, namespace = `t-${
 
   return {
     program,
+    address: new URL(address ?? ''),
     place: (orderId, sku, quantity) => call('orders', { orderId, customer: 'Ada', lines: [{ sku, quantity }] }),
     storyOf: async (orderId) => (await call(`orders/${orderId}`)).json as Told,
     async quantities() {

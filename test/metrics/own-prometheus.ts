@@ -18,7 +18,7 @@ interface Target {
   readonly lastError: string
 }
 
-/** A real Prometheus, which scrapes one app four times a second and is gone after the test. */
+/** A real Prometheus, which scrapes one app twice a second and is gone after the test. */
 export class OwnPrometheus {
   readonly #address: string
   #output = ''
@@ -34,7 +34,7 @@ export class OwnPrometheus {
     writeFileSync(join(folder, 'rules.yml'), rules)
     // JSON is YAML.
     const config = {
-      global: { scrape_interval: '250ms', scrape_timeout: '250ms', evaluation_interval: '250ms' },
+      global: { scrape_interval: '500ms', scrape_timeout: '500ms', evaluation_interval: '500ms' },
       rule_files: ['rules.yml'],
       scrape_configs: [{ job_name: 'waybill', static_configs: [{ targets: [app?.host] }] }],
     }

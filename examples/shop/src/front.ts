@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type Plugin, type PluginHost, WaybillError } from '@waybill/core'
+import type { Metrics } from '@waybill/metrics'
 import { z } from 'zod'
 import { Line } from './messages.js'
 import { Orders } from './orders.js'
@@ -17,15 +18,16 @@ const page: Readonly<Record<string, { readonly file: string; readonly type: stri
   '/shop.js': { file: 'shop.js', type: 'text/javascript' },
 }
 
-/** The shop's page and its few calls, on this machine only. They answer from before the broker is reached until after the last listener has ended. */
-export function front(port: number): Plugin & { readonly address: string } {
+/** The shop's page, its few calls, its metrics and probes, on this machine only. They answer from before the broker is reached until after the last listener has ended. */
+export function front(port: number, observed: Metrics): Plugin & { readonly address: string } {
   const server = createServer()
 
   return {
     name: 'front',
     async open(shop) {
       server.on('request', (request, response) => {
-        answer(shop, request, response).catch((error: unknown) => problem(response, error))
+        if (isWatching(request)) observed.handle(request, response)
+        else answer(shop, request, response).catch((error: unknown) => problem(response, error))
       })
       server.listen(port, '127.0.0.1')
       await once(server, 'listening')
@@ -42,13 +44,16 @@ export function front(port: number): Plugin & { readonly address: string } {
   }
 }
 
+function isWatching({ method, url = '/' }: IncomingMessage): boolean {
+  return method === 'GET' && /^\/(metrics|health)\b/.test(url)
+}
+
 async function answer(shop: PluginHost, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = new URL(request.url ?? '/', 'http://shop').pathname
   const file = page[path]
   if (request.method === 'GET' && file) return sendFile(response, file)
   if (request.method === 'GET' && path === '/state') return sendJson(response, 200, await stateOf(shop))
   if (request.method === 'GET' && path === '/changes') return streamChanges(shop, response)
-  if (request.method === 'GET' && path === '/health') return sendJson(response, shop.health().ready ? 200 : 503, shop.health())
   if (request.method === 'GET' && path.startsWith('/orders/')) return sendStory(shop, decodeURIComponent(path.slice('/orders/'.length)), response)
   if (request.method === 'POST' && path === '/orders') return placeOrder(shop, request, response)
 

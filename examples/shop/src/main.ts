@@ -1,5 +1,6 @@
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { createApp, type Transport } from '@waybill/core'
+import { metrics } from '@waybill/metrics'
 import { Database, outbox } from '@waybill/outbox'
 import { postgres } from '@waybill/store-postgres'
 import { kafka } from '@waybill/transport-kafka'
@@ -21,13 +22,15 @@ const brokers: Readonly<Record<Broker, (folder: string) => Transport>> = {
 }
 
 const { broker, port, namespace, data } = readArguments()
-const page = front(port)
+const observed = metrics()
+const page = front(port, observed)
 const app = createApp({
   name: 'shop',
   ...(namespace === undefined ? {} : { namespace }),
   services: [Orders, Stock, Payment, Notification, Story],
   transport: brokers[broker](data),
   plugins: [
+    observed,
     page,
     // One process at a time has the folder, so a lease is only waited for after a kill.
     outbox(postgres({ embedded: data }), { lease: '2s' }),
