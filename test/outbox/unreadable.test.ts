@@ -60,6 +60,7 @@ test.each(Object.entries(heads))('a row whose head %s is parked and named, and t
   const parked = await box.parked()
   expect(parked.map(({ id, code, key }) => [id, code, key])).toEqual([['broken', 'UNREADABLE_ROW', undefined]])
   expect(parked[0]?.reason).toMatch(/^The head of the stored message "broken" is no head of a message: .*Edit or discard it\.$/)
+  if (head === undefined) await expect(box.edit('broken', { headers: {} })).rejects.toMatchObject({ code: 'UNREADABLE_ROW', message: expect.stringMatching(/no JSON.*Discard it/) })
   expect(await box.discard({ code: 'UNREADABLE_ROW' }, 'nobody can read it')).toBe(1)
 })
 

@@ -1,4 +1,4 @@
-import type { Duration, ParkedFilter, ParkedMessage, Plugin, ShardStatus } from '@waybill/core'
+import { type Duration, type ParkedFilter, type ParkedMessage, type Plugin, type ShardStatus, WaybillError } from '@waybill/core'
 import type { TimerView } from './scheduled.js'
 
 /** A message that could not be sent, as people look at it. */
@@ -59,11 +59,15 @@ export function viewOf({ id, key, destination, shard, code, reason, storedAt, pa
   return { id, key, destination, shard, code, reason, storedAt: new Date(storedAt), parkedAt: new Date(parkedAt), isRetried, headers: headersOf(head), body }
 }
 
-/** The head with other headers. */
-export function headWith(head: string, headers: NonNullable<ParkedEdit['headers']>): string {
-  const read: unknown = JSON.parse(head)
+/** The head with other headers. Throws where it is none. */
+export function headWith(id: string, head: string, headers: NonNullable<ParkedEdit['headers']>): string {
+  try {
+    const read: unknown = JSON.parse(head)
 
-  return JSON.stringify({ ...(typeof read === 'object' ? read : {}), headers })
+    return JSON.stringify({ ...(typeof read === 'object' ? read : {}), headers })
+  } catch (cause) {
+    throw new WaybillError('UNREADABLE_ROW', `The head of the parked message "${id}" is no JSON, so its headers cannot be replaced. Discard it, and publish the message again.`, { cause })
+  }
 }
 
 function headersOf(head: string): Readonly<Record<string, unknown>> {

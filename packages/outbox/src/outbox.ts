@@ -107,7 +107,7 @@ class OutboxPlugin implements Outbox {
     const store = this.#open('outbox.edit')
     const [found] = await store.outbox.parked({ ids: [id] }, 1)
 
-    return found !== undefined && store.outbox.edit(found.shard, found.seq, { head: headers && headWith(found.head, headers), body })
+    return found !== undefined && store.outbox.edit(found.shard, found.seq, { head: headers && headWith(id, found.head, headers), body })
   }
 
   async discard(filter: ParkedFilter, reason: string): Promise<number> {
