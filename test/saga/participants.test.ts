@@ -1,10 +1,10 @@
 import { Command, Event, Listener, type Middleware, type Publish, Publisher, Service } from '@waybill/core'
-import { Saga, startedBy } from '@waybill/saga'
+import { Saga, SagaStuck, startedBy } from '@waybill/saga'
 import { memoryDatabase } from '@waybill/store-memory'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { startBed } from './bed.js'
-import { OrderConfirmed, OrderPlaced, OrderRejected, ReleaseStock, ReserveStock, script, Stock, StockRejected, StockReserved } from './shop.js'
+import { CardCharged, ChargeCard, OrderConfirmed, OrderPlaced, OrderRejected, RefundCard, ReleaseStock, ReserveStock, script, Stock, StockRejected, StockReserved } from './shop.js'
 
 const placed = new OrderPlaced({ orderId: 'o-1', total: 5 })
 
@@ -167,4 +167,47 @@ test('G8 an undo that overtakes its command has no effect in a batch listener ei
   await shop.advance('2m')
 
   expect([await status('o-1'), shop.get(BatchStock).sizes, script.runs]).toEqual(['compensated', [], []])
+})
+
+test('what was done and is never told stays stuck, says so once, and is undone when an operator tells it', async () => {
+  @Service('mute')
+  class Mute {
+    readonly refunds: string[] = []
+
+    @Listener(ChargeCard)
+    @Publisher(CardCharged)
+    async charge(): Promise<CardCharged | undefined> {
+      return undefined
+    }
+
+    @Listener(RefundCard)
+    refund({ charge }: RefundCard): void {
+      this.refunds.push(charge)
+    }
+  }
+  @Saga('checkout', { version: 1 })
+  class Charging {
+    readonly flow = startedBy(OrderPlaced, { id: (order) => order.orderId, state: ({ orderId, total }) => ({ orderId, total }) })
+      .step('charge', (step) =>
+        step
+          .send(ChargeCard, ({ orderId, total }) => ({ orderId, amount: total }))
+          .done(CardCharged, ({ charge }) => ({ charge }))
+          .undo(RefundCard, ({ orderId, charge }) => ({ orderId, charge }))
+          .within('30s', 'undo')
+          .retry({ attempts: 1 }),
+      )
+      .ends({
+        completed: [OrderConfirmed, ({ orderId, charge }) => ({ orderId, charge })],
+        compensated: [OrderRejected, ({ orderId = '' }, { code, message }) => ({ orderId, code, reason: message })],
+      })
+  }
+  const { shop, sagas, status } = await startBed({ services: [Charging, Mute] })
+
+  await shop.when(placed)
+  await shop.advance('3h')
+  const before = [await status('o-1'), shop.published(SagaStuck).length]
+  await sagas.skip('checkout', 'o-1', 'charge', { charge: 'found in the books' })
+  await shop.settled({ within: '1m' })
+
+  expect([before, await status('o-1'), shop.get(Mute).refunds]).toEqual([['stuck', 1], 'compensated', ['found in the books']])
 })

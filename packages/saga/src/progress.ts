@@ -1,12 +1,10 @@
-import type { Failure, FlowGraph, State, StepPlan } from './graph.js'
+import { type Failure, type FlowGraph, type State, type StepPlan, stepsOf } from './graph.js'
 import type { Instance, Phase } from './instance.js'
 import type { Orders } from './orders.js'
+import { hasNoWayBack, mostTries, patienceMs, waitMs } from './tries.js'
 
 /** How much is waited for before everything is undone: for all answers, for none but what has no way back, or for nothing. */
 export type Patience = 'wait' | 'abandon' | 'force'
-
-/** After so many tries of an undo an alarm is raised. It is tried on. */
-const undoTries = 5
 
 /** What happens to one saga because of one event. It only writes down: nothing of it is done before the transaction commits. */
 export class Progress {
@@ -62,7 +60,7 @@ export class Progress {
     if (this.#saga.statusOf(phase, step.name) !== 'sent') return
     this.#saga.note('failed', { step: step.name, phase, ...failure })
     if (phase === 'undo') return this.#undoFailed(step, failure)
-    this.#doFailed(step, { code: 'FAILED', message: failure.message }, waitOf(step, this.#attempt('do', step)))
+    this.#doFailed(step, { code: 'FAILED', message: failure.message }, waitMs(step, this.#attempt('do', step)))
   }
 
   undone(step: StepPlan): void {
@@ -108,8 +106,8 @@ export class Progress {
     this.#saga.note('turned back', why)
     for (const step of this.#stage) {
       const status = this.#saga.statusOf('do', step.name)
-      const hasNoWayBack = this.#hasNoWayBack(step) && patience !== 'force'
-      if (!hasNoWayBack && (status === 'waiting' || (status === 'sent' && patience !== 'wait'))) this.#unsure(step, why)
+      const isKept = hasNoWayBack(step) && patience !== 'force'
+      if (!isKept && (status === 'waiting' || (status === 'sent' && patience !== 'wait'))) this.#unsure(step, why)
     }
     this.#settle()
 
@@ -157,7 +155,7 @@ export class Progress {
   /** Goes on, forward or back, when every step of the stage is decided. */
   #settle(): void {
     const all = this.#stage.map(({ name }) => this.#saga.statusOf('do', name))
-    this.#saga.status = this.#saga.why ? 'compensating' : 'running'
+    if (!this.#isStillStuck) this.#saga.status = this.#saga.why ? 'compensating' : 'running'
     if (all.some((status) => status === 'sent' || status === 'waiting')) return
     if (this.#saga.why && !this.isPast) return this.#back()
     if (this.#saga.why) this.#saga.note('too late', this.#saga.why)
@@ -189,8 +187,7 @@ export class Progress {
     if (isKnown) return this.#sendUndo(step, 1)
     const attempt = this.#attempt('do', step)
     this.#withdraw(step, attempt + 1)
-    if (attempt >= Math.max(undoTries, step.retry.attempts))
-      this.#alarm(step.name, { code: 'UNSURE', message: 'Nobody says whether it happened, and its undo needs to know what it did.' })
+    if (attempt >= mostTries(step, 'do')) this.#alarm(step.name, { code: 'UNSURE', message: 'Nobody says whether it happened, and its undo needs to know what it did.' })
   }
 
   #withdraw(step: StepPlan, attempt: number): void {
@@ -201,9 +198,9 @@ export class Progress {
   }
 
   #send(step: StepPlan, attempt: number): void {
-    const waitMs = step.within?.ms
+    const ms = step.within?.ms
     const commandId = this.#orders.command(step)
-    const deadlineAt = waitMs === undefined ? undefined : this.#orders.wake(`do/${step.name}`, waitMs, attempt)
+    const deadlineAt = ms === undefined ? undefined : this.#orders.wake(`do/${step.name}`, ms, attempt)
     this.#saga.put('do', step.name, { status: 'sent', attempt, commandId, deadlineAt })
     this.#saga.note('sent', { step: step.name, attempt, commandId, command: step.command.message.messageName })
   }
@@ -215,12 +212,12 @@ export class Progress {
     this.#saga.note('undo sent', { step: step.name, attempt, commandId })
   }
 
-  #doFailed(step: StepPlan, failure: Omit<Failure, 'step'>, waitMs: number): void {
+  #doFailed(step: StepPlan, failure: Omit<Failure, 'step'>, ms: number): void {
     const attempt = this.#attempt('do', step)
-    const keepsTrying = step.isForward || this.#hasNoWayBack(step)
+    const keepsTrying = step.isForward || hasNoWayBack(step)
     if (keepsTrying || (!this.#saga.why && attempt < step.retry.attempts)) {
-      this.#waitFor(step, 'do', failure, waitMs)
-      if (attempt >= step.retry.attempts) this.#alarm(step.name, failure)
+      this.#waitFor(step, 'do', failure, ms)
+      if (attempt >= mostTries(step, 'do')) this.#alarm(step.name, failure)
       return
     }
     this.#unsure(step, failure)
@@ -230,18 +227,18 @@ export class Progress {
   #undoFailed(step: StepPlan, failure: Omit<Failure, 'step'>): void {
     const attempt = this.#attempt('undo', step)
     this.#waitFor(step, 'undo', failure, Math.min(1_000 * 2 ** (attempt - 1), 300_000))
-    if (attempt >= undoTries) this.#alarm(step.name, failure)
+    if (attempt >= mostTries(step, 'undo')) this.#alarm(step.name, failure)
   }
 
   #undoLate(step: StepPlan, failure: Omit<Failure, 'step'>): void {
     const attempt = this.#attempt('undo', step)
     this.resend(step, 'undo')
-    if (attempt >= undoTries) this.#alarm(step.name, failure)
+    if (attempt >= mostTries(step, 'undo')) this.#alarm(step.name, failure)
   }
 
-  #waitFor(step: StepPlan, phase: Phase, failure: Omit<Failure, 'step'>, waitMs: number): void {
-    if (waitMs === 0) return this.resend(step, phase)
-    const deadlineAt = this.#orders.wake(`${phase}/${step.name}`, waitMs, this.#attempt(phase, step))
+  #waitFor(step: StepPlan, phase: Phase, failure: Omit<Failure, 'step'>, ms: number): void {
+    if (ms === 0) return this.resend(step, phase)
+    const deadlineAt = this.#orders.wake(`${phase}/${step.name}`, ms, this.#attempt(phase, step))
     this.#saga.put(phase, step.name, { status: 'waiting', failure, deadlineAt })
   }
 
@@ -265,9 +262,20 @@ export class Progress {
     this.#orders.end(status)
   }
 
-  /** Its outcome has to be known: nothing takes it back. */
-  #hasNoWayBack({ isPivot, undo }: StepPlan): boolean {
-    return isPivot && undo === undefined
+  /** As long as what raised the alarm is tried: what is answered beside it makes that no better. */
+  get #isStillStuck(): boolean {
+    if (this.#saga.status !== 'stuck') return false
+
+    return stepsOf(this.#graph).some((step) => (['do', 'undo'] as const).some((phase) => this.#failures(step, phase) >= mostTries(step, phase)))
+  }
+
+  /** Tries that failed of what is still tried. */
+  #failures(step: StepPlan, phase: Phase): number {
+    const known = this.#saga.step(phase, step.name)
+    if (known?.status === 'sent') return known.attempt - 1
+    const isWithdrawn = known?.status === 'unsure' && this.#isToUndo(step) && !this.#saga.step('undo', step.name)
+
+    return known && (known.status === 'waiting' || isWithdrawn) ? known.attempt : 0
   }
 
   #isOpen({ name }: StepPlan): boolean {
@@ -285,13 +293,4 @@ export class Progress {
   #attempt(phase: Phase, { name }: StepPlan): number {
     return this.#saga.step(phase, name)?.attempt ?? 1
   }
-}
-
-function waitOf({ retry }: StepPlan, attempt: number): number {
-  return retry.waitsMs[Math.min(attempt, retry.waitsMs.length) - 1] ?? 1_000
-}
-
-/** How long an answer is waited for that the flow gives no time to. */
-function patienceMs(attempt: number): number {
-  return Math.min(30_000 * 2 ** (attempt - 1), 300_000)
 }
