@@ -1,6 +1,6 @@
 import type { Plugin, Timer } from '@waybill/core'
 import { outbox } from '@waybill/outbox'
-import { memoryStore } from '@waybill/store-memory'
+import { memoryDatabase, memoryStore } from '@waybill/store-memory'
 import { harness } from '@waybill/testing'
 import { expect, test } from 'vitest'
 
@@ -41,4 +41,32 @@ test('timers that are due at once are fired side by side, each once', async () =
 
   expect([before, [...acting.fired].sort()]).toEqual([[], [...ids].sort()])
   expect(acting.most).toBe(4)
+})
+
+test('a timer that is armed anew while it fires is not early, though nobody heard of the commit', async () => {
+  const database = memoryDatabase()
+  const fired: number[] = []
+  let arm: () => Promise<void> = async () => undefined
+  const again: Plugin = {
+    name: 'again',
+    start({ transactions, runtime }) {
+      const timer = (ms: number): Timer => ({ id: 'again', dueAt: runtime.now() + ms, target: 'again', subject: 'test', payload: new Uint8Array() })
+      arm = async () => transactions?.run('arm', {}, () => transactions.use(({ timers }) => timers.arm([timer(5_000)])))
+      transactions?.onTimer('again', async ({ dueAt }) => {
+        fired.push(runtime.now() - dueAt)
+        if (fired.length === 1) {
+          await transactions.use(({ timers }) => timers.arm([timer(600_000)]))
+          database.loseCommits(1)
+        }
+      })
+    },
+  }
+  await using shop = await harness({ services: [], plugins: [outbox(memoryStore({ database })), again], log: false })
+
+  await arm()
+  await shop.advance('9m')
+  const before = fired.length
+  await shop.advance('2m')
+
+  expect([before, fired.length]).toEqual([1, 2])
 })

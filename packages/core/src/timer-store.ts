@@ -20,8 +20,8 @@ export interface TimerFilter {
 /** The timers within an open transaction. */
 export interface TransactionTimers {
   arm(timers: readonly Timer[]): Promise<void>
-  /** False: it has fired or was cancelled. */
-  move(id: string, dueAt: number): Promise<boolean>
+  /** False: it has fired, was cancelled, or is not due at `from`, where that is given. */
+  move(id: string, dueAt: number, from?: number): Promise<boolean>
   /** Resolves with the ids of those that were there, and are not any more. */
   cancel(filter: TimerFilter): Promise<readonly string[]>
   /**

@@ -144,9 +144,9 @@ export class Scheduled {
     } catch (error) {
       if (!(error instanceof TimerFailed)) throw error
       this.#log.warn(`${error.message} It is tried again in ${backOffMs} ms.`)
-      await this.#transactions.run('A failed timer', { propagation: 'new' }, () =>
-        this.#transactions.use(({ timers }) => timers.move(error.timer.id, this.#runtime.now() + backOffMs)),
-      )
+      const { id, dueAt } = error.timer
+      // One whose commit nobody heard of may be there anew, for another moment.
+      await this.#transactions.run('A failed timer', { propagation: 'new' }, () => this.#transactions.use(({ timers }) => timers.move(id, this.#runtime.now() + backOffMs, dueAt)))
 
       return true
     }

@@ -40,13 +40,14 @@ export class SessionTimers implements TransactionTimers {
     for (const timer of timers) await this.#session.write(rowOf('timer', timer.id), timer)
   }
 
-  async move(id: string, dueAt: number): Promise<boolean> {
+  async move(id: string, dueAt: number, from?: number): Promise<boolean> {
     const row = rowOf('timer', id)
     await this.#session.lock(row)
     const timer = this.#session.read(row) as Timer | undefined
-    if (timer) await this.#session.write(row, { ...timer, dueAt })
+    if (!timer || (from !== undefined && timer.dueAt !== from)) return false
+    await this.#session.write(row, { ...timer, dueAt })
 
-    return timer !== undefined
+    return true
   }
 
   async cancel(filter: TimerFilter): Promise<readonly string[]> {

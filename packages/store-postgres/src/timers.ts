@@ -43,8 +43,8 @@ export class TransactionTimers implements TimersWithin {
     for (const statement of this.#statements.arming(timers)) await this.#runner.run(statement)
   }
 
-  async move(id: string, dueAt: number): Promise<boolean> {
-    return (await this.#runner.run(this.#statements.sql.move(id, dueAt))).rows.length === 1
+  async move(id: string, dueAt: number, from?: number): Promise<boolean> {
+    return (await this.#runner.run(this.#statements.sql.move(id, dueAt, from ?? null))).rows.length === 1
   }
 
   async cancel(filter: TimerFilter): Promise<readonly string[]> {
@@ -103,7 +103,9 @@ function sqlOf(prepare: Prepare) {
       SELECT t.id, to_timestamp(t.due_ms / 1000), t.target, t.subject, t.payload
       FROM unnest($1::text[], $2::float8[], $3::text[], $4::text[], $5::bytea[]) AS t (id, due_ms, target, subject, payload) ORDER BY t.id
       ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at, target = excluded.target, subject = excluded.subject, payload = excluded.payload`),
-    move: prepare('UPDATE {}.timer SET due_at = to_timestamp($2::float8 / 1000) WHERE id = $1 RETURNING id'),
+    move: prepare(`
+      UPDATE {}.timer SET due_at = to_timestamp($2::float8 / 1000)
+      WHERE id = $1 AND ($3::float8 IS NULL OR round(extract(epoch FROM due_at) * 1000) = $3) RETURNING id`),
     cancel: prepare(`DELETE FROM {}.timer WHERE ${matching} RETURNING id`),
     disarm: prepare('DELETE FROM {}.timer WHERE id = ANY (ARRAY(SELECT id FROM {}.timer WHERE id = ANY ($1::text[]) FOR UPDATE SKIP LOCKED))'),
     disarmAll: prepare('DELETE FROM {}.timer WHERE id = ANY (ARRAY(SELECT id FROM {}.timer WHERE target = $1 AND subject = $2 FOR UPDATE SKIP LOCKED))'),

@@ -79,6 +79,21 @@ export const storeTimers: readonly StoreScenario[] = [
     },
   },
   {
+    title: 'a timer that is due at another moment by now is not moved, where that is asked',
+    async run(bench) {
+      const store = await bench.open()
+      const armed = bench.timer('a', 60_000)
+      const moves: boolean[] = []
+      await bench.commit(store, { timers: [armed] })
+
+      await bench.commit(store, {}, async ({ transaction: { timers } }) => {
+        moves.push(await timers.move('a', armed.dueAt + 1_000, armed.dueAt - 1), await timers.move('a', armed.dueAt + 2_000, armed.dueAt))
+      })
+
+      assert.deepEqual([moves, (await store.timers.list({}, 10)).map(({ dueAt }) => dueAt - armed.dueAt)], [[false, true], [2_000]])
+    },
+  },
+  {
     title: 'the next one that is due is known, so that nobody looks too often',
     async run(bench) {
       const store = await bench.open()
