@@ -3,7 +3,22 @@ import { Saga, startedBy } from '@waybill/saga'
 import { memoryDatabase } from '@waybill/store-memory'
 import { expect, test } from 'vitest'
 import { startBed } from './bed.js'
-import { Checkout, OrderConfirmed, OrderPlaced, OrderRejected, OrderShipped, Payment, ReserveStock, ShipOrder, Shipping, Stock, StockReserved } from './shop.js'
+import {
+  CardCharged,
+  CardDeclined,
+  ChargeCard,
+  Checkout,
+  OrderConfirmed,
+  OrderPlaced,
+  OrderRejected,
+  OrderShipped,
+  Payment,
+  ReserveStock,
+  ShipOrder,
+  Shipping,
+  Stock,
+  StockReserved,
+} from './shop.js'
 
 const placed = new OrderPlaced({ orderId: 'o-1', total: 5 })
 const ends = {
@@ -89,4 +104,61 @@ test('an operator brings a saga up to the next version before anything happens t
 
   expect([isCurrent, (await sagas.get('checkout', 'o-1'))?.version, (await kinds('o-1')).at(-1)]).toEqual([true, 2, 'migrated'])
   expect(await sagas.migrate('checkout', 'nobody')).toBe(false)
+})
+
+/** Version 1 without its first step. */
+function shortened(options: Partial<Parameters<typeof Saga>[1]>) {
+  @Saga('checkout', { version: 2, migrate: { 1: (state: object) => state }, ...options })
+  class Shortened {
+    readonly flow = startedBy(OrderPlaced, { id: (order) => order.orderId, state: ({ orderId, total }) => ({ orderId, total }) })
+      .pivot('charge', (step) =>
+        step
+          .send(ChargeCard, ({ orderId, total }) => ({ orderId, amount: total }))
+          .done(CardCharged, ({ charge }) => ({ charge }))
+          .refused(CardDeclined),
+      )
+      .ends({ ...ends, completed: [OrderConfirmed, ({ orderId, charge }) => ({ orderId, charge })] })
+  }
+
+  return Shortened
+}
+
+/** A database with a saga of version 1 that has reserved, and waits to charge. */
+async function withOneReserved() {
+  const database = memoryDatabase()
+  const { shop, script } = await startBed({ database })
+  script.fail('break charge o-1')
+  await shop.when(placed)
+  await shop.stop()
+
+  return database
+}
+
+test('a saga keeps its version where the next one lacks a step that it has done: it would never be undone', async () => {
+  const database = await withOneReserved()
+  const { shop, script, sagas, status, books } = await startBed({ database, services: [shortened({ earlier: [Checkout] }), Stock, Payment, Shipping] })
+  script.fail('refuse charge o-1')
+
+  const isMoved = await sagas.migrate('checkout', 'o-1')
+  await shop.advance('1m')
+  await shop.settled({ within: '5m' })
+
+  expect([isMoved, await status('o-1'), books()]).toEqual([false, 'compensated', [0]])
+})
+
+test('G7 a saga that cannot be brought up, because the flow lacks a step that it has done, is an error at start', async () => {
+  const database = await withOneReserved()
+
+  await expect(startBed({ database, services: [shortened({}), Stock, Payment, Shipping] })).rejects.toMatchObject({
+    faults: [{ code: 'MISSING_DEFINITION', message: expect.stringContaining('1 saga "checkout" that is not over was started with version 1, and has begun the step "reserve"') }],
+  })
+})
+
+test.each([
+  [3, { 1: (state: object) => state }],
+  [2, { 1: (state: object) => state, 2: (state: object) => state }],
+])('a migrate that leads to no version is a fault at start, as with version %i', async (version, migrate) => {
+  await expect(startBed({ services: [shortened({ version, migrate }), Payment] })).rejects.toMatchObject({
+    faults: [{ code: 'SAGA_VERSION', message: expect.stringMatching(/"migrate" brings sagas of version \d to version \d, which is neither/) }],
+  })
 })

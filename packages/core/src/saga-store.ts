@@ -100,6 +100,8 @@ export interface SagaStore {
   history(name: string, id: string): Promise<readonly SagaEntry[]>
   /** How many with none of these statuses there are of each definition. */
   live(name: string, ended: readonly string[]): Promise<ReadonlyMap<number, number>>
+  /** Of those of one definition with none of these statuses: how many have sent the command of each step. */
+  begun(name: string, definition: number, ended: readonly string[]): Promise<ReadonlyMap<string, number>>
   /** How many of these statuses there are. */
   counts(name: string, statuses: readonly string[]): Promise<ReadonlyMap<string, number>>
   /** Removes those of a status that were not changed for `keepMs`, with all that belongs to them. */

@@ -13,7 +13,7 @@ export interface SagaOptions {
   readonly deadline?: Duration
   /** Classes of earlier versions, of the same name, by which sagas that were started with them go on. */
   readonly earlier?: readonly SagaClass[]
-  /** Makes what a saga of an earlier version knows into what one of this version knows, by the version it comes from: it goes on with this version. */
+  /** Makes what a saga of an earlier version knows into what one of this version knows, by the version it comes from: it goes on with this version, where that has every step which it has begun. */
   // biome-ignore lint/suspicious/noExplicitAny: the state of a version that no longer has a type
   readonly migrate?: Readonly<Record<number, (state: any) => object>>
 }
@@ -51,7 +51,7 @@ export function defineSaga(name: string, options: SagaOptions, type: SagaClass):
     version: options.version,
     deadlineMs,
     type,
-    earlier: earlierOf(name, options, complain),
+    earlier: withWays(earlierOf(name, options, complain), options, complain),
     migrate: (options.migrate ?? {}) as SagaDefinition['migrate'],
     graph,
     faults: graph ? [...faults, ...checkFlow(name, graph)] : faults,
@@ -97,6 +97,19 @@ function earlierOf(name: string, { version, earlier = [] }: SagaOptions, complai
   }
 
   return found
+}
+
+/** Each way from one version to the next leads to code that goes on. */
+function withWays(earlier: readonly SagaDefinition[], { version, migrate = {} }: SagaOptions, complain: Complain): readonly SagaDefinition[] {
+  const froms = Object.keys(migrate).map(Number)
+  const isKnown = (to: number): boolean => to === version || (to < version && (froms.includes(to) || earlier.some((one) => one.version === to)))
+  for (const from of froms.filter((one) => !isKnown(one + 1)))
+    complain(
+      'SAGA_VERSION',
+      `"migrate" brings sagas of version ${from} to version ${from + 1}, which is neither "version", nor in "earlier", nor brought further. Go on up to version ${version}, or remove it.`,
+    )
+
+  return earlier
 }
 
 /** The flow of an instance whose dependencies are not there yet: a flow is written in the class, and uses them only in its functions. */

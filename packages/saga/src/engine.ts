@@ -12,22 +12,16 @@ import {
   type Timer,
   WaybillError,
 } from '@waybill/core'
-import type { SagaDefinition } from './definition.js'
 import { type FlowGraph, type MessageClass, type StepPlan, stepsOf, type UnknownPolicy } from './graph.js'
 import { type Contexts, Instance, type Kept, type Origin, timerTarget } from './instance.js'
 import { settledOf, type Settlement, SagaStuck } from './notice.js'
 import { type Order, Orders, type Wake } from './orders.js'
 import { Progress } from './progress.js'
+import type { Versions } from './versions.js'
 
 const events = channel('waybill:saga')
 
 export type Head = ListenCall['heads'][number]
-
-/** One version of a saga, with the functions of an instance that has its dependencies. */
-export interface Version {
-  readonly definition: SagaDefinition
-  readonly graph: FlowGraph
-}
 
 /** What is done to a saga that was loaded and locked. */
 export type Act = (progress: Progress, saga: Instance, graph: FlowGraph) => void
@@ -35,15 +29,13 @@ export type Act = (progress: Progress, saga: Instance, graph: FlowGraph) => void
 /** Runs the sagas of one name: each event in one transaction. */
 export class Engine {
   readonly name: string
-  readonly current: Version
-  readonly #versions: ReadonlyMap<number, Version>
+  readonly versions: Versions
   readonly #host: PluginHost
   readonly #transactions: PluginTransactions
 
-  constructor(versions: readonly [Version, ...Version[]], host: PluginHost, transactions: PluginTransactions) {
-    this.current = versions[0]
-    this.name = this.current.definition.name
-    this.#versions = new Map(versions.map((version) => [version.definition.version, version]))
+  constructor(versions: Versions, host: PluginHost, transactions: PluginTransactions) {
+    this.name = versions.current.definition.name
+    this.versions = versions
     this.#host = host
     this.#transactions = transactions
   }
@@ -54,9 +46,9 @@ export class Engine {
     if (type === settledOf(this.name)) return this.#settled(message as unknown as Settlement)
     const { causationId } = head?.envelope ?? {}
     if (typeof causationId === 'string' && this.#isReply(message) && (await this.#reply(message, causationId))) return
-    const { start } = this.current.graph
+    const { start } = this.versions.current.graph
     if (isA(message, start.message)) return this.#start(message, originOf(head))
-    for (const { graph } of this.#versions.values()) {
+    for (const graph of this.versions.graphs) {
       const cancel = graph.cancels.find((one) => isA(message, one.message))
       if (cancel) return this.#cancel(idFrom(this.name, cancel.id(message)), message, cancel.unknown)
     }
@@ -86,7 +78,7 @@ export class Engine {
   }
 
   async #start(message: object, { correlationId, traceparent, contexts }: Origin): Promise<void> {
-    const { definition, graph } = this.current
+    const { definition, graph } = this.versions.current
     const id = idFrom(this.name, graph.start.id(message))
     const now = this.#host.runtime.now()
     const deadlineAt = definition.deadlineMs === undefined ? undefined : now + definition.deadlineMs
@@ -132,7 +124,7 @@ export class Engine {
   }
 
   #isReply(message: object): boolean {
-    return [...this.#versions.values()].some(({ graph }) => stepsOf(graph).some((step) => hears(step, message)))
+    return this.versions.graphs.some((graph) => stepsOf(graph).some((step) => hears(step, message)))
   }
 
   /** False: it is no reply to a command of these sagas. */
@@ -169,27 +161,8 @@ export class Engine {
   #loaded(found: LoadedSaga | undefined): { readonly saga: Instance; readonly graph: FlowGraph } | undefined {
     if (!found) return undefined
     const saga = new Instance(found, this.#host.runtime.now())
-    this.#migrate(saga)
-    const version = this.#versions.get(saga.definition)
-    if (version) return { saga, graph: version.graph }
 
-    throw new WaybillError(
-      'MISSING_DEFINITION',
-      `The saga "${this.name}" "${saga.id}" was started with version ${saga.definition}, which this app does not have. Name its class in "earlier" of @Saga, or bring it up by "migrate".`,
-    )
-  }
-
-  /** To the current version, one step after another, where the flow says how and still has the step it stands at. */
-  #migrate(saga: Instance): void {
-    const { definition, graph } = this.current
-    const place = saga.row.step
-    if (saga.isOver || (place !== undefined && !stepOf(graph, place))) return
-    for (let next = definition.migrate[saga.definition]; next && saga.definition < definition.version; next = definition.migrate[saga.definition]) {
-      const from = saga.definition
-      saga.data = next(saga.data)
-      saga.definition = from + 1
-      saga.note('migrated', { from, to: from + 1 })
-    }
+    return { saga, graph: this.versions.graphFor(saga) }
   }
 
   async #act(transaction: StoreTransaction, saga: Instance, graph: FlowGraph, act: Act): Promise<void> {
@@ -217,10 +190,6 @@ export class Engine {
 
   get target(): string {
     return timerTarget(this.name)
-  }
-
-  knows(version: number): boolean {
-    return this.#versions.has(version) || this.current.definition.migrate[version] !== undefined
   }
 }
 

@@ -106,6 +106,11 @@ export class Instance {
     return [...turned, ...(isNew ? [this.status as 'stuck' | 'completed' | 'compensated'] : [])]
   }
 
+  /** The steps that sent their command. */
+  get begun(): readonly string[] {
+    return [...this.#steps.values()].filter(({ phase, commandId }) => phase === 'do' && commandId !== undefined).map(({ step }) => step)
+  }
+
   /** The one whose last try sent that command. */
   stepBy(commandId: string): SagaStep | undefined {
     return [...this.#steps.values()].find((step) => step.commandId === commandId)

@@ -79,7 +79,7 @@ export interface Sagas extends Plugin {
   cancel(name: string, id: string, reason: string): Promise<boolean>
   /** Changes what it knows. */
   patch(name: string, id: string, change: (state: State) => State, reason: string): Promise<boolean>
-  /** Brings it to the current version of its flow, as its next event would. False: it is over, or it cannot be brought where it stands. */
+  /** Brings it to the current version of its flow, as its next event would. False: it is over, or that version lacks a step which it has begun. */
   migrate(name: string, id: string): Promise<boolean>
   /** The flow as data. */
   graph(name: string): SagaGraph
@@ -161,7 +161,7 @@ export class Operator {
   }
 
   async migrate(name: string, id: string): Promise<boolean> {
-    const { definition } = this.#engine('migrate', name).current
+    const { definition } = this.#engine('migrate', name).versions.current
     let isCurrent = false
     await this.#change('migrate', name, id, (_progress, saga) => {
       isCurrent = saga.definition === definition.version
@@ -171,13 +171,13 @@ export class Operator {
   }
 
   graph(name: string): SagaGraph {
-    const { definition, graph } = this.#engine('graph', name).current
+    const { definition, graph } = this.#engine('graph', name).versions.current
 
     return dataOf(definition, graph)
   }
 
   mermaid(name: string): string {
-    return mermaidOf(this.#engine('mermaid', name).current.graph)
+    return mermaidOf(this.#engine('mermaid', name).versions.current.graph)
   }
 
   async purge(name: string, keep: Duration): Promise<number> {

@@ -1,12 +1,12 @@
-import { ConfigError, countOf, type Delivery, type Fault, type Middleware, type Plan, type PluginHost, WaybillError } from '@waybill/core'
+import { ConfigError, type Delivery, type Fault, type Middleware, type Plan, type PluginHost, WaybillError } from '@waybill/core'
 import { checkAnswers } from './check-flow.js'
 import { definitionOfSaga, type SagaDefinition } from './definition.js'
-import { Engine, type Head, type Version } from './engine.js'
+import { Engine, type Head } from './engine.js'
 import { graphOf } from './flow.js'
-import { ended } from './instance.js'
 import { Operator, type Sagas } from './operator.js'
 import { Participant } from './participant.js'
 import { attach } from './saga.js'
+import { type Version, Versions } from './versions.js'
 import { Watch } from './watch.js'
 
 /**
@@ -43,8 +43,9 @@ class SagasPlugin implements Sagas {
     this.#operator = new Operator(this.#engines, transactions)
     const faults: Fault[] = []
     for (const definition of definitionsOf(host.plan)) {
-      const engine = new Engine([versionFor(definition, host), ...definition.earlier.map((one) => versionFor(one, host))], host, transactions)
-      for (const [version, count] of await transactions.store.sagas.live(engine.name, ended)) if (!engine.knows(version)) faults.push(missing(engine.name, version, count))
+      const versions = new Versions([versionFor(definition, host), ...definition.earlier.map((one) => versionFor(one, host))])
+      const engine = new Engine(versions, host, transactions)
+      faults.push(...(await versions.faults(transactions.store.sagas)))
       this.#engines.set(engine.name, engine)
       attach(host.get(definition.type), (message, delivery) => engine.hear(message, this.#heads.get(delivery)))
       transactions.onTimer(engine.target, (timer) => engine.fired(timer))
@@ -101,11 +102,4 @@ function versionFor(definition: SagaDefinition, host: PluginHost): Version {
 
 function noStore({ name }: SagaDefinition): Fault {
   return { code: 'NO_STORE', message: `The saga "${name}" keeps what it knows in a store, and the app has none. Add one: plugins: [outbox(memoryStore()), sagas()].` }
-}
-
-function missing(name: string, version: number, count: number): Fault {
-  return {
-    code: 'MISSING_DEFINITION',
-    message: `${countOf(count, `saga "${name}" that is not over was`, `sagas "${name}" that are not over were`)} started with version ${version}, which this app does not have. Name its class in "earlier" of @Saga, or bring the sagas up by "migrate".`,
-  }
 }

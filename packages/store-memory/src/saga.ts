@@ -39,6 +39,16 @@ export class MemorySagas implements SagaStore {
     return counts
   }
 
+  async begun(name: string, definition: number, ended: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const counts = new Map<string, number>()
+    for (const saga of this.#all().filter((one) => one.name === name && one.definition === definition && !ended.includes(one.status))) {
+      const sent = (await this.steps(name, saga.id)).filter(({ phase, commandId }) => phase === 'do' && commandId !== undefined)
+      for (const step of new Set(sent.map((one) => one.step))) counts.set(step, (counts.get(step) ?? 0) + 1)
+    }
+
+    return counts
+  }
+
   async counts(name: string, statuses: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const counts = new Map<string, number>()
     for (const saga of this.#all()) if (saga.name === name && statuses.includes(saga.status)) counts.set(saga.status, (counts.get(saga.status) ?? 0) + 1)

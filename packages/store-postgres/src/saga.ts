@@ -142,6 +142,12 @@ export class Sagas implements SagaStore {
     return new Map(rows.map((row) => [numberOf(row['definition']), numberOf(row['count'])]))
   }
 
+  async begun(name: string, definition: number, ended: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const { rows } = await this.#connection.run(this.#sql.begun(name, definition, [...ended]))
+
+    return new Map(rows.map((row) => [textOf(row['step']), numberOf(row['count'])]))
+  }
+
   async counts(name: string, statuses: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const { rows } = await this.#connection.run(this.#sql.counts(name, [...statuses]))
 
@@ -229,6 +235,9 @@ function sqlOf(prepare: Prepare) {
         AND ($5::float8 IS NULL OR (updated_at, name, id) > (${moment('$5')}, $6::text, $7::text))
       ORDER BY updated_at, name, id LIMIT $8`),
     live: prepare('SELECT definition, count(*) AS count FROM {}.saga WHERE name = $1 AND status <> ALL ($2::text[]) GROUP BY definition'),
+    begun: prepare(`
+      SELECT t.step, count(DISTINCT t.id) AS count FROM {}.saga s JOIN {}.saga_step t ON t.name = s.name AND t.id = s.id
+      WHERE s.name = $1 AND s.definition = $2 AND s.status <> ALL ($3::text[]) AND t.phase = 'do' AND t.command_id IS NOT NULL GROUP BY t.step`),
     counts: prepare('SELECT status, count(*) AS count FROM {}.saga WHERE name = $1 AND status = ANY ($2::text[]) GROUP BY status'),
     purge: prepare(`DELETE FROM {}.saga WHERE name = $1 AND status = ANY ($2::text[]) AND updated_at < clock_timestamp() - $3::float8 * interval '1 ms'`),
   }

@@ -181,6 +181,27 @@ export const storeSagas: readonly StoreScenario[] = [
     },
   },
   {
+    title: 'how many sagas of a definition have begun which steps is known, but for those that are over',
+    async run(bench) {
+      const store = await bench.open()
+      const [row, other, over] = [saga(bench, 's-1'), { ...saga(bench, 's-2'), definition: 2 }, { ...saga(bench, 's-3'), status: 'completed' }]
+      for (const one of [row, other, over]) await insert(bench, store, one, [])
+      const left = { ...step('pay', 1, 'c-2'), status: 'failed', commandId: undefined }
+      const skipped: SagaStep = { ...step('gift', 1, 'none'), status: 'skipped', commandId: undefined }
+      const undone: SagaStep = { ...step('refund', 1, 'c-4'), phase: 'undo' }
+
+      await bench.commit(store, {}, saving(change(row, { steps: [step('reserve', 1, 'c-1'), left, step('pay', 2, 'c-2'), skipped, undone] })))
+      await bench.commit(store, {}, saving(change(other, { steps: [{ ...step('ship', 1, 'c-5'), id: 's-2' }] })))
+      await bench.commit(store, {}, saving(change(over, { steps: [{ ...step('reserve', 1, 'c-6'), id: 's-3' }] })))
+
+      assert.deepEqual([...(await store.sagas.begun('checkout', 1, ['completed']))].sort(), [
+        ['pay', 1],
+        ['reserve', 1],
+      ])
+      assert.deepEqual([...(await store.sagas.begun('other', 1, []))], [])
+    },
+  },
+  {
     title: 'what ended long ago is purged with all that belongs to it',
     async run(bench) {
       const store = await bench.open()
