@@ -154,6 +154,17 @@ test('G7 a saga that cannot be brought up, because the flow lacks a step that it
   })
 })
 
+test('G9 a saga that is over is nothing to act on, also where the code of its version is gone', async () => {
+  const database = memoryDatabase()
+  const first = await startBed({ database })
+  await first.shop.when(placed)
+  await first.shop.settled({ within: '1m' })
+  await first.shop.stop()
+  const { sagas, status } = await startBed({ database, services: [Forgetful, Shipping] })
+
+  expect([await sagas.cancel('checkout', 'o-1', 'too late'), await status('o-1')]).toEqual([false, 'completed'])
+})
+
 test.each([
   [3, { 1: (state: object) => state }],
   [2, { 1: (state: object) => state, 2: (state: object) => state }],

@@ -28,6 +28,8 @@ export class Versions {
     if (!saga.isOver) this.#bringUp(saga)
     const version = this.#known.get(saga.definition)
     if (version) return version.graph
+    // What is over goes on by none.
+    if (saga.isOver) return this.current.graph
 
     throw new WaybillError(
       'MISSING_DEFINITION',
