@@ -90,6 +90,11 @@ export class Message {
   }
 }
 
+/** What the wire carries of a message: its payload as it was given, before the schema changed it. */
+export function inputOf(message: object): unknown {
+  return message instanceof Message ? Message.inputOf(message) : message
+}
+
 /** A message of what nobody else can change any more: what was read from bytes. */
 export function freshMessage(type: MessageClass, input: unknown): Message {
   return new (type as new (input: unknown, mark: unknown) => Message)(input, fresh)

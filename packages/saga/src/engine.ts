@@ -13,8 +13,9 @@ import {
   WaybillError,
 } from '@waybill/core'
 import { type FlowGraph, type MessageClass, type StepPlan, stepsOf, type UnknownPolicy } from './graph.js'
+import { handOn, type Heard, heardOf, OtherVersion } from './handing.js'
 import { type Contexts, Instance, type Kept, type Origin, timerTarget } from './instance.js'
-import { settledOf, type Settlement, SagaStuck } from './notice.js'
+import { type Handover, settledOf, type Settlement, SagaStuck } from './notice.js'
 import { type Order, Orders, type Wake } from './orders.js'
 import { Progress } from './progress.js'
 import type { Versions } from './versions.js'
@@ -42,10 +43,20 @@ export class Engine {
 
   /** A message that the saga listens to, in the transaction of its listener. */
   async hear(message: object, head: Head | undefined): Promise<void> {
-    const type = message.constructor
-    if (type === settledOf(this.name)) return this.#settled(message as unknown as Settlement)
-    const { causationId } = head?.envelope ?? {}
-    if (typeof causationId === 'string' && this.#isReply(message) && (await this.#reply(message, causationId))) return
+    const heard = heardOf(this.name, message, textOf(head?.envelope.causationId), this.versions.graphs)
+    try {
+      await this.#hear(heard, head)
+    } catch (error) {
+      const next = error instanceof OtherVersion ? handOn(heard) : undefined
+      if (!next) throw error
+      this.#host.log.warn(`${messageOf(error)} What came for it is handed on to another process, in ${next.delayMs} ms.`)
+      await this.#host.publish([new (settledOf(this.name))({ handed: next.what })], { delay: `${next.delayMs}ms` })
+    }
+  }
+
+  async #hear({ message, causationId }: Heard, head: Head | undefined): Promise<void> {
+    if (message.constructor === settledOf(this.name)) return this.#settled(message as unknown as Settlement | Handover)
+    if (causationId !== undefined && this.#isReply(message) && (await this.#reply(message, causationId))) return
     const { start } = this.versions.current.graph
     if (isA(message, start.message)) return this.#start(message, originOf(head))
     for (const graph of this.versions.graphs) {
@@ -142,7 +153,9 @@ export class Engine {
     })
   }
 
-  async #settled({ commandId, failure, withdrawn }: Settlement): Promise<void> {
+  async #settled(said: Settlement | Handover): Promise<void> {
+    if ('handed' in said) throw new OtherVersion('MISSING_DEFINITION', `No version of the saga "${this.name}" that this app has listens to "${said.handed.type}".`)
+    const { commandId, failure, withdrawn } = said
     if (typeof commandId !== 'string') throw new DeadLetter('It names no command.')
     await this.#transactions.use(async (transaction) => {
       const loaded = this.#loaded(await transaction.sagas.loadBy(this.name, commandId))
@@ -223,6 +236,10 @@ function applyReply(progress: Progress, saga: Instance, step: StepPlan, message:
   if (done) return void progress.done(step, done.learn(message, saga.data))
   const refused = step.refused.find((one) => isA(message, one.message))
   if (refused) progress.refused(step, refused.why(message))
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function notStarted(what: string, unknown: UnknownPolicy): Error {

@@ -73,7 +73,7 @@ export interface Sagas extends Plugin {
   retry(name: string, id: string, step?: string): Promise<boolean>
   /** Counts a step as done, with what it would have learned; or its undo as done. */
   skip(name: string, id: string, step: string, result?: State): Promise<boolean>
-  /** Undoes everything now, without waiting for answers. False: it is past its pivot, over, or undone already. */
+  /** Undoes everything now, without waiting for answers: a pivot without `undo` whose answer is out counts as not done. False: it is past its pivot, over, or undone already. */
   compensate(name: string, id: string, reason: string): Promise<boolean>
   /** Undoes everything as soon as what is under way has answered. */
   cancel(name: string, id: string, reason: string): Promise<boolean>

@@ -1,6 +1,7 @@
-import { countOf, type Fault, type SagaStore, WaybillError } from '@waybill/core'
+import { countOf, type Fault, type SagaStore } from '@waybill/core'
 import type { SagaDefinition } from './definition.js'
 import { type FlowGraph, stepsOf } from './graph.js'
+import { OtherVersion } from './handing.js'
 import { ended, type Instance } from './instance.js'
 
 /** One version of a saga, with the functions of an instance that has its dependencies. */
@@ -31,7 +32,7 @@ export class Versions {
     // What is over goes on by none.
     if (saga.isOver) return this.current.graph
 
-    throw new WaybillError(
+    throw new OtherVersion(
       'MISSING_DEFINITION',
       `The saga "${saga.saga}" "${saga.id}" was started with version ${saga.definition}, which this app does not have. Name its class in "earlier" of @Saga, or bring it up by "migrate".`,
     )
