@@ -2,7 +2,24 @@ import { Listener, Publisher, Service } from '@waybill/core'
 import { Saga, SagaStuck, startedBy } from '@waybill/saga'
 import { expect, test } from 'vitest'
 import { startBed } from './bed.js'
-import { Checkout, OrderConfirmed, OrderPlaced, OrderRejected, Payment, ReleaseStock, ReserveStock, Shipping, StockRejected, StockReserved } from './shop.js'
+import {
+  CardCharged,
+  ChargeCard,
+  Checkout,
+  OrderCancelled,
+  OrderConfirmed,
+  OrderPlaced,
+  OrderRejected,
+  OrderShipped,
+  Payment,
+  ReleaseStock,
+  ReserveStock,
+  ShipOrder,
+  Shipping,
+  Stock,
+  StockRejected,
+  StockReserved,
+} from './shop.js'
 
 const placed = new OrderPlaced({ orderId: 'o-1', total: 5 })
 
@@ -78,6 +95,40 @@ test('behind the pivot a step is tried until it succeeds, with an alarm meanwhil
   await shop.settled({ within: '1m' })
 
   expect([before, await status('o-1')]).toEqual(['stuck', 'completed'])
+})
+
+test('behind the pivot nothing undoes a saga any more: no cancel, no operator and no deadline, which raises an alarm', async () => {
+  @Saga('checkout', { version: 1, deadline: '1m' })
+  class Forward {
+    readonly flow = startedBy(OrderPlaced, { id: (order) => order.orderId, state: ({ orderId, total }) => ({ orderId, total }) })
+      .cancelledBy(OrderCancelled, (event) => event.orderId)
+      .step('reserve', (step) =>
+        step
+          .send(ReserveStock, ({ orderId }) => ({ orderId }))
+          .done(StockReserved)
+          .undo(ReleaseStock, ({ orderId }) => ({ orderId })),
+      )
+      .pivot('charge', (step) => step.send(ChargeCard, ({ orderId, total }) => ({ orderId, amount: total })).done(CardCharged))
+      .step('ship', (step) =>
+        step
+          .send(ShipOrder, ({ orderId }) => ({ orderId }))
+          .done(OrderShipped)
+          .retry({ attempts: 9, backoff: ['30s'] }),
+      )
+      .ends({ completed: [OrderConfirmed, (s) => ({ orderId: s.orderId, charge: '' })], compensated: [OrderRejected, () => ({ orderId: 'o-1', code: '', reason: '' })] })
+  }
+  const { shop, script, sagas, status, kinds, books } = await startBed({ services: [Forward, Stock, Payment, Shipping] })
+  script.fail('break ship o-1', 3)
+
+  await shop.when(placed)
+  await shop.when(new OrderCancelled({ orderId: 'o-1' }))
+  const isTurned = await sagas.compensate('checkout', 'o-1', 'the customer called')
+  await shop.advance('61s')
+  const late = await status('o-1')
+  await shop.advance('1m')
+
+  expect([isTurned, late, shop.published(SagaStuck).length, await status('o-1'), books()]).toEqual([false, 'stuck', 1, 'completed', [1, 1, 1]])
+  expect(await kinds('o-1')).toContain('cancelled too late, ignored')
 })
 
 test('the deadline undoes what is under way', async () => {

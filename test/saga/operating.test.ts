@@ -77,6 +77,20 @@ test('an operator skips a step with what it would have told', async () => {
   await expect(sagas.skip('checkout', 'o-1', 'chrage')).resolves.toBe(false)
 })
 
+test('an operator skips an undo that he did by hand', async () => {
+  const { shop, script, sagas, status } = await startBed()
+  script.fail('refuse charge o-1')
+  script.fail('break release o-1', 99)
+  await shop.when(placed)
+  await shop.advance('1m')
+  const before = await status('o-1')
+
+  await sagas.skip('checkout', 'o-1', 'reserve')
+  await shop.settled({ within: '1m' })
+
+  expect([before, await status('o-1'), (await sagas.get('checkout', 'o-1'))?.timers]).toEqual(['stuck', 'compensated', []])
+})
+
 test('an operator compensates, patches and cancels, and all of it stands in the history with its reason', async () => {
   const { shop, script, sagas, status, kinds, books } = await startBed()
   script.fail('break charge o-1')
