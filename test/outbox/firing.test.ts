@@ -1,21 +1,29 @@
 import type { Plugin, Timer } from '@waybill/core'
 import { outbox } from '@waybill/outbox'
 import { memoryDatabase, memoryStore } from '@waybill/store-memory'
-import { harness } from '@waybill/testing'
+import { harness, seededRandom } from '@waybill/testing'
 import { expect, test } from 'vitest'
 
 /** Acts for timers, and notes how many are acted for at a time. */
 class Acting implements Plugin {
   readonly name = 'acting'
   readonly fired: string[] = []
+  readonly lateMs: number[] = []
   most = 0
   #running = 0
   #arm: (timers: readonly Timer[]) => Promise<void> = async () => undefined
+  readonly #fires: boolean
+
+  constructor({ fires = true } = {}) {
+    this.#fires = fires
+  }
 
   start({ transactions, runtime }: Parameters<NonNullable<Plugin['start']>>[0]): void {
     if (!transactions) return
     this.#arm = (timers) => transactions.run('Acting.arm', {}, () => transactions.use((open) => open.timers.arm(timers)))
-    transactions.onTimer('acting', async ({ id }) => {
+    if (!this.#fires) return
+    transactions.onTimer('acting', async ({ id, dueAt }) => {
+      this.lateMs.push(runtime.now() - dueAt)
       this.#running++
       this.most = Math.max(this.most, this.#running)
       await new Promise<void>((resolve) => runtime.after(1, resolve))
@@ -69,4 +77,20 @@ test('a timer that is armed anew while it fires is not early, though nobody hear
   await shop.advance('2m')
 
   expect([before, fired.length]).toEqual([1, 2])
+})
+
+test('a timer that another process armed is late by a second at most, and never early', async () => {
+  const [database, chance] = [memoryDatabase(), seededRandom('lateness')]
+  const [arming, firing] = [new Acting({ fires: false }), new Acting()]
+  await using shop = await harness({ services: [], plugins: [outbox(memoryStore({ database })), arming], log: false })
+  await using beside = await harness({ name: 'beside', services: [], plugins: [outbox(memoryStore({ database })), firing], beside: shop, log: false })
+
+  for (let n = 0; n < 100; n++) {
+    await arming.arm([`t-${n}`], shop.runtime.now() + chance.between(0, 5_000))
+    await beside.advance(chance.between(0, 300))
+  }
+  await beside.advance('6s')
+
+  const { lateMs } = firing
+  expect([lateMs.length, Math.min(...lateMs) >= 0, Math.max(...lateMs) <= 1_000]).toEqual([100, true, true])
 })
