@@ -27,7 +27,7 @@ export class Space {
   apply(written: ReadonlyMap<string, unknown>): void {
     this.#commits++
     for (const [row, value] of written) {
-      if (value === undefined) this.#tables.get(tableOf(row))?.delete(row)
+      if (value === undefined) this.#delete(row)
       else this.#made(tableOf(row)).set(row, { value, commit: this.#commits })
     }
   }
@@ -48,6 +48,13 @@ export class Space {
     this.shards.set(name, made)
 
     return made
+  }
+
+  /** A table ends with its last row: a saga has one of its own. */
+  #delete(row: string): void {
+    const table = this.#tables.get(tableOf(row))
+    table?.delete(row)
+    if (table?.size === 0) this.#tables.delete(tableOf(row))
   }
 
   #made(table: string): Map<string, Row> {
