@@ -1,8 +1,8 @@
 import type { SagaRow, Store } from '@waybill/core'
 import { memoryStore } from '@waybill/store-memory'
 import { expect, onTestFinished, test } from 'vitest'
+import { flush, hostOf } from '../setup/store-seam.js'
 import { faultless } from '../simulation/seeds.js'
-import { flush, hostOf } from '../store-postgres/bed.js'
 
 test('I8 sagas that were purged leave nothing in the memory store', async () => {
   const store = memoryStore()

@@ -1,18 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { type Flush, type OutboxMessage, type Store, type StoreHost, systemRuntime } from '@waybill/core'
+import type { OutboxMessage, Store } from '@waybill/core'
 import { postgres, type PostgresOptions } from '@waybill/store-postgres'
 import { PGlite } from '@electric-sql/pglite'
 import { createPgConfig } from '@electric-sql/pglite/node-postgres'
 import { Pool } from 'pg'
 import { afterAll, afterEach, beforeAll } from 'vitest'
+import { flush, hostOf, silent } from '../setup/store-seam.js'
+
+export { flush, hostOf, silent }
 
 export const url = process.env.WAYBILL_POSTGRES_URL ?? 'postgresql://postgres@127.0.0.1:5432/postgres'
-
-export const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
-
-export function hostOf(app = 'shop'): StoreHost {
-  return { app, instance: randomUUID(), namespace: undefined, runtime: systemRuntime, log: silent }
-}
 
 /** A database for a test file: opens stores in schemas of their own, and takes everything away behind. */
 export interface Bed {
@@ -100,10 +97,6 @@ function bedOn(where: () => PostgresOptions, pool: () => Pool): Bed {
 
 export function message(text: string, more: Partial<OutboxMessage> = {}): OutboxMessage {
   return { id: randomUUID(), shard: 'main', key: undefined, destination: 'orders', head: '{}', body: Buffer.from(text), expiresAt: undefined, ...more }
-}
-
-export function flush(more: Partial<Flush> = {}): Flush {
-  return { outbox: [], timers: [], replies: [], ...more }
 }
 
 /** Commits these messages in one transaction. */

@@ -66,7 +66,9 @@ export function headWith(id: string, head: string, headers: NonNullable<ParkedEd
 
     return JSON.stringify({ ...(typeof read === 'object' ? read : {}), headers })
   } catch (cause) {
-    throw new WaybillError('UNREADABLE_ROW', `The head of the parked message "${id}" is no JSON, so its headers cannot be replaced. Discard it, and publish the message again.`, { cause })
+    throw new WaybillError('UNREADABLE_ROW', `The head of the parked message "${id}" is no JSON, so its headers cannot be replaced. Discard it, and publish the message again.`, {
+      cause,
+    })
   }
 }
 
