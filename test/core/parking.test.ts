@@ -45,6 +45,27 @@ test('a key stays parked while any of its letters is left', async () => {
   expect(await letters(app)).toEqual(['a2 PARKED', 'a3 PARKED'])
 })
 
+test('R9 what stands behind an earlier letter that stays is neither redriven nor edited', async () => {
+  const { runtime, taken, bad, start } = bench('a1')
+  const { app } = await start()
+  await app.publish(moves('a1', 'a2', 'a3', 'b1'))
+  await runtime.advance('1s')
+  bad.clear()
+  const behind = (await app.deadLetters.list(of))[2]?.id ?? ''
+
+  expect(await app.deadLetters.redrive(of, { reason: 'PARKED' })).toBe(0)
+  await expect(app.deadLetters.edit(of, behind, { payload: { id: 'a', n: 7 } })).rejects.toMatchObject({ code: 'BEHIND', message: expect.stringContaining(behind) })
+  await runtime.advance('1s')
+  expect(taken).toEqual(['b1'])
+  expect(await letters(app)).toEqual(['a1 FAILED', 'a2 PARKED', 'a3 PARKED'])
+
+  expect(await app.deadLetters.redrive(of, { reason: 'FAILED' })).toBe(1)
+  await runtime.advance('1s')
+  expect(await app.deadLetters.redrive(of, { reason: 'PARKED' })).toBe(2)
+  await runtime.advance('1s')
+  expect(taken).toEqual(['b1', 'a1', 'a2', 'a3'])
+})
+
 test('a key stays parked while one of two letters with one id is left', async () => {
   const { runtime, broker, taken, bad, start } = bench('a1')
   const { app } = await start()

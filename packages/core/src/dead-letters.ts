@@ -1,4 +1,5 @@
 import type { Codec } from './codec.js'
+import { countOf } from './count-of.js'
 import { textUpTo } from './dead-letter.js'
 import { checkDeadLetterOptions, checkLetterId } from './dead-letter-options.js'
 import { deadMessageOf, matches, type DeadLetterFilter, type DeadMessage } from './dead-message.js'
@@ -18,6 +19,7 @@ import { Redrive, type RedriveOptions } from './redrive.js'
 import type { Runtime } from './runtime.js'
 import type { GroupAddress, Outgoing, PublishOutcome, RawDelivery } from './transport.js'
 import { Turns } from './turns.js'
+import { firstOfTheirKey } from './waiting-letters.js'
 import { header } from './wire.js'
 import { isDoneWithin } from './within.js'
 
@@ -33,12 +35,14 @@ export interface DeadLetters {
   show(of: GroupAddress, id: string, options?: { readonly limit?: number }): Promise<DeadMessage | undefined>
   /**
    * Sends those that match to their group again, the oldest first, attempts starting anew. Resolves with how many.
+   * Where keys are parked, those behind an earlier one of their key that is not among them stay too.
    * It stops when one of them dies again, when the broker does not take one, when its signal is aborted, and when the app stops: the rest stays.
    */
   redrive(of: GroupAddress, which?: RedriveOptions): Promise<number>
   /**
    * Sends one to its group with another payload (validated) or other bytes, under a new id that remembers the old one; of several with that id the oldest.
-   * Resolves with the new id. Rejects with `InvalidMessage`, or `NO_DEAD_LETTER` where there is none of that id: nothing has changed then.
+   * Resolves with the new id. Rejects with `InvalidMessage`, `NO_DEAD_LETTER` where there is none of that id, or `BEHIND` where its key is parked and an
+   * earlier one stands before it: nothing has changed then.
    */
   edit(of: GroupAddress, id: string, change: DeadLetterEdit): Promise<string>
   /** Forgets those that match, and logs why. Resolves with how many. */
@@ -121,8 +125,12 @@ export class GroupDeadLetters implements DeadLetters {
     try {
       return await redrive.run()
     } finally {
-      if (redrive.stopped === 'failed-again')
-        this.#options.log.warn(`The redrive of group "${of.group}" on "${of.channel}" stopped: one of its messages failed again. The others stay dead letters.`)
+      const what = `The redrive of group "${of.group}" on "${of.channel}"`
+      if (redrive.stopped === 'failed-again') this.#options.log.warn(`${what} stopped: one of its messages failed again. The others stay dead letters.`)
+      if (redrive.behind > 0)
+        this.#options.log.warn(
+          `${what} left ${countOf(redrive.behind, 'letter')} behind earlier ones of their keys, which it is not for: \`deadKey: 'park'\` keeps their order. Redrive or discard the earlier ones first, or all of a key by \`key\`.`,
+        )
     }
   }
 
@@ -134,7 +142,16 @@ export class GroupDeadLetters implements DeadLetters {
     const send = (letter: RawDelivery): Promise<PublishOutcome> => this.#send(link, of, { letter, outgoing: movedMessage(letter, this.#move(link, of, letter, run)) })
 
     return new Redrive(
-      { of, run, runtime, notices, send, list: () => dead.list(of, limit), take: (decide) => this.#turns.take(nameOf(of), () => dead.take(of, limit, decide)) },
+      {
+        of,
+        run,
+        runtime,
+        notices,
+        send,
+        parks: this.#parks(of),
+        list: () => dead.list(of, limit),
+        take: (decide) => this.#turns.take(nameOf(of), () => dead.take(of, limit, decide)),
+      },
       which,
     )
   }
@@ -149,6 +166,7 @@ export class GroupDeadLetters implements DeadLetters {
 
   async #editNow(link: Link, of: GroupAddress, id: string, change: DeadLetterEdit): Promise<string> {
     const newId = this.#options.runtime.id()
+    if (this.#parks(of)) await this.#assertFirst(of, id, change)
     let isSent = false
     const removed = await link.transport.dead.take(of, change.limit ?? oldest, async (letter) => {
       if (isSent) return 'stop'
@@ -166,6 +184,20 @@ export class GroupDeadLetters implements DeadLetters {
     if (removed > 0) return newId
 
     throw new WaybillError('NO_DEAD_LETTER', `Group "${of.group}" on "${of.channel}" has no dead letter "${id}" among its oldest ${change.limit ?? oldest}.`)
+  }
+
+  #parks(of: GroupAddress): boolean {
+    return this.#options.plan.listeners.some((listener) => nameOf(listener) === nameOf(of) && listener.options.deadKey === 'park')
+  }
+
+  async #assertFirst(of: GroupAddress, id: string, { limit = oldest }: DeadLetterEdit): Promise<void> {
+    const letters = await this.#look(of, limit)
+    const found = letters.filter((letter) => matches(letter, { ids: [id] }))
+    if (firstOfTheirKey(found, letters).length === found.length) return
+    throw new WaybillError(
+      'BEHIND',
+      `The dead letter "${id}" of group "${of.group}" on "${of.channel}" stands behind an earlier one of its key, which \`deadKey: 'park'\` lets nothing overtake. Redrive, edit or discard the earlier one first.`,
+    )
   }
 
   async discard(of: GroupAddress, which: DeadLetterFilter & { readonly because: string; readonly limit?: number }): Promise<number> {

@@ -6,7 +6,7 @@ import { parseDuration, type Duration } from './duration.js'
 import { Rate } from './rate.js'
 import type { Runtime } from './runtime.js'
 import type { GroupAddress, PublishOutcome, RawDelivery } from './transport.js'
-import { WaitingLetters } from './waiting-letters.js'
+import { firstOfTheirKey, WaitingLetters } from './waiting-letters.js'
 import { header } from './wire.js'
 
 export interface RedriveOptions extends DeadLetterFilter {
@@ -35,6 +35,8 @@ export interface RedriveParts {
   readonly run: string
   readonly runtime: Runtime
   readonly notices: DeathNotices
+  /** Later letters of a key are not to overtake an earlier one that stays. */
+  readonly parks: boolean
   readonly list: () => Promise<readonly RawDelivery[]>
   readonly take: (decide: Decide) => Promise<number>
   readonly send: (letter: RawDelivery) => Promise<PublishOutcome>
@@ -60,6 +62,7 @@ export class Redrive {
   #waiting = new WaitingLetters([])
   #redriven = 0
   #kept = 0
+  #behind = 0
   #stopped: RedriveProgress['stopped']
   #failure: { readonly error: unknown } | undefined
 
@@ -72,6 +75,11 @@ export class Redrive {
 
   get stopped(): RedriveProgress['stopped'] {
     return this.#stopped
+  }
+
+  /** How many it is for and leaves, because an earlier one of their key stays. */
+  get behind(): number {
+    return this.#behind
   }
 
   /** Resolves with how many are gone from the dead letters. Throws what the caller's `onProgress` threw. */
@@ -90,8 +98,10 @@ export class Redrive {
   async #run(): Promise<number> {
     const letters = await this.#parts.list()
     const wanted = letters.filter((letter) => matches(letter, this.#options))
-    this.#kept = letters.length - wanted.length
-    this.#waiting = new WaitingLetters(wanted)
+    const going = this.#parts.parks ? firstOfTheirKey(wanted, letters) : wanted
+    this.#kept = letters.length - going.length
+    this.#behind = wanted.length - going.length
+    this.#waiting = new WaitingLetters(going)
     let removed = 0
     while (!this.#isOver()) removed += await this.#round()
     if (this.#stopped !== undefined || this.#redriven === 0) this.#tell()

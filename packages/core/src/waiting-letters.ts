@@ -56,6 +56,14 @@ export class WaitingLetters {
   }
 }
 
+/** Those of some letters that stand behind none of the others of their key. */
+export function firstOfTheirKey(some: readonly RawDelivery[], all: readonly RawDelivery[]): readonly RawDelivery[] {
+  const chosen = new Set(some)
+  const others = new WaitingLetters(all.filter((letter) => !chosen.has(letter)))
+
+  return some.filter((letter) => others.isNext(letter))
+}
+
 function append<T>(lists: Map<string, T[]>, name: string, item: T): void {
   const list = lists.get(name)
   if (list) list.push(item)
