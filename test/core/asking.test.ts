@@ -33,6 +33,22 @@ test('a query is answered, and the reply has what its schema makes of it', async
   expect(await app.ask(new GetPrice({ sku: 'ab' }))).toMatchObject({ price: 2 })
 })
 
+test('a listener that answers with a message is told to return a plain object', async () => {
+  @Service('prices')
+  class Echo {
+    @Listener(GetPrice)
+    give(query: GetPrice): never {
+      return query as never
+    }
+  }
+  const { app } = await startApp({ services: [Echo] })
+
+  await expect(app.ask(new GetPrice({ sku: 'a' }))).rejects.toMatchObject({
+    code: 'UNDECLARED_RETURN',
+    message: expect.stringMatching(/Echo\.give answered with the message "price\.get".*plain object/),
+  })
+})
+
 test('many queries at once each get their own reply', async () => {
   const { app } = await startApp({ services: [Prices] })
 
@@ -54,7 +70,7 @@ test('Q1 nobody answers in time: a typed error', async () => {
   const { app } = await startApp({ services: [Silent], shutdown: '50ms' })
 
   await expect(app.ask(new GetPrice({ sku: 'a' }), { timeout: '20ms' })).rejects.toThrow(
-    new AskTimeout('ASK_TIMEOUT', 'Nobody answered "price.get" within 20ms. Is a listener for it running?'),
+    new AskTimeout('ASK_TIMEOUT', 'Nobody answered "price.get" within 20ms. Does a listener for it run, and is it done in that time?'),
   )
   never.open()
 })

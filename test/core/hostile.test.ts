@@ -78,3 +78,24 @@ test('no log line quotes a payload, also where the schema does', async () => {
   expect(letter?.reason).toBe('SCHEMA')
   expect(lines.join('\n')).not.toContain('SECRET')
 })
+
+test('the line about a message whose listener made one that does not fit says which of the two is wrong', async () => {
+  class Paid extends Event('paid.paid', { payload: type({ card: 'string.email' }) }) {}
+  class Due extends Event('due.due', { payload: type({ id: 'string' }) }) {}
+  @Service('ledger')
+  class Ledger {
+    @Listener(Due)
+    note({ id }: Due): void {
+      new Paid({ card: `SECRET-${id}` })
+    }
+  }
+  const lines: string[] = []
+  const note = (text: string): void => void lines.push(text)
+  const { app } = await startApp({ services: [Ledger], log: { debug: note, info: note, warn: note, error: note } })
+
+  await app.publish(new Due({ id: '1' }))
+  await eventually(() => lines.some((line) => line.includes('gave up on a message')))
+
+  expect(lines.filter((line) => line.includes('gave up'))).toEqual([expect.stringContaining('what its listener made of it does not fit a schema')])
+  expect(lines.join('\n')).not.toContain('SECRET')
+})

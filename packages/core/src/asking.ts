@@ -128,7 +128,9 @@ export class Asking {
         // What has not left yet need not be asked any more.
         if (!entry.left) entry.settle({ kind: 'rejected', reason: 'The caller gave up before it was sent.' })
       }
-      const cancel = this.#runtime.after(timeoutMs, () => fail(new AskTimeout('ASK_TIMEOUT', `Nobody answered "${type}" within ${timeout}. Is a listener for it running?`)))
+      const cancel = this.#runtime.after(timeoutMs, () =>
+        fail(new AskTimeout('ASK_TIMEOUT', `Nobody answered "${type}" within ${timeout}. Does a listener for it run, and is it done in that time?`)),
+      )
       signal?.addEventListener('abort', aborted, { once: true })
       this.#pending.set(id, { name: type, reply, answer, fail })
       const entry = send(link, outgoing, this.#rules, (outcome) => {

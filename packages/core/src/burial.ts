@@ -24,9 +24,11 @@ export interface BurialOptions {
 /** Why it is dead, and what of its payload may be logged. */
 type Buried = Pick<Death, 'code' | 'message' | 'error' | 'listener' | 'attempts'> & { readonly logged?: LogFields }
 
-/** What a schema says may quote the payload, which no log line does. */
-function quotesPayload({ code, error }: Pick<Death, 'code' | 'error'>): boolean {
-  return code === 'SCHEMA' || code === 'UPCAST' || error instanceof InvalidMessage
+/** Why it is dead, for the log: what a schema says may quote the payload, which no line does. */
+function reasonOf({ code, error, message }: Pick<Death, 'code' | 'error' | 'message'>): string {
+  if (code === 'SCHEMA' || code === 'UPCAST') return 'it does not fit its schema; the dead letter says where'
+
+  return error instanceof InvalidMessage ? 'what its listener made of it does not fit a schema; the dead letter says which and where' : message
 }
 
 /** Brings messages to the dead letters of a group, and does not give up: until the broker has one, its original stays unsettled. */
@@ -46,20 +48,17 @@ export class Burial {
       link.sender.send(letter, (outcome) => {
         if (outcome.kind !== 'confirmed') return this.#later(attempt, `The dead letter ${id} of group "${group}" was not taken: ${outcome.reason}`, () => send(attempt + 1))
 
-        log.warn(
-          `${death.listener ?? `Group "${group}"`} gave up on a message; it is in the dead letters: ${quotesPayload(death) ? 'it does not fit its schema; the dead letter says where' : death.message}`,
-          {
-            code: death.code,
-            messageName: textUpTo(raw.envelope.type, 255),
-            id,
-            key: textUpTo(raw.envelope.subject, 255),
-            channel,
-            group,
-            attempts: death.attempts,
-            ...originOf(raw.envelope, id),
-            ...logged,
-          },
-        )
+        log.warn(`${death.listener ?? `Group "${group}"`} gave up on a message; it is in the dead letters: ${reasonOf(death)}`, {
+          code: death.code,
+          messageName: textUpTo(raw.envelope.type, 255),
+          id,
+          key: textUpTo(raw.envelope.subject, 255),
+          channel,
+          group,
+          attempts: death.attempts,
+          ...originOf(raw.envelope, id),
+          ...logged,
+        })
         if (diagnostics.deadLetter.hasSubscribers)
           diagnostics.deadLetter.publish({
             app,

@@ -10,7 +10,7 @@ import { definitionOf, Message } from './message.js'
 import type { ListenCall, NamedMiddleware } from './middleware.js'
 import { type Around, runAround } from './next.js'
 import type { PlannedListener } from './plan.js'
-import { isDeclared, undeclared } from './returned.js'
+import { answeredWithMessage, isDeclared, undeclared } from './returned.js'
 import type { Runtime } from './runtime.js'
 import { scopes } from './scope.js'
 import { header } from './wire.js'
@@ -126,7 +126,9 @@ export class Invocation {
       const all: readonly unknown[] = Array.isArray(value) ? value : [value]
       const found = all.find((one) => one instanceof Message && !isDeclared(one, returns))
 
-      return found === undefined ? undefined : undeclared(found, returns, label)
+      if (found === undefined) return undefined
+
+      return this.isQuery ? answeredWithMessage(found, label) : undeclared(found, returns, label)
     } catch {
       // A proxy that cannot be read is no message.
       return undefined

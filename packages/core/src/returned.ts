@@ -47,6 +47,14 @@ export function isDeclared(value: unknown, declared: readonly unknown[]): boolea
   return declared.some((type) => definitionOf(type) === definition)
 }
 
+/** What a query listener that answers with a message gets to hear. */
+export function answeredWithMessage(value: unknown, label: string): WaybillError {
+  return new WaybillError(
+    'UNDECLARED_RETURN',
+    `${label} answered with the message "${value instanceof Message ? definitionOf(value.constructor)?.name : ''}"; a reply is a plain object that fits the query's "reply". Return one: ({ … }).`,
+  )
+}
+
 /** What a method that returns something it never declared gets to hear. */
 export function undeclared(value: unknown, declared: readonly unknown[], label: string): WaybillError {
   const found = value instanceof Message ? `"${definitionOf(value.constructor)?.name}"` : `a value of type ${value === null ? 'null' : typeof value} that is no message`

@@ -226,7 +226,9 @@ export class RunningApp implements App {
   #warnOfUnusedChannels(): void {
     const used = this.topology.channels.map(({ name }) => name)
     for (const name of Object.keys(this.#options.channels ?? {}).filter((pattern) => !used.some((channel) => covers(pattern, channel)))) {
-      this.#log.warn(`\`channels\` says something of "${name}", on which no service of "${this.#options.name}" publishes or listens.${suggest(name, used)}`)
+      this.#log.warn(
+        `\`channels\` says something of "${name}", on which no service of "${this.#options.name}" publishes or listens: it holds for app.publish alone.${suggest(name, used)}`,
+      )
     }
   }
 
