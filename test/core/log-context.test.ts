@@ -1,4 +1,4 @@
-import { Event, Listener, type LogFields, logContext, type Logger, type Middleware, pinoLogger, type Plugin, Service } from '@waybill/core'
+import { Event, Listener, type LogFields, logContext, type Logger, type Middleware, pinoLogger, type Plugin, type Publish, Publisher, Service } from '@waybill/core'
 import { eventually } from '@waybill/testing'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -53,6 +53,35 @@ test('a line about a message says where it belongs, whoever writes it: correlati
   for (const part of ['failed, try 1', 'gave up']) expect(lines.find(({ text }) => text.includes(part))?.fields).toMatchObject(origin)
   expect(lines.find(({ text }) => text === 'It begins.')?.fields).toEqual({ ...origin, listener: 'Notes.take', group: 'notes', desk: 1 })
   expect(lines.find(({ text }) => text.includes('is running'))?.fields).toEqual({ listeners: 1, groups: 1 })
+})
+
+test('a line about a message says nothing of the one whose listener sent it', async () => {
+  class Sent extends Event('noted.sent', { payload: z.object({ n: z.number() }) }) {}
+  const lines: { readonly text: string; readonly fields: LogFields | undefined }[] = []
+  const note = (text: string, fields?: LogFields): void => void lines.push({ text, fields })
+  @Service('notes')
+  class Notes {
+    constructor(@Publisher(Sent) readonly send: Publish<Sent>) {}
+
+    @Listener(Noted)
+    async take(): Promise<void> {
+      await this.send({ n: 1 }, { held: false })
+    }
+  }
+  @Service('readers')
+  class Readers {
+    @Listener(Sent, { retry: false })
+    read(): void {
+      throw new Error('too dark')
+    }
+  }
+  const { app } = await startApp({ services: [Notes, Readers], log: { debug: note, info: note, warn: note, error: note } })
+
+  await app.publish(new Noted({ secret: 'hush' }), { id: 'n-1' })
+  await eventually(() => lines.some(({ text }) => text.includes('gave up')))
+
+  const told = lines.filter(({ text }) => text.startsWith('Readers.read'))
+  expect(told.map(({ fields }) => [fields?.['listener'], fields?.['group']])).toEqual(told.map(() => [undefined, 'readers']))
 })
 
 test("the framework's lines go to pino, fields first", async () => {

@@ -49,7 +49,7 @@ export const coreMutants: readonly CoreMutant[] = [
   {
     bug: 'later messages of a parked key pass',
     breaks: /^I4 /,
-    plant: { file: 'parking.ts', from: 'else this.#end.parked(job)', to: 'else this.#end.admitted(job)' },
+    plant: { file: 'parking.ts', from: 'if (this.#isParked(job)) this.#end.parked(job)', to: 'if (this.#isParked(job)) this.#end.admitted(job)' },
   },
   {
     bug: 'what dies is not noted among the parked keys',

@@ -20,7 +20,7 @@ export class AppStore {
     this.#store = store
     this.#host = host
     this.outage = new StoreOutage(store?.name ?? 'none', host)
-    this.transactions = store && new Transactions(store, host.runtime)
+    this.transactions = store && new Transactions(store, host.runtime, host)
   }
 
   async open(): Promise<void> {

@@ -39,6 +39,7 @@ export interface BatchRunnerOptions extends RunnerOptions {
  */
 export class BatchRunner implements Runner {
   readonly listener: PlannedListener
+  readonly home: object
   readonly #options: BatchRunnerOptions
   readonly #size: number
   readonly #waitMs: number
@@ -55,6 +56,7 @@ export class BatchRunner implements Runner {
   constructor(options: BatchRunnerOptions) {
     this.#options = options
     this.listener = options.listener
+    this.home = options.home
     this.#size = options.listener.options.batch?.size ?? 1
     this.#waitMs = options.listener.options.batch?.waitMs ?? 0
     this.#invocation = new Invocation(options)
@@ -302,7 +304,7 @@ interface Work {
 class BatchRun implements TimedRun {
   readonly jobs: readonly Job[]
   readonly items: readonly JobBatchItem[]
-  readonly held = new Held()
+  readonly held: Held
   isOver = false
   /** For the pace. */
   since = 0
@@ -313,6 +315,7 @@ class BatchRun implements TimedRun {
   constructor(batch: readonly Work[], prefix: string, invocation: Invocation, runner: BatchRunner) {
     this.#runner = runner
     this.jobs = batch.map(({ job }) => job)
+    this.held = new Held(runner.home)
     this.items = this.jobs.map((job) => new JobBatchItem(job, prefix, (error) => this.isOver && runner.failedLate(job, error)))
     const told = this.jobs.flatMap((job) => invocation.began(job, batch.length) ?? [])
     this.told = told.length > 0 ? told : undefined

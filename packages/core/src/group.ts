@@ -20,6 +20,7 @@ import { Parking, type ParkingEnd } from './parking.js'
 import { RunTimes } from './run-times.js'
 import { SingleRunner, type Runner, type RunnerOptions } from './runner.js'
 import type { Runtime } from './runtime.js'
+import { scopes } from './scope.js'
 import { Share } from './share.js'
 import { Survivors } from './survivors.js'
 import type { StoreOutage } from './store-outage.js'
@@ -98,7 +99,10 @@ export class Group implements OutcomesEnd, SuspectsEnd, ParkingEnd {
     const { channel, group, link } = this.#options
     await this.#parking?.read()
     link.watch(() => this.#lost())
-    this.#consumer = await link.transport.subscribe({ kind: 'group', channel, group, window: this.#share.window }, (deliveries) => this.#deliver(deliveries))
+    this.#consumer = await link.transport.subscribe({ kind: 'group', channel, group, window: this.#share.window }, (deliveries) =>
+      // A broker in this process hands over in the scope of who published: what comes has nothing to do with that.
+      scopes.run(undefined, () => this.#deliver(deliveries)),
+    )
   }
 
   async depth(): Promise<GroupDepth> {

@@ -20,6 +20,8 @@ export type Found = { readonly message: unknown; readonly refusal?: undefined } 
 
 export interface InvocationOptions {
   readonly app: string
+  /** The same, for what is held in it. */
+  readonly home: object
   readonly transport: string
   readonly instance: object
   readonly listener: PlannedListener

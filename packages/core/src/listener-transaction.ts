@@ -42,14 +42,14 @@ export class ListenerTransaction {
   run(call: ListenCall, work: ListenerWork): Promise<unknown> {
     const { transactions, settings, listener } = this.#options
     const scope = scopes.getStore() as Scope
-    const outer = scope.held ?? new Held()
+    const outer = scope.held ?? new Held(transactions.home)
     const inbox = (call.items ?? [call.delivery]).map(({ id }) => ({ group: listener.group, id }))
 
     return transactions.perform<unknown>({
       owner: listener.label,
       settings,
       inbox,
-      held: () => new Held(),
+      held: () => new Held(transactions.home),
       scopeOf: (held, transaction) => ({ owner: scope.owner, cause: scope.cause, held, contexts: scope.contexts, transaction }),
       run: async ({ verdicts }, transaction) => {
         if (outer.isOver) throw new WaybillError('TRANSACTION_ENDED', `The time of ${listener.label} was over before its transaction had begun.`)

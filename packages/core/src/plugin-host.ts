@@ -4,7 +4,6 @@ import { outgoingOf } from './outbox-message.js'
 import type { OutgoingRules } from './outgoing.js'
 import type { Plan } from './plan.js'
 import type { PluginHost, PluginTransactions, PluginTransport } from './plugin.js'
-import { scopes } from './scope.js'
 import { send } from './sending.js'
 import { defaultTransaction, type Transactions } from './transactions.js'
 import type { TransportHost } from './transport.js'
@@ -56,9 +55,9 @@ function pluginTransport(link: Link, rules: OutgoingRules): PluginTransport {
 function pluginTransactions(transactions: Transactions): PluginTransactions {
   return {
     store: transactions.store,
-    current: () => scopes.getStore()?.transaction,
+    current: () => transactions.current,
     use: async (work) => {
-      const open = scopes.getStore()?.transaction
+      const open = transactions.current
       if (!open) throw new WaybillError('NO_TRANSACTION', 'This needs an open transaction, and the caller runs in none.')
 
       return open.use(work)

@@ -13,11 +13,21 @@ import { runAround } from './next.js'
 import { definitionOfMessage, prepareOutgoing, type OutgoingRules } from './outgoing.js'
 import type { PublishOptions } from './publisher.js'
 import { thenOf } from './refusal.js'
-import { scopes, type Held, type Scope } from './scope.js'
+import { type Held, type Scope, scopeIn } from './scope.js'
 import { send } from './sending.js'
 import type { Outgoing, PublishOutcome } from './transport.js'
 import { StoreFull } from './store-error.js'
 import { unlessAborted, within } from './within.js'
+
+export interface PublishingOptions {
+  readonly links: Links
+  readonly rules: OutgoingRules
+  readonly log: Logger
+  readonly middleware: readonly NamedMiddleware[]
+  readonly fallback: Fallback | undefined
+  /** The app, for what is held in it. */
+  readonly home: object
+}
 
 /** Every message of an app goes out through here: checked, enveloped, held or sent, and settled. */
 export class Publishing {
@@ -26,13 +36,15 @@ export class Publishing {
   readonly #log: Logger
   readonly #fallback: Fallback | undefined
   readonly #isAround: boolean
+  readonly #home: object
   readonly #publish: Send
 
-  constructor(links: Links, rules: OutgoingRules, log: Logger, middleware: readonly NamedMiddleware[], fallback?: Fallback) {
+  constructor({ links, rules, log, middleware, fallback, home }: PublishingOptions) {
     this.#fallback = fallback
     this.#links = links
     this.#rules = rules
     this.#log = log
+    this.#home = home
     this.#isAround = middleware.some(({ middleware: { publish } }) => publish)
     this.#publish = this.#around(middleware)
   }
@@ -41,19 +53,26 @@ export class Publishing {
   publish(messages: readonly Message[], options: PublishOptions, publisher: string): Promise<void> {
     try {
       checkCallOptions('publish', options)
-      const held = options.held === false ? undefined : scopes.getStore()?.held
+      const held = options.held === false ? undefined : scopeIn(this.#home)?.held
       if (!held) return this.watched(this.#publish(messages, options), publisher)
       const done = this.#isAround ? held.holding(() => this.#publish(messages, options)) : this.#publish(messages, options)
 
       return done === isHeld ? HeldPublish.of(held) : this.watched(HeldPublish.of(held, done), publisher)
     } catch (error) {
-      return this.watched(rejected(error), publisher)
+      return this.refused(error, publisher)
     }
   }
 
   /** Rejects at once. What runs in a listener or a transaction does not succeed where nobody looks at that. */
   refused(thrown: unknown, publisher: string): Promise<never> {
-    return this.watched(rejected(thrown), publisher)
+    return this.watched(this.#rejected(thrown), publisher)
+  }
+
+  #rejected(thrown: unknown): Promise<never> {
+    const error = thrown instanceof Error ? thrown : new WaybillError('PUBLISH', String(thrown))
+    const held = scopeIn(this.#home)?.held
+
+    return held && !held.isOver ? held.refused(error) : Promise.reject(error)
   }
 
   /** The same promise; its rejection is logged, and ends there where nobody awaits it. */
@@ -97,7 +116,7 @@ export class Publishing {
     // Once more: a middleware may have handed on others.
     checkCallOptions('publish', options)
     if (options.id !== undefined && messages.length > 1) throw oneId(options.id, messages.length)
-    const scope = scopes.getStore()
+    const scope = scopeIn(this.#home)
     const held = options.held === false ? undefined : scope?.held
     if (held?.isOver) throw late(scope as Scope)
 
@@ -132,11 +151,11 @@ export class Publishing {
   #leave(leaving: readonly Leaving[], held: Held | undefined, signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted) return Promise.reject(refused(leaving, gaveUp))
     if (!held) return this.#outside(leaving, signal, (all) => this.#whenThereIsRoom(all, signal))
-    if (held.isOver) return Promise.reject(late(scopes.getStore() as Scope))
+    if (held.isOver) return Promise.reject(late(scopeIn(this.#home) as Scope))
 
     for (const { link } of leaving) {
       const refusal = held.refusal?.(link.name)
-      if (refusal) return rejected(refusal)
+      if (refusal) return this.#rejected(refusal)
     }
     for (const { link, outgoing } of leaving) held.outgoing.push({ transport: link.name, message: outgoing })
 
@@ -253,13 +272,6 @@ interface Leaving {
 
 function unsent({ link, outgoing }: Leaving, index: number, seconds: number): PublishFailure {
   return failureOf(index, outgoing, { kind: 'rejected', reason: `"${link.name}" declared nothing for ${seconds} s; it was never sent.` })
-}
-
-function rejected(thrown: unknown): Promise<never> {
-  const error = thrown instanceof Error ? thrown : new WaybillError('PUBLISH', String(thrown))
-  const held = scopes.getStore()?.held
-
-  return held && !held.isOver ? held.refused(error) : Promise.reject(error)
 }
 
 const gaveUp = 'The caller gave up before it was sent.'

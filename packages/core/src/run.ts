@@ -10,6 +10,8 @@ import type { Unfinished } from './unfinished.js'
 /** What a runner hears of its runs while they are under way. */
 export interface RunWatch {
   readonly listener: PlannedListener
+  /** The app. */
+  readonly home: object
   expired(run: Run): void
   /** It was settled by hand when it was over. */
   settledLate(run: Run, word: ManualWord): void
@@ -18,7 +20,7 @@ export interface RunWatch {
 /** One try of one job. */
 export class Run implements TimedRun {
   readonly job: Job
-  readonly held = new Held()
+  readonly held: Held
   readonly delivery: JobDelivery
   isOver = false
   /** For the pace. */
@@ -32,6 +34,7 @@ export class Run implements TimedRun {
 
   constructor(job: Job, prefix: string, watch: RunWatch) {
     this.job = job
+    this.held = new Held(watch.home)
     this.#watch = watch
     this.#manual = watch.listener.mode === 'manual'
     this.delivery = this.#manual ? new JobManualDelivery(job, prefix, (word) => this.#say(word)) : new JobDelivery(job, prefix)

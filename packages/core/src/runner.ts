@@ -60,6 +60,7 @@ export interface RunnerOptions extends InvocationOptions {
 export class SingleRunner implements Runner, RunWatch {
   readonly listener: PlannedListener
   readonly isQuery: boolean
+  readonly home: object
   readonly #prefix: string
   readonly #end: RunEnd
   readonly #invocation: Invocation
@@ -78,6 +79,7 @@ export class SingleRunner implements Runner, RunWatch {
     const { listener, runtime } = options
     const { rate, concurrency, timeoutMs } = listener.options
     this.listener = listener
+    this.home = options.home
     this.#prefix = options.prefix
     this.#end = options.end
     this.#invocation = new Invocation(options)

@@ -102,7 +102,8 @@ export class RunningApp implements App {
     this.#outgoing = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits, links: this.#links, trace: this.#plugins.trace }
     this.#store = new AppStore(this.#plugins.store, this.#host)
     const { transactions } = this.#store
-    this.#publishing = new Publishing(this.#links, this.#outgoing, this.#log, this.#middleware, transactions && new Fallback(this.#links, transactions, this.#runtime))
+    const fallback = transactions && new Fallback(this.#links, transactions, this.#runtime)
+    this.#publishing = new Publishing({ links: this.#links, rules: this.#outgoing, log: this.#log, middleware: this.#middleware, fallback, home: this.#host })
     this.#asking = new Asking(this.#links, this.#outgoing)
     this.deadLetters = new GroupDeadLetters({
       links: this.#links,
@@ -322,6 +323,7 @@ export class RunningApp implements App {
       replier,
       runners: listeners.map((listener) => ({
         app: this.#options.name,
+        home: this.#host,
         instance: services.get(listener.service) as object,
         listener,
         prefix: link.capabilities.envelopePrefix,

@@ -47,6 +47,8 @@ export interface Cause {
 
 /** Messages held back until the work around them has succeeded. */
 export class Held {
+  /** The app that sends them: what another one of the process publishes meanwhile is not among them. */
+  readonly home: object
   readonly outgoing: { readonly transport: string; readonly message: Outgoing }[] = []
   isOver = false
   /** Publishes that were begun in it and are not held yet: they wait for a middleware, or for their channel. */
@@ -61,6 +63,10 @@ export class Held {
   onEnd: (() => void) | undefined
   #places: Map<string, number> | undefined
   #overlooked: Set<Error> | undefined
+
+  constructor(home: object) {
+    this.home = home
+  }
 
   /** The place of the next of that kind among its like. A run again gives them the same ids, also where kinds come in another order. */
   place(kind: string): number {
@@ -104,4 +110,13 @@ export class Held {
   }
 }
 
-export const scopes = new AsyncLocalStorage<Scope>()
+export const scopes = new AsyncLocalStorage<Scope | undefined>()
+
+/** The scope of the caller, as an app sees it: what another app holds back, and its transaction, are not its own. */
+export function scopeIn(home: object): Scope | undefined {
+  const scope = scopes.getStore()
+  if (!scope?.held || scope.held.home === home) return scope
+  const { owner, cause, contexts } = scope
+
+  return { owner, cause, held: undefined, contexts }
+}

@@ -5,7 +5,7 @@ import { outboxMessageOf } from './outbox-message.js'
 import { OpenTransaction } from './open-transaction.js'
 import { backOff } from './retry.js'
 import type { Runtime } from './runtime.js'
-import { type Cause, type Contexts, Held, type Scope, scopes } from './scope.js'
+import { type Cause, type Contexts, Held, type Scope, scopeIn, scopes } from './scope.js'
 import type { Begun, Isolation, Store } from './store.js'
 import type { Timer } from './timer-store.js'
 import type { TimerHandler } from './plugin.js'
@@ -51,12 +51,20 @@ export class Transactions {
   /** The store may have several open at a time. Known when it is opened. */
   isConcurrent = true
   readonly #runtime: Runtime
+  /** The app. */
+  readonly home: object
   readonly #full = new Map<string, () => Error>()
   readonly #heard = new Set<(shards: readonly string[]) => void>()
 
-  constructor(store: Store, runtime: Runtime) {
+  constructor(store: Store, runtime: Runtime, home: object) {
     this.store = store
     this.#runtime = runtime
+    this.home = home
+  }
+
+  /** The one that the caller runs in. */
+  get current(): OpenTransaction | undefined {
+    return scopeIn(this.home)?.transaction
   }
 
   /** From now on what is published in a transaction for that transport is refused with this; undefined: not any more. */
@@ -67,7 +75,7 @@ export class Transactions {
 
   /** The only session of the store belongs to the transaction around the caller: who waits for another one waits for ever. */
   get isOccupied(): boolean {
-    const open = scopes.getStore()?.transaction
+    const open = this.current
 
     return !this.isConcurrent && open !== undefined && !open.held.isOver
   }
@@ -81,7 +89,7 @@ export class Transactions {
 
   /** Runs `work` in the transaction around it, or in one of its own. */
   async run<T>(owner: string, settings: ResolvedTransaction, work: () => Promise<T>): Promise<T> {
-    const around = scopes.getStore()
+    const around = scopeIn(this.home)
     const open = around?.transaction
     if (open && settings.propagation === 'never')
       throw new WaybillError('IN_TRANSACTION', `${owner} is never to run in a transaction, and ${open.owner} called it in one. Call it outside, or leave out propagation: 'never'.`)
@@ -101,7 +109,7 @@ export class Transactions {
       owner,
       settings,
       inbox: [],
-      held: () => new Held(),
+      held: () => new Held(this.home),
       scopeOf,
       run: async () => ({ value: await within(work(), settings.timeoutMs, this.#runtime, late), commits: true }),
     })
@@ -121,8 +129,8 @@ export class Transactions {
 
   /** Takes part in a transaction that somebody else opened and ends. */
   async within<T>(owner: string, foreign: unknown, work: () => Promise<T>): Promise<T> {
-    const around = scopes.getStore()
-    const held = new Held()
+    const around = scopeIn(this.home)
+    const held = new Held(this.home)
     held.refusal = (transport) => this.#full.get(transport)?.()
     const transaction = new OpenTransaction(owner, this.store.join(foreign), held, {})
     const cause = around?.cause && nested(around.cause, owner, around.held)
@@ -144,7 +152,7 @@ export class Transactions {
       owner: 'A timer',
       settings: defaultTransaction,
       inbox: [],
-      held: () => new Held(),
+      held: () => new Held(this.home),
       scopeOf: (held, transaction) => ({ owner: 'A timer', cause: undefined, held, contexts: none, transaction }),
       run: async (_begun, transaction) => {
         ;[taken] = await transaction.use(({ timers }) => timers.takeDue([...this.timerHandlers.keys()], 1))
@@ -177,7 +185,7 @@ export class Transactions {
   #keepTogether(leaving: Held['outgoing']): Promise<void> {
     const owner = 'A publish that falls back on the outbox'
     const held = (): Held => {
-      const all = new Held()
+      const all = new Held(this.home)
       all.outgoing.push(...leaving)
 
       return all
