@@ -38,8 +38,8 @@ export interface ParkingEnd {
 interface DeadKey {
   /** By their marks: one that dies again in a redrive is the same letter. */
   readonly letters: Set<string>
-  /** The redrive in which one of them died again. */
-  failedIn: string | undefined
+  /** The redrives in which one of them died again, the last one at the end. */
+  readonly failedIn: Set<string>
 }
 
 /** What became of a letter while the letters were read, which the read may have seen or not. */
@@ -133,8 +133,7 @@ export class Parking {
     const redrive = redriveOf(job)
     this.#onTheWay.came(key, mark)
     if (redrive !== undefined && markOf(job.raw).text !== mark.text) this.#gone(key, markOf(job.raw))
-    const known = more(this.#dead, key, mark, undefined)
-    known.failedIn = redrive ?? known.failedIn
+    failed(more(this.#dead, key, mark, undefined), redrive)
     this.#changes?.push({ key, mark, isBurial: true })
   }
 
@@ -195,7 +194,7 @@ export class Parking {
     const known = this.#dead.get(job.key as string)
     const redrive = redriveOf(job)
 
-    return known !== undefined && (redrive === undefined || redrive === known.failedIn)
+    return known !== undefined && (redrive === undefined || known.failedIn.has(redrive))
   }
 
   #gone(key: string, mark: Mark): void {
@@ -216,7 +215,7 @@ export class Parking {
     const dead = new Map<string, DeadKey>()
     for (const letter of letters) {
       const key = textUpTo(letter.envelope.subject, 255)
-      if (key !== undefined) more(dead, key, markOf(letter), this.#dead.get(key))
+      if (key !== undefined) failed(more(dead, key, markOf(letter), this.#dead.get(key)), broughtBy(letter))
     }
     for (const [key, mark] of this.#onTheWay.all()) more(dead, key, mark, this.#dead.get(key))
     for (const { key, mark, isBurial } of changes) {
@@ -246,12 +245,20 @@ function addressOf({ raw: { origin } }: Job): string {
   return `${origin.address} ${origin.partition ?? ''}`
 }
 
+/** Of the redrives that were known before, the last one: what it sent may still come. Those of its letters tell of themselves. */
 function more(dead: Map<string, DeadKey>, key: string, { text }: Mark, before: DeadKey | undefined): DeadKey {
-  const known = dead.get(key) ?? { letters: new Set(), failedIn: before?.failedIn }
+  const known = dead.get(key) ?? { letters: new Set(), failedIn: new Set([...(before?.failedIn ?? [])].slice(-1)) }
   known.letters.add(text)
   dead.set(key, known)
 
   return known
+}
+
+/** One of its letters died in this redrive, if it came by one. */
+function failed({ failedIn }: DeadKey, redrive: string | undefined): void {
+  if (redrive === undefined) return
+  failedIn.delete(redrive)
+  failedIn.add(redrive)
 }
 
 function less(dead: Map<string, DeadKey>, key: string, { text }: Mark): void {
@@ -261,5 +268,10 @@ function less(dead: Map<string, DeadKey>, key: string, { text }: Mark): void {
 
 /** The redrive that brought it; a header of that name on a message that came over its channel says nothing. */
 function redriveOf({ raw }: Job): string | undefined {
-  return raw.toGroup ? textUpTo(raw.headers[header.redriven], 64) : undefined
+  return raw.toGroup ? broughtBy(raw) : undefined
+}
+
+/** Of a dead letter the redrive in which it died. Where a stranger wrote it, it is none that ever comes. */
+function broughtBy({ headers }: Letter): string | undefined {
+  return textUpTo(headers[header.redriven], 64)
 }
