@@ -1,4 +1,4 @@
-import { Listener, Service, unchecked, Event } from '@waybill/core'
+import { Event, Listener, type RetryOptions, Service, unchecked } from '@waybill/core'
 import { virtualRuntime } from '@waybill/testing'
 import { memoryBroker } from '@waybill/transport-memory'
 import { expect, test } from 'vitest'
@@ -7,14 +7,14 @@ import { letters, Moved, moves, of } from './parked.js'
 
 class Crate extends Event('goods.moved', { key: 'id', payload: unchecked<{ id: string; n: number | string }>() }) {}
 
-async function batching(isBad: (text: string) => boolean) {
+async function batching(isBad: (text: string) => boolean, retry: RetryOptions | false = false) {
   const runtime = virtualRuntime()
   const broker = memoryBroker({ runtime })
   const batches: string[] = []
 
   @Service('yard')
   class Yard {
-    @Listener(Moved, { retry: false, deadKey: 'park', batch: { size: 10, wait: '100ms' } })
+    @Listener(Moved, { retry, deadKey: 'park', batch: { size: 10, wait: '100ms' } })
     on(moved: readonly Moved[]): void {
       const texts = moved.map(({ id, n }) => `${id}${n}`)
       batches.push(texts.join(' '))
@@ -57,6 +57,23 @@ test('what stands behind a message that does not fit its schema is parked, and s
   await runtime.advance('1s')
 
   expect(batches).toEqual(['a1 b1'])
+  expect(await letters(app)).toEqual(['atwo SCHEMA', 'a3 PARKED'])
+})
+
+test('a message that does not fit its schema is parked behind the one before it that dies at its last try', async () => {
+  const bad = new Set(['a1'])
+  const { app, batches, runtime, broker } = await batching((text) => bad.has(text), { attempts: 2, backoff: ['1s'] })
+  const { app: other } = await startApp({ name: 'other', runtime, broker, services: [] })
+
+  await other.publish([new Crate({ id: 'a', n: 1 }), new Crate({ id: 'a', n: 'two' }), new Crate({ id: 'a', n: 3 })])
+  await runtime.advance('5s')
+  const dead = await letters(app)
+  bad.clear()
+  await app.deadLetters.redrive(of)
+  await runtime.advance('5s')
+
+  expect(dead).toEqual(['a1 FAILED', 'atwo PARKED', 'a3 PARKED'])
+  expect(batches).toEqual(['a1', 'a1', 'a1'])
   expect(await letters(app)).toEqual(['atwo SCHEMA', 'a3 PARKED'])
 })
 

@@ -203,12 +203,17 @@ export class BatchRunner implements Runner {
   #addFollowers(job: Job, batch: Work[]): void {
     const { lanes } = this.#options
     if (batch.at(-1)?.job !== job) return
-    for (let next = lanes.next(job); next && batch.length < this.#size && this.#ready.admits(next); next = lanes.next(job)) {
+    for (let next = lanes.next(job); next && batch.length < this.#size && this.#mayFollow(next); next = lanes.next(job)) {
       lanes.join(next)
       this.#add(next, batch)
-      // Its key may be parked soon: who stands behind it is judged when that is known.
-      if (this.listener.options.deadKey === 'park' && batch.at(-1)?.job !== next) return
     }
+  }
+
+  /** Where its key would be parked by its end, one that cannot be read waits for the end of those before it. */
+  #mayFollow(job: Job): boolean {
+    if (this.listener.options.deadKey === 'park' && this.#invocation.isRefused(job)) return false
+
+    return this.#ready.admits(job)
   }
 
   #add(job: Job, batch: Work[]): void {

@@ -59,6 +59,13 @@ export class Invocation {
     return found
   }
 
+  /** Whether it cannot be read. What is read stays with it for its turn. */
+  isRefused(job: Job): boolean {
+    job.found ??= this.#read(job)
+
+    return job.found.refusal !== undefined
+  }
+
   /** By what the rate of a job is counted: a field of its payload, or the listener as a whole. */
   bucketOf(job: Job): string {
     const by = this.#options.listener.options.rate?.by
