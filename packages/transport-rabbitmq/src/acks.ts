@@ -54,13 +54,21 @@ export class Acks {
 
   /**
    * Resolves when the queue has heard all of it. Seen on 3.10.8: the broker keeps acknowledgements back while a quorum queue is behind with its log, and forgets
-   * those when their channel closes. What goes through that log itself and is answered stands behind them.
+   * those when their channel closes. It lets them go when it hears that the log goes on: what goes through the log itself and is answered stands behind that,
+   * and a second question leaves it the time to act.
    */
   async heard({ consumerTag, isOrdered, queue }: AckPlace): Promise<void> {
     this.flush()
+    const cancel = (tag: string): Promise<unknown> => call((done) => this.#channel.cancel(tag, done))
+    if (!isOrdered) {
+      await cancel(consumerTag)
+      await call((done) => this.#channel.checkQueue(queue, done))
+
+      return
+    }
     // Without its consumer an ordered queue would turn to the next one, in front of what this one gives back. A second one waits behind the first.
-    if (isOrdered) await call((done) => this.#channel.consume(queue, () => undefined, {}, done))
-    else await call((done) => this.#channel.cancel(consumerTag, done))
+    const second = await call<{ consumerTag: string }>((done) => this.#channel.consume(queue, () => undefined, {}, done))
+    await cancel(second.consumerTag)
   }
 
   #gathered(): void {
