@@ -54,7 +54,7 @@ export const coreMutants: readonly CoreMutant[] = [
   {
     bug: 'what dies is not noted among the parked keys',
     breaks: /^I4 /,
-    plant: { file: 'parking.ts', from: '    known.failedIn = redrive ?? known.failedIn\n', to: '    this.#dead.delete(key)\n' },
+    plant: { file: 'parking.ts', from: '    failed(more(this.#dead, key, mark, undefined), redrive)\n', to: '' },
   },
   {
     bug: 'a process that takes over does not look which keys are dead',
