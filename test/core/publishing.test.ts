@@ -247,6 +247,43 @@ test('P3 a payload that does not fit and a publish after the end are logged wher
   expect(unhandled).toEqual([])
 })
 
+test('a method that publishes what it returns, and is not awaited, ends in the log, and not the process', async () => {
+  const warnings: string[] = []
+  const quiet = (): void => undefined
+  const log: Logger = { debug: quiet, info: quiet, error: quiet, warn: (text) => warnings.push(text) }
+  const unhandled: unknown[] = []
+  const remember = (reason: unknown): void => void unhandled.push(reason)
+  process.on('unhandledRejection', remember)
+  onTestFinished(() => void process.off('unhandledRejection', remember))
+  @Service('speaker')
+  class Speaker {
+    @Publisher(Work)
+    async order(n: number): Promise<Work> {
+      return new Work({ n })
+    }
+
+    @Listener(News, { retry: false })
+    on({ n }: News): void {
+      void this.order(n)
+    }
+  }
+  const { app } = await startApp({ services: [Speaker], log })
+  const speaker = app.get(Speaker)
+
+  void speaker.order(1)
+  await eventually(() => warnings.length === 1)
+  await expect(speaker.order(2)).rejects.toMatchObject({ code: 'UNROUTABLE' })
+  await app.publish(new News({ n: 3 }))
+  await eventually(() => warnings.some((text) => text.startsWith('Speaker.order failed') && text.includes('after it had ended')))
+  await app.stop()
+  void speaker.order(4)
+  await eventually(() => warnings.some((text) => text.startsWith('Speaker.order failed') && text.includes('its app has stopped')))
+  await new Promise((resolve) => setImmediate(resolve))
+
+  expect(warnings[0]).toMatch(/^Speaker\.order failed: .*work\.do/)
+  expect(unhandled).toEqual([])
+})
+
 test.for([
   ['an empty id', { id: '' }, 'MESSAGE_ID'],
   ['an id of 256 bytes', { id: 'ü'.repeat(128) }, 'MESSAGE_ID'],

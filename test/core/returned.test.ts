@@ -46,6 +46,7 @@ function tiedThings(state: ReturnType<Ties['state']> = 'running'): { readonly th
     state: () => state,
     transact: (_label, _settings, work) => work(),
     publish: async (messages, declared, label) => void published.push({ messages, declared, label }),
+    refused: (error) => Promise.reject(error),
   })
 
   return { things, published }
@@ -95,7 +96,12 @@ test('a method that calls itself counts too', async () => {
 
 test('the caller hears that the publish failed', async () => {
   const things = new Things()
-  tie(things, { state: () => 'running', transact: (_label, _settings, work) => work(), publish: async () => Promise.reject(new Error('no broker')) })
+  tie(things, {
+    state: () => 'running',
+    transact: (_label, _settings, work) => work(),
+    publish: async () => Promise.reject(new Error('no broker')),
+    refused: (error) => Promise.reject(error),
+  })
 
   await expect(things.run(new Done({ id: 'a' }))).rejects.toThrow('no broker')
 })

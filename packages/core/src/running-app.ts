@@ -257,6 +257,7 @@ export class RunningApp implements App {
           state: () => this.#tieState(),
           transact: (label, settings, work) => this.#transact(label, settings, work),
           publish: (messages, _declared, label) => this.#publishing.publish(messages, {}, label),
+          refused: (error, label) => this.#publishing.refused(error, label),
         }),
     })
   }

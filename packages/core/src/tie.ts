@@ -9,6 +9,8 @@ export interface Ties {
   transact<T>(label: string, settings: ResolvedTransaction, work: () => Promise<T>): Promise<T>
   /** Sends or holds what a method returned; rejects as a publisher does. `label` is for people: `Orders.decide`. */
   publish(messages: readonly Message[], declared: readonly MessageClass[], label: string): Promise<void>
+  /** Rejects as a publisher that does not publish. */
+  refused(error: Error, label: string): Promise<never>
 }
 
 // Kept beside the instance: a service stays a plain object that a test can make and compare.
