@@ -1,5 +1,6 @@
 import { Context, Event, Listener, Service } from '@waybill/core'
 import { eventually, virtualRuntime } from '@waybill/testing'
+import { memoryBroker } from '@waybill/transport-memory'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { startApp } from './on-memory.js'
@@ -87,6 +88,21 @@ test('a context that came with a message and does not fit its schema is undefine
   expect(lines.filter((line) => line.includes('context'))).toEqual([
     expect.stringMatching(/^Reader\.on asked for the context "tenant", and what came with a message does not fit its schema.* said once\..* "context tenant" does not fit/),
   ])
+})
+
+test('a context that came with a message and is no JSON is undefined, and the log says so without quoting it', async () => {
+  const lines: string[] = []
+  const note = (text: string, fields?: unknown): void => void lines.push(text + JSON.stringify(fields ?? {}))
+  const broker = memoryBroker()
+  const { app } = await startApp({ services: [Reader], broker, log: { debug: note, info: note, warn: note, error: note } })
+
+  const headers = { cloudEvents_id: 'a', cloudEvents_type: Noted.messageName, cloudEvents_source: '/other', 'waybill-context-tenant': 'secret' }
+  broker.send({ exchange: 'notes', routingKey: Noted.messageName, headers, body: '{"n":1}', contentType: 'application/json' })
+  await eventually(() => app.get(Reader).seen.length > 0)
+
+  expect(app.get(Reader).seen).toEqual([[undefined, undefined]])
+  expect(lines.filter((line) => line.includes('"tenant"'))).toEqual([expect.stringMatching(/^Reader\.on asked for the context "tenant".* "context tenant" is no JSON/)])
+  expect(lines.join()).not.toContain('secret')
 })
 
 test('a context without work to run says what to write', () => {

@@ -111,11 +111,20 @@ function written(name: string, value: unknown): string {
 
 function readContext<S extends Schema>(name: string, schema: S, { text, onUnfit }: ContextValue): Output<S> | undefined {
   try {
-    return validate(schema, `context ${name}`, JSON.parse(text)) as Output<S>
+    return validate(schema, `context ${name}`, parsed(name, text)) as Output<S>
   } catch (error) {
     // A stranger may send anything; what does not fit is no context.
     onUnfit?.(name, error)
 
     return undefined
+  }
+}
+
+/** What the parser says quotes the text. */
+function parsed(name: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new WaybillError('CONTEXT', `"context ${name}" is no JSON.`)
   }
 }
