@@ -104,6 +104,19 @@ test('work that failed at once, and now takes its time, is not taken for slow', 
   expect(Math.max(...work.running)).toBe(12)
 })
 
+test.for([0, 1, 6])('after one message that took %i ms, work that takes its time is not taken for slow for long', async (quickMs) => {
+  const runtime = virtualRuntime()
+  const { work, publish } = await working(runtime, [1, 50], () => quickMs)
+  await publish(1)
+  await runtime.advance('1s')
+
+  work.tookMs = () => 20
+  await publish(9_000)
+  await runtime.advance('10s')
+
+  expect(Math.max(...work.running)).toBe(50)
+})
+
 test('without work it stays where it is, and holds no timer', async () => {
   const runtime = virtualRuntime()
   const { work, publish } = await working(runtime, [2, 12], () => 50)

@@ -7,6 +7,10 @@ const periodMs = 250
 const longestDelayMs = 50
 /** Runs that take so many times as long as the best period's say that whatever they wait for has too much to do. */
 const slower = 2
+/** Below it, differences say more of the process than of the work. */
+const leastMs = 5
+/** In so many periods at the lower bound it shows how long the work takes now: fewer at once would not make it faster. */
+const periodsAtMin = 4
 /** The best period is forgotten slowly, so that work that has become slower for good finds its pace again. */
 const forgetting = 1.002
 const slowDown = 0.75
@@ -20,7 +24,7 @@ export function paceOf(concurrency: Concurrency, runtime: Runtime, onFaster: () 
 
 /**
  * How many runs of a listener may go at once. Between two bounds it follows what it sees: in each period in which all were in use it grows by a step, as long as they are no older than they should be, and
- * when runs take twice as long as they can, or the event loop is late, it goes back by a quarter.
+ * when runs take twice as long as they can, or the event loop is late, it goes back by a quarter. Work that stays slow at the lower bound has become so for good.
  */
 export class Pace {
   readonly #min: number
@@ -39,6 +43,7 @@ export class Pace {
   #done = 0
   #doneMs = 0
   #wasFull = false
+  #slowAtMin = 0
   #bestMs = Number.POSITIVE_INFINITY
   #cancel: (() => void) | undefined
 
@@ -97,7 +102,9 @@ export class Pace {
     if (this.#ended === 0) return this.#judgeRunning()
 
     const meanMs = this.#tookMs / this.#ended
-    const isSlow = meanMs > slower * this.#bestMs
+    const isSlow = meanMs > slower * Math.max(this.#bestMs, leastMs)
+    this.#slowAtMin = isSlow && this.#limit === this.#min && this.#running <= this.#min ? this.#slowAtMin + 1 : 0
+    if (this.#slowAtMin >= periodsAtMin) this.#bestMs = Number.POSITIVE_INFINITY
     // What fails may fail at once, which says nothing of how long the work takes.
     if (this.#done > 0) this.#bestMs = Math.min(this.#doneMs / this.#done, this.#bestMs * forgetting)
     this.#set(isSlow ? this.#slower : this.#wasFull ? this.#faster : this.#limit)
