@@ -177,6 +177,29 @@ test('a listener of an app that has crashed does not wake up', async () => {
   expect(shop.runtime.elapsed()).toBeGreaterThanOrEqual(7_000)
 })
 
+test('an app that crashes in a redrive lets go of the dead letters, and they are there after its restart', async () => {
+  @Service('clerk')
+  class Clerk {
+    isAway = true
+
+    @Listener(Note, { retry: false })
+    note(): void {
+      if (this.isAway) throw new Error('The clerk is away.')
+    }
+  }
+  const shop = await started([Clerk])
+  for (const n of [1, 2]) await shop.when(new Note({ n }))
+  shop.get(Clerk).isAway = false
+
+  shop.faults.crash({ at: 'after publish', of: Note })
+  void shop.app.deadLetters.redrive({ channel: 'notes', group: 'clerk' })
+  await shop.advance('1m')
+
+  expect(shop.app.health().reasons).toEqual([])
+  // The first was sent again and not removed yet, and died once more.
+  expect(await shop.deadLetters('clerk')).toHaveLength(3)
+})
+
 test('after healing nothing that was planned happens any more', async () => {
   const shop = await started()
   shop.faults.crash({ at: 'before listener' })

@@ -71,6 +71,21 @@ describe('dead letters and replies', () => {
     expect(app.bench.queue('orders.billing.dead').waiting).toBe(1)
   })
 
+  test('a connection that is lost lets go of a letter about which nobody decides any more', async () => {
+    const app = await withLetters(2)
+    await new Promise<void>((resolve) => {
+      void app.transport.dead.take(of, 10, () => {
+        resolve()
+
+        return new Promise(() => undefined)
+      })
+    })
+    await app.transport.close(0)
+    const other = await app.bench.app()
+
+    expect((await other.transport.dead.list(of, 10)).map(textOf)).toEqual(['0', '1'])
+  })
+
   test('a group that nobody knows is named in the error', async () => {
     const app = await withLetters(0)
 

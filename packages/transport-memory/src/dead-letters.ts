@@ -32,17 +32,24 @@ export class DeadLetters implements DeadLetterAccess {
     await this.#connection.established()
     const queue = this.#queueOf(of)
 
-    return this.#broker.looks.take(queue.name, () => this.#take(queue, limit, decide))
+    const { removed } = await this.#broker.looks.take(queue.name, () => this.#take(queue, limit, decide))
+
+    return removed
   }
 
-  async #take(queue: Queue, limit: number, decide: Decide): Promise<number> {
+  /** Its turn ends with its connection, which gives back what it holds: an answer may never come. */
+  async #take(queue: Queue, limit: number, decide: Decide): Promise<{ readonly removed: Promise<number> }> {
     const session = await this.#connection.established()
-    const channel = session.channel({ window: limit, noAck: false, deliver: () => undefined })
-    try {
-      return await decideEach(channel, queue, limit, decide)
-    } finally {
-      session.release(channel)
-    }
+
+    let removed = Promise.resolve(0)
+    await new Promise<void>((onClose) => {
+      const channel = session.channel({ window: limit, noAck: false, deliver: () => undefined, onClose })
+      removed = decideEach(channel, queue, limit, decide).finally(() => session.release(channel))
+      // Whoever takes hears it, but only after this turn.
+      removed.catch(() => undefined)
+    })
+
+    return { removed }
   }
 
   #queueOf({ channel, group }: GroupAddress): Queue {

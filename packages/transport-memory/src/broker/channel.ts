@@ -10,6 +10,7 @@ export interface ChannelOptions {
   readonly noAck: boolean
   /** Given what came, once per turn. */
   readonly deliver: (entries: readonly Entry[]) => void
+  readonly onClose?: () => void
 }
 
 /** A consumer of some queues, within one window. What it holds unsettled returns when it closes. */
@@ -110,6 +111,7 @@ export class Channel implements Taker, Task {
     for (const entry of this.#given) entry.home.uncount(entry)
     this.#given = []
     for (const [home, entries] of byHome(this.#unsettled.drain())) home.takeBack(entries)
+    this.#options.onClose?.()
   }
 
   /** Another queue each time, so that a busy one does not starve its neighbours. */
