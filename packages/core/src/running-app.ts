@@ -101,8 +101,7 @@ export class RunningApp implements App {
     )
     this.#outgoing = { app: options.name, runtime: this.#runtime, codec: jsonCodec, limits: this.#limits, links: this.#links, trace: this.#plugins.trace }
     this.#store = new AppStore(this.#plugins.store, this.#host)
-    const { transactions } = this.#store
-    const fallback = transactions && new Fallback(this.#links, transactions, this.#runtime)
+    const fallback = this.#store.transactions && new Fallback(this.#links, this.#store.transactions, this.#runtime)
     this.#publishing = new Publishing({ links: this.#links, rules: this.#outgoing, log: this.#log, middleware: this.#middleware, fallback, home: this.#host })
     this.#asking = new Asking(this.#links, this.#outgoing)
     this.deadLetters = new GroupDeadLetters({
