@@ -84,13 +84,7 @@ test('P14 an event that nobody hears is fine, unless it must be heard', async ()
 })
 
 test('P3 a publish that nobody awaits and that fails is logged, and the process goes on', async () => {
-  const warnings: string[] = []
-  const quiet = (): void => undefined
-  const log: Logger = { debug: quiet, info: quiet, error: quiet, warn: (text) => warnings.push(text) }
-  const unhandled: unknown[] = []
-  const remember = (reason: unknown): void => void unhandled.push(reason)
-  process.on('unhandledRejection', remember)
-  onTestFinished(() => void process.off('unhandledRejection', remember))
+  const { log, unhandled, warnings } = watched()
   const { app } = await startApp({ services: [], log })
 
   void app.publish(new Work({ n: 1 }))
@@ -223,13 +217,7 @@ test('a query that is published, and an option that nobody knows, are refused', 
 })
 
 test('P3 a payload that does not fit and a publish after the end are logged where nobody awaits them', async () => {
-  const warnings: string[] = []
-  const quiet = (): void => undefined
-  const log: Logger = { debug: quiet, info: quiet, error: quiet, warn: (text) => warnings.push(text) }
-  const unhandled: unknown[] = []
-  const remember = (reason: unknown): void => void unhandled.push(reason)
-  process.on('unhandledRejection', remember)
-  onTestFinished(() => void process.off('unhandledRejection', remember))
+  const { log, unhandled, warnings } = watched()
   @Service('teller')
   class Teller {
     constructor(@Publisher(News) readonly tell: Publish<News>) {}
@@ -248,13 +236,7 @@ test('P3 a payload that does not fit and a publish after the end are logged wher
 })
 
 test('a method that publishes what it returns, and is not awaited, ends in the log, and not the process', async () => {
-  const warnings: string[] = []
-  const quiet = (): void => undefined
-  const log: Logger = { debug: quiet, info: quiet, error: quiet, warn: (text) => warnings.push(text) }
-  const unhandled: unknown[] = []
-  const remember = (reason: unknown): void => void unhandled.push(reason)
-  process.on('unhandledRejection', remember)
-  onTestFinished(() => void process.off('unhandledRejection', remember))
+  const { log, unhandled, warnings } = watched()
   @Service('speaker')
   class Speaker {
     @Publisher(Work)
@@ -319,3 +301,16 @@ test('what is no message is told as it was found, and how to make one of it', as
   })
   await expect(app.publish('work' as never)).rejects.toMatchObject({ code: 'NO_MESSAGE', message: expect.stringContaining('found "work". Publish "new OrderPlaced(') })
 })
+
+/** What is logged as a warning, and what nobody handles. */
+function watched() {
+  const warnings: string[] = []
+  const quiet = (): void => undefined
+  const log: Logger = { debug: quiet, info: quiet, error: quiet, warn: (text) => warnings.push(text) }
+  const unhandled: unknown[] = []
+  const remember = (reason: unknown): void => void unhandled.push(reason)
+  process.on('unhandledRejection', remember)
+  onTestFinished(() => void process.off('unhandledRejection', remember))
+
+  return { log, unhandled, warnings }
+}

@@ -1,19 +1,6 @@
-import { Event, Listener, Service } from '@waybill/core'
 import { expect, test } from 'vitest'
-import { z } from 'zod'
+import { Audience, Booked } from './booked.js'
 import { startedApp } from './started.js'
-
-class Booked extends Event('order.booked', { channel: 'bookings', key: 'key', payload: z.object({ key: z.string(), n: z.number() }) }) {}
-
-@Service('audience')
-class Audience {
-  readonly heard: number[] = []
-
-  @Listener(Booked)
-  hear({ n }: Booked): void {
-    this.heard.push(n)
-  }
-}
 
 test('O7 I6 what is committed in the ten minutes in which a broker is down is sent within seconds of its return, once, in the order of its keys and unaided', async () => {
   const { app, box, broker, runtime } = await startedApp({ services: [Audience] })

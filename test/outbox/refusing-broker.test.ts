@@ -1,20 +1,8 @@
-import { type App, Event, Listener, type Outgoing, type PublishOutcome, Service, type Transport } from '@waybill/core'
+import { type App, type Outgoing, type PublishOutcome, type Transport } from '@waybill/core'
 import { memory } from '@waybill/transport-memory'
 import { expect, test } from 'vitest'
-import { z } from 'zod'
+import { Audience, Booked } from './booked.js'
 import { startedApp } from './started.js'
-
-class Booked extends Event('order.booked', { channel: 'bookings', key: 'key', payload: z.object({ key: z.string(), n: z.number() }) }) {}
-
-@Service('audience')
-class Audience {
-  readonly heard: number[] = []
-
-  @Listener(Booked)
-  hear({ n }: Booked): void {
-    this.heard.push(n)
-  }
-}
 
 const refusals: Readonly<Record<string, PublishOutcome | undefined>> = {
   'takes messages and confirms none': undefined,

@@ -1,22 +1,10 @@
-import { createApp, Event, Listener, Service } from '@waybill/core'
+import { createApp } from '@waybill/core'
 import { outbox } from '@waybill/outbox'
 import { eventually } from '@waybill/testing'
 import { memory } from '@waybill/transport-memory'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { z } from 'zod'
 import { type Bed, beds, drain, hostOf, message, silent, write } from './bed.js'
-
-class Placed extends Event('order.placed', { payload: z.object({ n: z.number() }) }) {}
-
-@Service('audience')
-class Audience {
-  readonly heard: number[] = []
-
-  @Listener(Placed, { transaction: false })
-  hear({ n }: Placed): void {
-    this.heard.push(n)
-  }
-}
+import { Audience, Placed } from './placed.js'
 
 /** An app on this schema. */
 function appOn(bed: Bed, options: Parameters<Bed['made']>[0]) {

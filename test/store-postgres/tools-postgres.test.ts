@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { createApp, Event, Listener, Service } from '@waybill/core'
+import { createApp } from '@waybill/core'
 import { Database, outbox } from '@waybill/outbox'
 import { postgres } from '@waybill/store-postgres'
 import { eventually } from '@waybill/testing'
@@ -11,20 +11,8 @@ import { Kysely, PostgresDialect } from 'kysely'
 import { Client, type PoolClient } from 'pg'
 import { DataSource } from 'typeorm'
 import { expect, onTestFinished, test } from 'vitest'
-import { z } from 'zod'
 import { serverBed, silent, url } from './bed.js'
-
-class Placed extends Event('order.placed', { payload: z.object({ n: z.number() }) }) {}
-
-@Service('audience')
-class Audience {
-  readonly heard: number[] = []
-
-  @Listener(Placed, { transaction: false })
-  hear({ n }: Placed): void {
-    this.heard.push(n)
-  }
-}
+import { Audience, Placed } from './placed.js'
 
 const bed = serverBed()
 

@@ -1,5 +1,6 @@
 import type { StoreHealth } from './store.js'
-import type { ConnectionState, ConsumerHealth } from './transport.js'
+import type { ConsumerHealth } from './consumer-health.js'
+import type { ConnectionState } from './transport.js'
 
 /** What an operator asks first. Plain data, safe to show. */
 export interface Health {

@@ -89,6 +89,7 @@ export type { ResolvedTransaction } from './transactions.js'
 export { TimerFailed } from './transactions.js'
 export type { Timer, TimerFilter, TimerStore, TransactionTimers } from './timer-store.js'
 export type { AppTopology } from './topology.js'
+export type { ConsumerHealth, ConsumerRestart, PartitionHealth } from './consumer-health.js'
 export type { LiveTopology, MigrateOptions, OnTransport } from './app-topology.js'
 export type { MigrationParts, MigrationProgress, Removal, RemoveOptions, TopologyAccess, TopologyDifference, TopologyOfHost, UnusedThing } from './topology-access.js'
 export type { TraceContext, TracedMessage, TraceSource } from './trace.js'
@@ -96,8 +97,6 @@ export type {
   ChannelTopology,
   ConnectionState,
   Consumer,
-  ConsumerHealth,
-  ConsumerRestart,
   DeadLetterAccess,
   Deliver,
   Depth,
@@ -107,7 +106,6 @@ export type {
   GroupTopology,
   Origin,
   Outgoing,
-  PartitionHealth,
   PublishOutcome,
   RawDelivery,
   ReplySubscription,

@@ -29,6 +29,7 @@ import { contextLogger } from './log-context.js'
 import { consoleLogger, safeLogger, silentLogger, type Logger } from './logger.js'
 import { definitionOf, freshMessage, type Message, type MessageClass } from './message.js'
 import { nameMiddleware, type NamedMiddleware } from './middleware.js'
+import { notRunning } from './not-running.js'
 import { marks, type OutgoingRules } from './outgoing.js'
 import type { Plan, PlannedListener, ServiceClass } from './plan.js'
 import type { GroupDepth, PluginHost } from './plugin.js'
@@ -390,11 +391,6 @@ export class RunningApp implements App {
   }
 
   #notRunning(what: string): WaybillError {
-    const stopped = this.#state === 'stopped' || this.#state === 'stopping'
-
-    return new WaybillError(
-      stopped ? 'STOPPED' : 'NOT_STARTED',
-      `${what} needs ${what === 'app.start' ? 'a new app' : 'a running app'}, and "${this.#options.name}" is ${this.#state}. ${stopped ? 'An app that has stopped stays so: create another.' : 'Await app.start() first.'}`,
-    )
+    return notRunning(this.#options.name, this.#state, what)
   }
 }
