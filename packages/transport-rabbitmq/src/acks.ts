@@ -54,8 +54,8 @@ export class Acks {
 
   /**
    * Resolves when the queue has heard all of it. Seen on 3.10.8: the broker keeps acknowledgements back while a quorum queue is behind with its log, and forgets
-   * those when their channel closes. It lets them go when it hears that the log goes on: what goes through the log itself and is answered stands behind that,
-   * and a second question leaves it the time to act.
+   * those when their channel closes. What goes through that log itself and is answered stands behind them. Once some were forgotten
+   * all the same: most likely it lets them go a moment after that answer, which a second question leaves it.
    */
   async heard({ consumerTag, isOrdered, queue }: AckPlace): Promise<void> {
     this.flush()
